@@ -14,8 +14,9 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::authorize::Permit;
 use portcullis::forward::{
-    AnswerEdit, AuthorizationUp, ClientAddress, ContentLength, ExpiryField, ExpiryFieldName,
-    FieldNames, FieldPolicy, HeadWriter, RequestEdit, Upgrade, request_fields, response_fields,
+    ClientAddress, ContentLength, ExpiryField, ExpiryFieldName, FieldNames, FieldPolicy,
+    HeadWriter, RequestEdit, ResponseEdit, Upgrade, UpstreamAuthorization, request_fields,
+    response_fields,
 };
 use portcullis::identity::{IdentityBlock, IdentitySet};
 use portcullis::pattern::{Case, Pattern};
@@ -292,7 +293,7 @@ fn answers(effort: Effort) {
     let answer = |expiry: Option<&ExpiryField>| {
         let mut room = room.borrow_mut();
         room.clear();
-        let edit = AnswerEdit {
+        let edit = ResponseEdit {
             length: ContentLength::FromField,
             request_id: "id-1",
             expiry,
@@ -360,7 +361,7 @@ impl About {
             requested_host: "localhost:8443",
             request_id: "0123456789abcdef",
             client_version: "1.1",
-            authorization: AuthorizationUp::OfClient,
+            authorization: UpstreamAuthorization::OfClient,
             upgrade: Upgrade::None,
         };
         request_fields(permit, black_box(fields), &edit, &mut HeadWriter(room));

@@ -15,7 +15,7 @@ mod scene;
 use counting::{Counting, allocations_of};
 use portcullis::clock;
 use portcullis::config::RequestRate;
-use portcullis::limit::{Bounds, Limiter, Limiters, Rate, Taken};
+use portcullis::limit::{Bounds, Limiter, LimiterReservation, Limiters, Rate};
 use scene::{Scene, Size, write_certificates};
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -131,7 +131,7 @@ fn take(case: &Case) {
             .transpose();
         taken
             .expect("a limit that is never reached")
-            .and_then(Taken::keep)
+            .and_then(LimiterReservation::keep)
     };
     let (user, route) = (
         taken(case.users.get(black_box(1))),

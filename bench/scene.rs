@@ -3,7 +3,7 @@
 use portcullis::head::RequestHead;
 use portcullis::host::HostName;
 use portcullis::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Profile, write_files};
-use portcullis::proxy::{Client, RequestDecision, Standing, decide};
+use portcullis::proxy::{Client, ClientIdentity, RequestDecision, decide};
 use portcullis::snapshot::{Depth, Snapshot, load};
 use portcullis::telemetry::Telemetry;
 use portcullis::tls::HostPolicy;
@@ -25,7 +25,7 @@ pub(crate) struct Size {
 pub(crate) struct Scene {
     pub(crate) size: Size,
     snapshot: Snapshot,
-    standing: Standing,
+    identity: ClientIdentity,
     host: Arc<HostPolicy>,
 }
 
@@ -78,12 +78,12 @@ impl Scene {
         Self {
             size,
             snapshot,
-            standing: Standing::Known(last),
+            identity: ClientIdentity::Known(last),
             host,
         }
     }
 
-    /// Judges one request.
+    /// Decides about one request.
     pub(crate) fn judge<'a>(
         &'a self,
         path: &'a str,
@@ -96,16 +96,14 @@ impl Scene {
             authority: None,
             fields,
         };
-        let (host, standing, vouched_by, certificate) = (&self.host, &self.standing, None, None);
-        let (source, now) = (Ipv4Addr::LOCALHOST.into(), 1_800_000_000);
         let client = Client {
             listener,
-            host,
-            standing,
-            vouched_by,
-            certificate,
-            source,
-            now,
+            host: &self.host,
+            identity: &self.identity,
+            vouched_by: None,
+            certificate: None,
+            source: Ipv4Addr::LOCALHOST.into(),
+            now: 1_800_000_000,
         };
         decide(&self.snapshot, client, &head)
     }

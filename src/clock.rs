@@ -1,5 +1,5 @@
-//! The clock on the wall, in the one form that certificates, tokens and logs are compared with, and the clock of this
-//! machine, read once for all that happens in one moment. Waits for nothing.
+//! The wall clock in seconds, for certificates, tokens and logs, and the monotonic clock. Within [`one_moment`] each is read
+//! once at most.
 
 use std::cell::Cell;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -8,14 +8,14 @@ thread_local! {
     static MOMENT: Cell<Option<Moment>> = const { Cell::new(None) };
 }
 
-/// What has been read of both clocks since the moment began.
+/// The values of both clocks, each read on first use within a moment.
 #[derive(Clone, Copy, Default)]
 struct Moment {
     now: Option<Instant>,
     seconds: Option<u64>,
 }
 
-/// Seconds since 1970; 0 before, which whoever judges by it takes for "everything has expired".
+/// Seconds since 1970. A clock before 1970 yields 0. Callers treat a time of 0 as "everything has expired".
 pub fn seconds() -> u64 {
     read(
         |moment| &mut moment.seconds,
@@ -27,12 +27,12 @@ pub fn seconds() -> u64 {
     )
 }
 
-/// The same, to be compared with times that may lie before 1970.
+/// As [`seconds`], for comparison with times before 1970.
 pub fn signed_seconds() -> i64 {
     i64::try_from(seconds()).unwrap_or(i64::MAX)
 }
 
-/// A time as RFC 3339 in UTC; the number itself where no calendar has it.
+/// A time as RFC 3339 in UTC. A time outside the calendar's range is printed as its number.
 pub fn rfc3339(seconds: i64) -> String {
     let text = time::OffsetDateTime::from_unix_timestamp(seconds)
         .ok()
@@ -43,17 +43,17 @@ pub fn rfc3339(seconds: i64) -> String {
     text.unwrap_or_else(|| seconds.to_string())
 }
 
-/// The time now. Within [`one_moment`], the time at which it was first asked for.
+/// The monotonic time. Within [`one_moment`], the time of its first use.
 pub fn now() -> Instant {
     read(|moment| &mut moment.now, Instant::now)
 }
 
-/// Runs what is over soon, as one poll of a task is, with each clock standing still from when it is first read: one poll
-/// asks for the time in many places, and reading the clock costs more than most of what is done there.
+/// Runs a short action, such as one poll of a task, during which each clock keeps the value of its first reading. One poll
+/// needs the time in many places, and reading a clock costs more than most of the work there.
 pub fn one_moment<T>(act: impl FnOnce() -> T) -> T {
-    /// Also a panic ends the moment.
-    struct End;
-    impl Drop for End {
+    /// Ends the moment, also on a panic.
+    struct MomentEnd;
+    impl Drop for MomentEnd {
         fn drop(&mut self) {
             MOMENT.set(None);
         }
@@ -62,15 +62,18 @@ pub fn one_moment<T>(act: impl FnOnce() -> T) -> T {
         return act();
     }
     MOMENT.set(Some(Moment::default()));
-    let _end = End;
+    let _end = MomentEnd;
     act()
 }
 
-fn read<T: Copy>(part: impl FnOnce(&mut Moment) -> &mut Option<T>, clock: impl FnOnce() -> T) -> T {
+fn read<T: Copy>(
+    field: impl FnOnce(&mut Moment) -> &mut Option<T>,
+    clock: impl FnOnce() -> T,
+) -> T {
     let Some(mut moment) = MOMENT.get() else {
         return clock();
     };
-    let read = *part(&mut moment).get_or_insert_with(clock);
+    let read = *field(&mut moment).get_or_insert_with(clock);
     MOMENT.set(Some(moment));
     read
 }

@@ -1,15 +1,15 @@
-//! The process's file descriptors: the limit on them, how it is divided, and how many are in use. Opens nothing.
+//! The budget of the process's file descriptors: the limit, its shares, and the number in use.
 //!
-//! The table of descriptors belongs to the process, so the shares are statics. A share without a limit is unlimited: the
-//! commands beside `run` divide nothing.
+//! Descriptors belong to the process, so the shares are statics. Shares are unlimited until [`Budget::put_into_force`], which
+//! only `run` calls.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The most that the soft limit is raised to. The kernel's table grows with the highest descriptor in use, so a higher
-/// number costs nothing, but says nothing either.
+/// Upper bound to which the soft limit is raised. The kernel's table grows with the highest descriptor in use, so a higher
+/// number costs nothing, but gains nothing either.
 const HIGHEST_LIMIT: u64 = 1 << 20;
 /// Connections to the admin listener that are open at once.
 pub const ADMIN_CONNECTIONS: usize = 32;
@@ -17,46 +17,46 @@ pub const ADMIN_CONNECTIONS: usize = 32;
 pub const METRICS_CONNECTIONS: usize = 32;
 /// Revocation lists and token keys that are fetched at once.
 pub const FETCHES: usize = 8;
-/// Connections that were told to give way and are not closed yet.
+/// Idle connections that were asked to close and are not closed yet.
 pub const GIVING_WAY: usize = 16;
-/// A look-up of a name holds a socket and a file beside the connection that it is for.
+/// Descriptors of one DNS lookup: a socket and a file, beside the connection that it is for.
 pub const LOOK_UP: usize = 2;
-/// Files of a load, logs that are rotated, folders that are watched.
+/// Files of a load, rotated logs, watched folders.
 const FILES: usize = 32;
-/// Standard streams, logs, signals, the control runtime and the watch on files.
+/// Standard streams, logs, signals, the control runtime and the file watch.
 const PROCESS: usize = 24;
-/// Event queue, wake-up and a connection that was accepted and is not counted yet.
+/// Event queue, wake-up, and a connection that is accepted and not counted yet.
 const EACH_WORKER: usize = 5;
-/// Each worker has its own socket of each listener, which is held twice.
+/// Each worker has its own socket of each listener, and a duplicate of it.
 const EACH_SOCKET: usize = 2;
-/// The smallest share with which it makes sense to start.
+/// The smallest share with which the gateway starts.
 const SMALLEST_SHARE: usize = 16;
 
 /// Client connections of all listeners.
-pub static CLIENTS: Share = Share::unlimited();
-/// Connections to upstreams and authorizers, in use and kept.
-pub static UPSTREAMS: Share = Share::unlimited();
+pub static CLIENTS: DescriptorShare = DescriptorShare::unlimited();
+/// Connections to upstreams and authorizers, active and pooled.
+pub static UPSTREAMS: DescriptorShare = DescriptorShare::unlimited();
 
 static SOFT_AT_START: AtomicU64 = AtomicU64::new(0);
 static LIMIT: AtomicU64 = AtomicU64::new(0);
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Descriptors for one use: how many there may be, and how many there are. Counted for each connection, never for a
-/// request. In a cache line of its own (128, since processors fetch lines in pairs).
+/// The descriptors for one purpose: limit, use and refusals. Counted per connection, never per request. Aligned to a cache
+/// line of its own (128 bytes, since processors fetch lines in pairs).
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct Share {
+pub struct DescriptorShare {
     limit: AtomicUsize,
     used: AtomicUsize,
     refused: AtomicU64,
 }
 
-/// A descriptor that is taken from a share until this is dropped: drop it after what holds it.
+/// A descriptor taken from a share until this is dropped. Drop it after the socket that it stands for.
 #[derive(Debug)]
 #[must_use = "the descriptor is given back at once"]
-pub struct Descriptor(&'static Share);
+pub struct Descriptor(&'static DescriptorShare);
 
-impl Share {
+impl DescriptorShare {
     const fn unlimited() -> Self {
         Self {
             limit: AtomicUsize::new(usize::MAX),
@@ -65,39 +65,39 @@ impl Share {
         }
     }
 
-    /// Takes a descriptor. `None` if there is none left, which is counted.
+    /// Takes a descriptor. `None` if none is left, which counts as a refusal.
     pub fn take(&'static self) -> Option<Descriptor> {
-        let taken = self.take_for_another(0);
-        if taken.is_none() {
+        let descriptor = self.take_for_another(0);
+        if descriptor.is_none() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        taken
+        descriptor
     }
 
-    /// The same, up to `beyond` above the limit, and not counted: in place of a connection that was told to give way and may
-    /// not be closed yet.
+    /// As [`Self::take`], up to `beyond` above the limit, and without counting a refusal: in place of a connection that was asked
+    /// to close and may still be open.
     pub fn take_for_another(&'static self, beyond: usize) -> Option<Descriptor> {
         let before = self.used.fetch_add(1, Ordering::Relaxed);
-        let taken = Descriptor(self);
-        (before < self.limit().saturating_add(beyond)).then_some(taken)
+        let descriptor = Descriptor(self);
+        (before < self.limit().saturating_add(beyond)).then_some(descriptor)
     }
 
-    /// Most at once; `usize::MAX` without a limit.
+    /// Maximum number at once; `usize::MAX` without a limit.
     pub fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// How many are taken.
+    /// Number of descriptors in use.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// How often there were not enough.
+    /// Number of refusals.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Whether at least seven eighths are taken: then nothing is kept for later.
+    /// Whether at least seven eighths are in use. Idle connections are not pooled then.
     pub fn is_nearly_used_up(&self) -> bool {
         let limit = self.limit();
         self.used() >= limit - limit / 8
@@ -110,7 +110,7 @@ impl Drop for Descriptor {
     }
 }
 
-/// What the limit became.
+/// The soft limit before and after [`raise_limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RaisedLimit {
     /// The soft limit that the process was started with.
@@ -122,24 +122,24 @@ pub struct RaisedLimit {
 /// Raises the soft limit to the hard limit, but not above about a million.
 ///
 /// # Errors
-/// If the system does not say the limits. A limit that cannot be raised stays as it is.
+/// If the limits cannot be read. A limit that cannot be raised stays as it is.
 pub fn raise_limit() -> nix::Result<RaisedLimit> {
     let (at_start, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let wanted = hard.min(HIGHEST_LIMIT).max(at_start);
-    let raised = wanted == at_start || setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
+    let target = hard.min(HIGHEST_LIMIT).max(at_start);
+    let raised = target == at_start || setrlimit(Resource::RLIMIT_NOFILE, target, hard).is_ok();
     let limit = RaisedLimit {
         at_start,
-        now: if raised { wanted } else { at_start },
+        now: if raised { target } else { at_start },
     };
     SOFT_AT_START.store(limit.at_start, Ordering::Relaxed);
     LIMIT.store(limit.now, Ordering::Relaxed);
     Ok(limit)
 }
 
-/// What is divided.
+/// The holders of descriptors among which a limit is divided.
 #[derive(Clone, Copy, Debug)]
 pub struct Holders {
-    /// Open when the process began: standard streams, and what it inherited.
+    /// Descriptors open at the start of the process: standard streams and inherited ones.
     pub inherited: usize,
     /// Worker threads.
     pub workers: usize,
@@ -147,7 +147,7 @@ pub struct Holders {
     pub listeners: usize,
 }
 
-/// A limit in its parts.
+/// A limit divided into shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// For client connections.
@@ -167,7 +167,7 @@ pub struct Budget {
 pub struct TooFewDescriptors {
     /// The limit.
     pub limit: u64,
-    /// The lowest one that suffices.
+    /// The lowest sufficient limit.
     pub needed: usize,
 }
 
@@ -189,13 +189,13 @@ impl Budget {
         let running = sockets
             .saturating_mul(2)
             .saturating_add(workers.saturating_mul(EACH_WORKER));
-        let beside = ADMIN_CONNECTIONS
+        let fixed = ADMIN_CONNECTIONS
             + METRICS_CONNECTIONS
             + FETCHES * (1 + LOOK_UP)
             + GIVING_WAY
             + FILES
             + PROCESS;
-        let reserve = inherited.saturating_add(running).saturating_add(beside);
+        let reserve = inherited.saturating_add(running).saturating_add(fixed);
         let left = usize::try_from(limit)
             .unwrap_or(usize::MAX)
             .saturating_sub(reserve);
@@ -212,7 +212,7 @@ impl Budget {
         })
     }
 
-    /// From now on nobody takes more. Those who have more keep it.
+    /// Activates the limits. Descriptors in use beyond a limit stay in use.
     pub fn put_into_force(self) {
         CLIENTS.limit.store(self.clients, Ordering::Relaxed);
         UPSTREAMS.limit.store(self.upstreams, Ordering::Relaxed);
@@ -220,39 +220,39 @@ impl Budget {
     }
 }
 
-/// What `take` gives, once it gives something. `None` when the deadline has passed. For what others were asked to give up, and
-/// give back by closing a connection, of which there is no notice.
+/// Polls `take` until it returns a value. `None` after the deadline. For descriptors that are freed by closing a connection,
+/// of which there is no notification.
 pub async fn taken_before<T>(deadline: Instant, take: impl Fn() -> Option<T>) -> Option<T> {
-    const PAUSE: Duration = Duration::from_millis(2);
+    const POLL_INTERVAL: Duration = Duration::from_millis(2);
     loop {
         let taken = take();
         if taken.is_some() || Instant::now() >= deadline {
             return taken;
         }
-        sleep(PAUSE).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// How many descriptors this process has open. `None` where the system does not say.
+/// Number of open descriptors of this process. `None` if the system does not tell.
 pub fn open() -> Option<usize> {
-    // One of them is that of the folder itself.
+    // One of them is the descriptor of the folder itself.
     std::fs::read_dir("/proc/self/fd")
         .ok()
         .map(|entries| entries.count().saturating_sub(1))
 }
 
-/// What is in force, for metrics and `/status`.
+/// The active limits, for metrics and `/status`.
 #[derive(Clone, Copy, Debug)]
 pub struct DescriptorFacts {
     /// The soft limit that the process was started with.
     pub soft_at_start: u64,
-    /// The soft limit now. 0 if nothing was divided.
+    /// The soft limit now. 0 if the limit was never raised.
     pub limit: u64,
-    /// What is kept for everything that is neither client nor upstream.
+    /// Descriptors for everything that is neither client nor upstream.
     pub reserve: usize,
 }
 
-/// What is in force.
+/// The active limits.
 pub fn facts() -> DescriptorFacts {
     DescriptorFacts {
         soft_at_start: SOFT_AT_START.load(Ordering::Relaxed),
@@ -266,8 +266,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn share(limit: usize) -> &'static Share {
-        let share = Box::leak(Box::new(Share::unlimited()));
+    fn share(limit: usize) -> &'static DescriptorShare {
+        let share = Box::leak(Box::new(DescriptorShare::unlimited()));
         share.limit.store(limit, Ordering::Relaxed);
         share
     }

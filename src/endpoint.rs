@@ -1,4 +1,4 @@
-//! One address of a server that we ask, and connecting to it: TCP, and TLS where it says `https`. Pools nothing.
+//! The address of an upstream or authorizer, and connecting to it: TCP, or TLS for `https`.
 
 use crate::descriptors::{Descriptor, LOOK_UP};
 use crate::pool;
@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// One address of an upstream, or of another server that we ask.
+/// One address of an upstream or of an authorizer.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     host: String,
@@ -27,7 +27,7 @@ pub struct Endpoint {
 /// How an `https` endpoint is verified.
 #[derive(Clone)]
 pub struct EndpointTls {
-    /// Anchors, our certificate.
+    /// Trust anchors and client certificate.
     pub config: Arc<rustls::ClientConfig>,
     /// The name that the endpoint's certificate must carry.
     pub name: ServerName<'static>,
@@ -41,25 +41,25 @@ impl std::fmt::Debug for EndpointTls {
     }
 }
 
-/// Why an endpoint's text is none.
+/// Why a text is not an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// Not `http://` or `https://`.
+    /// It does not begin with `http://` or `https://`.
     #[error("an endpoint begins with http:// or https://")]
     Scheme,
-    /// More than host and port.
+    /// It has more than host and port.
     #[error("an endpoint is a host and a port, without path, query or user")]
     MoreThanAuthority,
-    /// No host, or not a number.
+    /// It has no host, or the port is not a number.
     #[error("the host or port of the endpoint cannot be read")]
     Authority,
 }
 
-/// An endpoint's text, taken apart.
+/// A parsed endpoint.
 #[derive(Debug)]
 pub struct EndpointAddress {
-    /// Whether TLS is spoken.
-    pub scheme: Scheme,
+    /// Plain or TLS.
+    pub scheme: EndpointScheme,
     /// Name or address, without brackets.
     pub host: String,
     /// The port.
@@ -67,24 +67,24 @@ pub struct EndpointAddress {
     authority: String,
 }
 
-/// What an endpoint speaks.
+/// The scheme of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain.
+pub enum EndpointScheme {
+    /// HTTP without TLS.
     Http,
-    /// TLS, always verified.
+    /// HTTP over TLS; the certificate is always verified.
     Https,
 }
 
 impl EndpointAddress {
-    /// Reads `http://host[:port]`.
+    /// Parses `http://host[:port]`.
     ///
     /// # Errors
     /// [`EndpointError`]
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let (scheme, rest) = match text.split_once("://") {
-            Some(("http", rest)) => (Scheme::Http, rest),
-            Some(("https", rest)) => (Scheme::Https, rest),
+            Some(("http", rest)) => (EndpointScheme::Http, rest),
+            Some(("https", rest)) => (EndpointScheme::Https, rest),
             _ => return Err(EndpointError::Scheme),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
@@ -93,14 +93,14 @@ impl EndpointAddress {
         }
         let parsed: http::uri::Authority =
             authority.parse().map_err(|_| EndpointError::Authority)?;
-        // The library gives no port for a bad one, so the text behind the host is read here.
-        let behind = authority
+        // The library returns no port if it is malformed, so the text after the host is parsed here.
+        let port_text = authority
             .strip_prefix(parsed.host())
             .ok_or(EndpointError::Authority)?;
-        let port = match (behind, scheme) {
-            ("", Scheme::Https) => 443,
-            ("", Scheme::Http) => 80,
-            _ => behind
+        let port = match (port_text, scheme) {
+            ("", EndpointScheme::Https) => 443,
+            ("", EndpointScheme::Http) => 80,
+            _ => port_text
                 .strip_prefix(':')
                 .and_then(|port| port.parse().ok())
                 .ok_or(EndpointError::Authority)?,
@@ -121,7 +121,7 @@ impl EndpointAddress {
         })
     }
 
-    /// The endpoint, with how it is verified if it speaks TLS.
+    /// The endpoint; `tls` says how its certificate is verified.
     pub fn into_endpoint(self, tls: Option<EndpointTls>) -> Endpoint {
         Endpoint {
             host: self.host,
@@ -132,25 +132,25 @@ impl EndpointAddress {
     }
 }
 
-/// Why no connection was made.
+/// Why connecting failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Name resolution, refusal, no route.
+    /// Name resolution failed, the connection was refused, or there is no route.
     #[error("cannot connect")]
     Tcp(#[source] io::Error),
-    /// The endpoint's certificate does not count, or TLS failed otherwise.
+    /// The endpoint's certificate was rejected, or TLS failed otherwise.
     #[error("TLS with the endpoint failed")]
     Tls(#[source] io::Error),
     /// All descriptors for connections to upstreams and authorizers are in use.
     #[error("no file descriptor is left for upstream connections")]
     NoDescriptors,
-    /// Not done in time.
+    /// The connect timeout passed.
     #[error("connecting took longer than the connect timeout")]
     Timeout,
 }
 
 impl ConnectError {
-    /// Whether it looks like an endpoint that reloads: it listens again in a moment, or has just stopped to.
+    /// Whether the error is typical of an endpoint that restarts, so that a retry may succeed.
     pub fn is_passing(&self) -> bool {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof,
@@ -160,7 +160,7 @@ impl ConnectError {
                 error.kind(),
                 ConnectionRefused | ConnectionReset | ConnectionAborted
             ),
-            // A certificate that does not count is another kind of error.
+            // A rejected certificate has another error kind.
             Self::Tls(error) => {
                 matches!(
                     error.kind(),
@@ -173,18 +173,18 @@ impl ConnectError {
 }
 
 impl Endpoint {
-    /// Connects, at most `timeout` in all. The bytes of `preface` go first, also before TLS. Where somebody else than the
-    /// gateway is to be shown, that is by `shown`.
+    /// Connects within `timeout`. The bytes of `preface` are sent first, before TLS. `client_config` replaces the TLS configuration
+    /// of the endpoint, to present another client certificate than the gateway's.
     ///
     /// # Errors
     /// [`ConnectError`]
     pub async fn connect(
         &self,
         preface: Option<&[u8]>,
-        shown: Option<&Arc<rustls::ClientConfig>>,
+        client_config: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
     ) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now(preface, shown))
+        tokio::time::timeout(timeout, self.connect_now(preface, client_config))
             .await
             .map_err(|_| ConnectError::Timeout)?
     }
@@ -199,17 +199,17 @@ impl Endpoint {
         Ok(stream)
     }
 
-    /// The addresses of the host. A look-up that hangs goes on when the connect timeout is over, and so do the descriptors
-    /// that it holds.
+    /// The addresses of the host. A hanging lookup outlives the connect timeout and keeps its descriptors.
     async fn look_up(&self) -> Result<Vec<SocketAddr>, ConnectError> {
-        let held: [Descriptor; LOOK_UP] = [descriptor().await?, descriptor().await?];
-        let (host, port) = (self.host.clone(), self.port);
+        let descriptors: [Descriptor; LOOK_UP] = [descriptor().await?, descriptor().await?];
+        let host = self.host.clone();
+        let port = self.port;
         let look_up = tokio::task::spawn_blocking(move || {
-            let found = (host.as_str(), port)
+            let addresses = (host.as_str(), port)
                 .to_socket_addrs()
                 .map(Iterator::collect);
-            drop(held);
-            found
+            drop(descriptors);
+            addresses
         });
         look_up
             .await
@@ -220,7 +220,7 @@ impl Endpoint {
     async fn connect_now(
         &self,
         preface: Option<&[u8]>,
-        shown: Option<&Arc<rustls::ClientConfig>>,
+        client_config: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<EndpointStream, ConnectError> {
         let descriptor = descriptor().await?;
         let mut stream = self.tcp().await?;
@@ -228,11 +228,13 @@ impl Endpoint {
             stream.write_all(preface).await.map_err(ConnectError::Tcp)?;
         }
         match &self.tls {
-            // Without TLS nobody can be shown, and then the request must not go as somebody else's.
-            None if shown.is_some() => Err(ConnectError::Tls(io::ErrorKind::Unsupported.into())),
+            // Without TLS no client certificate can be presented, and the request must not be sent under another identity.
+            None if client_config.is_some() => {
+                Err(ConnectError::Tls(io::ErrorKind::Unsupported.into()))
+            }
             None => Ok(EndpointStream::Plain(stream, descriptor)),
             Some(tls) => {
-                let connector = TlsConnector::from(shown.unwrap_or(&tls.config).clone());
+                let connector = TlsConnector::from(client_config.unwrap_or(&tls.config).clone());
                 let stream = connector
                     .connect(tls.name.clone(), stream)
                     .await
@@ -247,12 +249,12 @@ async fn descriptor() -> Result<Descriptor, ConnectError> {
     pool::descriptor().await.ok_or(ConnectError::NoDescriptors)
 }
 
-/// A connection to an endpoint, with the descriptor that it was counted as.
+/// A connection to an endpoint, with its counted descriptor.
 #[derive(Debug)]
 pub enum EndpointStream {
-    /// Anybody on the way can read and change it.
+    /// Without TLS: the network can read and change it.
     Plain(TcpStream, Descriptor),
-    /// The endpoint has shown its certificate.
+    /// TLS; the endpoint's certificate is verified.
     Tls(Box<TlsStream<TcpStream>>, Descriptor),
 }
 
@@ -327,15 +329,15 @@ mod tests {
         };
         assert_eq!(
             parse("http://127.0.0.1:8080"),
-            Some((Scheme::Http, "127.0.0.1".into(), 8080))
+            Some((EndpointScheme::Http, "127.0.0.1".into(), 8080))
         );
         assert_eq!(
             parse("https://icinga.example.org"),
-            Some((Scheme::Https, "icinga.example.org".into(), 443))
+            Some((EndpointScheme::Https, "icinga.example.org".into(), 443))
         );
         assert_eq!(
             parse("http://[::1]:80/"),
-            Some((Scheme::Http, "::1".into(), 80))
+            Some((EndpointScheme::Http, "::1".into(), 80))
         );
         for text in [
             "127.0.0.1:80",

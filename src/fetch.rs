@@ -1,5 +1,5 @@
-//! `GET` of one small thing from elsewhere, over HTTP or HTTPS, with a limit on its size and on the time. Follows no
-//! redirect, keeps no connection, and does not know what it fetches.
+//! `GET` of one small resource over HTTP or HTTPS, with limits on size and time. Redirects are not followed, and connections
+//! are not kept.
 
 use crate::descriptors;
 use http::header::{ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 /// `http://host[:port]/path` or the same with `https`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FetchUrl {
-    scheme: Scheme,
+    scheme: FetchScheme,
     /// Without brackets, in lower case.
     host: String,
     port: u16,
@@ -28,22 +28,22 @@ pub struct FetchUrl {
     name: ServerName<'static>,
 }
 
-/// Whether TLS is spoken.
+/// Plain or TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Anybody on the way can change what comes.
+pub enum FetchScheme {
+    /// Without TLS: the network can change the response.
     Http,
-    /// The server must show a certificate.
+    /// The server's certificate is verified.
     Https,
 }
 
 impl FetchUrl {
-    /// Reads a URL. `None` if it is none, has a user in it, or is of another scheme.
+    /// Parses a URL. `None` if it is malformed, has a user, or has another scheme.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: http::Uri = text.parse().ok()?;
-        let (scheme, usual_port) = match uri.scheme_str()? {
-            "http" => (Scheme::Http, 80),
-            "https" => (Scheme::Https, 443),
+        let (scheme, default_port) = match uri.scheme_str()? {
+            "http" => (FetchScheme::Http, 80),
+            "https" => (FetchScheme::Https, 443),
             _ => return None,
         };
         let authority = uri
@@ -61,14 +61,14 @@ impl FetchUrl {
         Some(Self {
             scheme,
             host,
-            port: authority.port_u16().unwrap_or(usual_port),
+            port: authority.port_u16().unwrap_or(default_port),
             target,
             name,
         })
     }
 
-    /// Whether it is `https`.
-    pub fn scheme(&self) -> Scheme {
+    /// The scheme.
+    pub fn scheme(&self) -> FetchScheme {
         self.scheme
     }
 
@@ -83,16 +83,16 @@ impl FetchUrl {
         &self.target
     }
 
-    /// The host alone, as in a URL, if the port is the usual one of the scheme.
+    /// The host as in a URL, if the port is the default of the scheme.
     pub fn usual_host(&self) -> Option<String> {
-        let usual = matches!(
+        let is_default = matches!(
             (self.scheme, self.port),
-            (Scheme::Http, 80) | (Scheme::Https, 443)
+            (FetchScheme::Http, 80) | (FetchScheme::Https, 443)
         );
-        usual.then(|| self.bracketed_host())
+        is_default.then(|| self.bracketed_host())
     }
 
-    /// With the port where it is an unusual one.
+    /// Host, with the port if it is not the default.
     fn shown_host(&self) -> String {
         self.usual_host().unwrap_or_else(|| self.authority())
     }
@@ -109,15 +109,15 @@ impl FetchUrl {
 impl fmt::Display for FetchUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
+            FetchScheme::Http => "http",
+            FetchScheme::Https => "https",
         };
         let host = self.shown_host();
         write!(f, "{scheme}://{host}{}", self.target)
     }
 }
 
-/// By what a server tells one state of a thing from another.
+/// The validators of a response (RFC 9110 section 8.8), for conditional requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     etag: Option<HeaderValue>,
@@ -133,99 +133,99 @@ impl Validators {
     }
 }
 
-/// What is asked for.
+/// One request.
 #[derive(Clone, Copy)]
-pub struct Question<'q> {
-    /// Where.
+pub struct FetchRequest<'q> {
+    /// The URL.
     pub url: &'q FetchUrl,
-    /// Anchors for `https`; without them such a URL is not fetched.
+    /// Trust anchors for `https`. Without them an `https` URL is not fetched.
     pub tls: Option<&'q Arc<ClientConfig>>,
-    /// Media types.
+    /// The Accept field.
     pub accept: &'static str,
-    /// Most octets of an answer.
+    /// Maximum size of the body in bytes.
     pub largest: usize,
-    /// From looking up the name to the last octet.
+    /// Timeout from the DNS lookup to the last byte.
     pub patience: Duration,
-    /// What is here already; the answer may then be that it is still the same.
+    /// Validators of the known version; the result may then be [`FetchResponse::Unchanged`].
     pub known: Option<&'q Validators>,
 }
 
-/// What came.
+/// A usable response.
 #[derive(Debug)]
-pub enum Answer {
-    /// The thing.
+pub enum FetchResponse {
+    /// The body, and its validators.
     Content(Vec<u8>, Validators),
-    /// What is known is what there is.
+    /// The known version is current (304).
     Unchanged,
 }
 
-/// Why nothing came.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No connection, or not to the right server.
+    /// Connecting failed, or the server's certificate was rejected.
     #[error("cannot connect to {0}")]
     Connect(String, #[source] std::io::Error),
-    /// Nobody may vouch for the server.
+    /// There are no trust anchors to verify the server.
     #[error("there are no `anchors` to verify {0} by")]
     NoAnchors(String),
-    /// Not HTTP, or broken off.
+    /// The response is not HTTP, or incomplete.
     #[error("no usable answer from {0}")]
     Http(String, #[source] Box<dyn std::error::Error + Send + Sync>),
-    /// More than may come.
-    #[error("{0} sends more than {1} octets")]
+    /// The body exceeds the size limit.
+    #[error("{0} sends more than {1} bytes")]
     TooLarge(String, usize),
-    /// It is elsewhere, and who sends us there may not be the one who was meant.
+    /// A redirect. It is not followed, since it may lead to a server that the config does not name.
     #[error("{0} answers {1}; redirects are not followed")]
     Redirect(String, StatusCode),
     /// Another status than 200.
     #[error("{0} answers {1}")]
     Status(String, StatusCode),
-    /// It took too long.
+    /// The timeout passed.
     #[error("{0} takes too long")]
     Timeout(String),
 }
 
-/// Asks and waits for the whole answer.
+/// Sends the request and waits for the whole response.
 ///
 /// # Errors
 /// [`FetchError`]
-pub async fn fetch(question: Question<'_>) -> Result<Answer, FetchError> {
-    /// Others wait, and their time does not run: what is fetched may take rights away, so it is only late and never given
-    /// up for want of descriptors.
+pub async fn fetch(request: FetchRequest<'_>) -> Result<FetchResponse, FetchError> {
+    /// Limits concurrent fetches. The timeout does not run while a fetch waits here: the content may revoke certificates, so a
+    /// fetch is delayed and never given up for lack of descriptors.
     static FETCHES: Semaphore = Semaphore::const_new(descriptors::FETCHES);
-    // It is never closed.
-    let _place = FETCHES.acquire().await;
-    let fetched = tokio::time::timeout(question.patience, question.ask()).await;
-    fetched.unwrap_or_else(|_| Err(FetchError::Timeout(question.url.authority())))
+    // The semaphore is never closed.
+    let _permit = FETCHES.acquire().await;
+    let response = tokio::time::timeout(request.patience, request.send()).await;
+    response.unwrap_or_else(|_| Err(FetchError::Timeout(request.url.authority())))
 }
 
-impl Question<'_> {
-    async fn ask(self) -> Result<Answer, FetchError> {
+impl FetchRequest<'_> {
+    async fn send(self) -> Result<FetchResponse, FetchError> {
         let authority = || self.url.authority();
         let connect = |error| FetchError::Connect(authority(), error);
         let tls = match (self.url.scheme, self.tls) {
-            (Scheme::Http, _) => None,
-            (Scheme::Https, Some(tls)) => Some(tls),
-            (Scheme::Https, None) => return Err(FetchError::NoAnchors(authority())),
+            (FetchScheme::Http, _) => None,
+            (FetchScheme::Https, Some(tls)) => Some(tls),
+            (FetchScheme::Https, None) => return Err(FetchError::NoAnchors(authority())),
         };
         let socket = TcpStream::connect((self.url.host.as_str(), self.url.port))
             .await
             .map_err(connect)?;
         match tls {
-            None => self.ask_on(socket).await,
+            None => self.exchange(socket).await,
             Some(tls) => {
                 let stream = TlsConnector::from(tls.clone())
                     .connect(self.url.name.clone(), socket)
                     .await;
-                self.ask_on(stream.map_err(connect)?).await
+                self.exchange(stream.map_err(connect)?).await
             }
         }
     }
 
-    async fn ask_on(
+    async fn exchange(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-    ) -> Result<Answer, FetchError> {
+    ) -> Result<FetchResponse, FetchError> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.broken(error))?;
@@ -245,40 +245,42 @@ impl Question<'_> {
         let request = request
             .body(Empty::<bytes::Bytes>::new())
             .map_err(|error| self.broken(error))?;
-        let answer = async {
-            let answer = sender
+        let response = async {
+            let response = sender
                 .send_request(request)
                 .await
                 .map_err(|error| self.broken(error))?;
-            self.read(answer).await
+            self.read(response).await
         };
-        tokio::pin!(answer);
+        tokio::pin!(response);
         tokio::select! {
             biased;
-            answer = &mut answer => answer,
-            // It may end behind the answer's last octet.
-            _ = connection => answer.await,
+            response = &mut response => response,
+            // The connection may end together with the last byte of the response.
+            _ = connection => response.await,
         }
     }
 
-    async fn read(self, answer: Response<Incoming>) -> Result<Answer, FetchError> {
-        match answer.status() {
+    async fn read(self, response: Response<Incoming>) -> Result<FetchResponse, FetchError> {
+        match response.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_MODIFIED if self.known.is_some() => return Ok(Answer::Unchanged),
+            StatusCode::NOT_MODIFIED if self.known.is_some() => {
+                return Ok(FetchResponse::Unchanged);
+            }
             status if status.is_redirection() => {
                 return Err(FetchError::Redirect(self.url.authority(), status));
             }
             status => return Err(FetchError::Status(self.url.authority(), status)),
         }
-        let validators = Validators::of(answer.headers());
-        let body = Limited::new(answer.into_body(), self.largest)
+        let validators = Validators::of(response.headers());
+        let body = Limited::new(response.into_body(), self.largest)
             .collect()
             .await;
         let body = body.map_err(|error| match error.is::<LengthLimitError>() {
             true => FetchError::TooLarge(self.url.authority(), self.largest),
             false => self.broken(error),
         })?;
-        Ok(Answer::Content(body.to_bytes().into(), validators))
+        Ok(FetchResponse::Content(body.to_bytes().into(), validators))
     }
 
     fn broken(self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> FetchError {

@@ -1,6 +1,6 @@
-//! A request head as both HTTP engines show it: borrowed, unparsed, in the client's words. Judges nothing.
+//! A request head as both HTTP engines present it: borrowed and unparsed, as the client sent it.
 
-/// Header fields in the order of arrival. Looking at them needs no heap.
+/// Header fields in the order of arrival. Reading them does not allocate.
 pub trait Fields {
     /// Each field's name (any case) and value.
     fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])>;
@@ -27,12 +27,12 @@ pub trait Fields {
     /// The value of the one field with this name. `None` if there is no such field.
     ///
     /// # Errors
-    /// [`Several`] if there is more than one, even if all say the same.
-    fn only<'a>(&'a self, name: &str) -> Result<Option<&'a [u8]>, Several> {
+    /// [`DuplicateField`] if there is more than one, even if all values are equal.
+    fn only<'a>(&'a self, name: &str) -> Result<Option<&'a [u8]>, DuplicateField> {
         let mut values = self.values(name);
         let first = values.next();
         if values.next().is_some() {
-            Err(Several)
+            Err(DuplicateField)
         } else {
             Ok(first)
         }
@@ -44,10 +44,10 @@ pub trait Fields {
     }
 }
 
-/// A field that may stand once stands more than once.
+/// A field that may occur once occurs more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the field stands more than once")]
-pub struct Several;
+pub struct DuplicateField;
 
 impl Fields for http::HeaderMap {
     fn pairs(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -68,7 +68,7 @@ impl Fields for [httparse::Header<'_>] {
     }
 }
 
-/// What a client asked for.
+/// The head of a request.
 pub struct RequestHead<'a, F: Fields + ?Sized> {
     /// The method, as sent.
     pub method: &'a str,
@@ -88,7 +88,7 @@ mod tests {
     fn fields_are_found_without_case_and_counted() {
         let fields: &[(&str, &[u8])] = &[("Host", b"a"), ("Accept", b"b"), ("HOST", b"c")];
         assert_eq!(fields.first_value("host"), Some(&b"a"[..]));
-        assert_eq!(fields.only("host"), Err(Several));
+        assert_eq!(fields.only("host"), Err(DuplicateField));
         assert_eq!(fields.only("accept"), Ok(Some(&b"b"[..])));
         assert_eq!(fields.only("cookie"), Ok(None));
         assert_eq!((fields.count("host"), fields.count("hos")), (2, 0));

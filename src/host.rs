@@ -1,14 +1,14 @@
-//! Host names: reading a Host field, and names with a leading `*.`. Pure; knows neither routes nor certificates.
+//! Host names: parsing a Host field, names with a leading `*.`, and lookup tables by host name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// A host as a request names it: lower case, without port. Borrowed where it came so.
+/// The host of a request: lower case, without port. Borrowed if the request has it in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostName<'a>(Cow<'a, str>);
 
 impl<'a> HostName<'a> {
-    /// Reads `host[:port]` as in a Host field or `:authority`. `None` if it is neither name nor address.
+    /// Parses `host[:port]` as in a Host field or `:authority`. `None` if it is neither name nor address.
     pub fn parse_authority(text: &'a str) -> Option<Self> {
         let host = match text.strip_prefix('[') {
             Some(rest) => {
@@ -32,11 +32,12 @@ impl<'a> HostName<'a> {
         Self::parse(host)
     }
 
-    /// Reads a bare name, as in SNI.
+    /// Parses a bare name, as in SNI.
     pub fn parse(host: &'a str) -> Option<Self> {
-        // A trailing dot only says that the name is complete.
+        // A trailing dot only marks the name as fully qualified.
         let host = host.strip_suffix('.').unwrap_or(host);
-        let (mut label, mut has_capitals) = (0, false);
+        let mut label = 0;
+        let mut has_capitals = false;
         for byte in host.bytes() {
             has_capitals |= byte.is_ascii_uppercase();
             match byte {
@@ -60,7 +61,7 @@ impl<'a> HostName<'a> {
         })
     }
 
-    /// The same name, free of what it was read from.
+    /// The same name, owned.
     pub fn into_owned(self) -> HostName<'static> {
         HostName(Cow::Owned(self.0.into_owned()))
     }
@@ -76,17 +77,17 @@ fn valid_port(port: &str) -> Option<()> {
     (digits && port.parse::<u16>().is_ok()).then_some(())
 }
 
-/// A host as the config names it.
+/// A host name of the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum HostPattern {
-    /// This name.
+    /// Exactly this name.
     Exact(String),
     /// `*.rest`: exactly one label before `rest`, as in certificates.
     Wildcard(String),
 }
 
 impl HostPattern {
-    /// Reads a name, or `*.name`. `None` if it is neither.
+    /// Parses a name, or `*.name`. `None` if it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_prefix("*.") {
             Some(rest) => HostName::parse(rest).map(|name| Self::Wildcard(name.0.into_owned())),
@@ -95,16 +96,16 @@ impl HostPattern {
     }
 }
 
-/// Things by host: exact names go before wildcards, wildcards before the default.
+/// A table by host name: exact names take precedence over wildcards, wildcards over the default.
 #[derive(Clone, Debug)]
 pub struct HostTable<T> {
-    exact: Names<T>,
-    wildcard: Names<T>,
+    exact: NameMap<T>,
+    wildcard: NameMap<T>,
     default: Option<T>,
 }
 
-/// Names come from the config alone, so that no client can choose what collides.
-type Names<T> = HashMap<String, T, foldhash::fast::RandomState>;
+/// The keys come from the config alone, so a client cannot cause hash collisions.
+type NameMap<T> = HashMap<String, T, foldhash::fast::RandomState>;
 
 impl<T> Default for HostTable<T> {
     fn default() -> Self {
@@ -117,10 +118,10 @@ impl<T> Default for HostTable<T> {
 }
 
 impl<T> HostTable<T> {
-    /// Adds an entry. Gives the value back if the pattern has one already.
+    /// Adds an entry; `None` is the default.
     ///
     /// # Errors
-    /// The value, if the place is taken.
+    /// Returns the value if the pattern has an entry already.
     pub fn insert(&mut self, pattern: Option<&HostPattern>, value: T) -> Result<(), T> {
         use std::collections::hash_map::Entry;
         let (map, name) = match pattern {
@@ -134,8 +135,8 @@ impl<T> HostTable<T> {
         };
         match map.entry(name.clone()) {
             Entry::Occupied(_) => Err(value),
-            Entry::Vacant(place) => {
-                place.insert(value);
+            Entry::Vacant(vacant) => {
+                vacant.insert(value);
                 Ok(())
             }
         }
@@ -150,7 +151,7 @@ impl<T> HostTable<T> {
         }
     }
 
-    /// Whether some name that the pattern means has an entry.
+    /// Whether a name that the pattern matches has an entry.
     pub fn could_serve(&self, pattern: &HostPattern) -> bool {
         let served_by_wildcard = |name: &str| {
             name.split_once('.')
@@ -171,10 +172,10 @@ impl<T> HostTable<T> {
             }
     }
 
-    /// The same names with other values.
+    /// Maps the values, keeping the names.
     ///
     /// # Errors
-    /// The first that one of the values gives.
+    /// The first error of `value`.
     pub fn try_map<U, E>(
         &self,
         mut value: impl FnMut(&T) -> Result<U, E>,
@@ -198,7 +199,7 @@ impl<T> HostTable<T> {
             .chain(self.default.as_ref())
     }
 
-    /// Names that have an entry of their own; for a wildcard, one that it covers.
+    /// Names with an entry of their own; for a wildcard, a name that it matches.
     pub fn names(&self) -> impl Iterator<Item = String> {
         self.exact
             .keys()
@@ -206,7 +207,7 @@ impl<T> HostTable<T> {
             .chain(self.wildcard.keys().map(|rest| format!("any.{rest}")))
     }
 
-    /// The entries that cover a name, most specific first.
+    /// The entries that match a name, most specific first.
     pub fn covering(&self, name: Option<&HostName<'_>>) -> impl Iterator<Item = &T> {
         let exact = name.and_then(|name| self.exact.get(name.as_str()));
         let wildcard = name
@@ -218,7 +219,7 @@ impl<T> HostTable<T> {
             .chain(self.default.as_ref())
     }
 
-    /// The most specific entry that covers a name.
+    /// The most specific entry that matches a name.
     pub fn find(&self, name: Option<&HostName<'_>>) -> Option<&T> {
         self.covering(name).next()
     }

@@ -1,11 +1,11 @@
-//! Portcullis lets in only those who can prove who they are.
+//! Portcullis: a reverse proxy that admits only authenticated clients.
 //!
-//! The modules below stand in the order of reading, and each imports only from those above it (`tests/` checks that).
+//! The modules are in reading order. Each imports only from those above it, which `tests/` checks.
 
 // Foundations
 pub mod clock;
 pub mod error_text;
-pub mod here;
+pub mod thread_state;
 pub mod descriptors;
 pub mod file_read;
 pub mod file_format;
@@ -15,13 +15,13 @@ pub mod drain;
 pub mod worker;
 pub mod host;
 pub mod head;
-pub mod recycled;
+pub mod buffer_pool;
 pub mod pattern;
 pub mod fetch;
 pub mod pool;
 pub mod endpoint;
 
-// The request's way
+// The path of a request
 pub mod listener;
 pub mod tls;
 pub mod identity;
@@ -35,16 +35,16 @@ pub mod authorizer;
 pub mod upstream;
 pub mod respond;
 
-// What holds it together
+// Snapshot and proxy
 pub mod snapshot;
 pub mod proxy;
 
-// Beside it
+// Tools around the proxy
 pub mod explain;
 pub mod admin;
 pub mod pki;
 pub mod import;
 
-// Top
+// Process and command line
 pub mod gateway;
 pub mod cli;

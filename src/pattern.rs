@@ -1,10 +1,10 @@
-//! Patterns with `*` and `?`, Icinga's way. Pure text; knows no users.
+//! Wildcard patterns with `*` and `?`, as in Icinga.
 
 mod coverage;
 
 pub use coverage::{Coverage, Part, coverage};
 
-/// Whether letters differ by case.
+/// Whether matching is case-sensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
     /// `A` is not `a`.
@@ -13,132 +13,136 @@ pub enum Case {
     Folds,
 }
 
-/// A compiled pattern: `*` is any run of characters (also `/`), `?` is one octet, `\*` and `\?` are literal, every
-/// other backslash is a backslash. The whole text must match. Its octets stand in `O` as they are written.
+/// A compiled pattern: `*` is any run of characters (also `/`), `?` is one byte, `\*` and `\?` are literal, every
+/// other backslash is a backslash. The whole text must match. `B` holds the text of the pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern<O = Box<[u8]>> {
-    octets: O,
-    /// The octets before the first wildcard, [`WORD`] at most, folded where case does not matter. They settle most
+pub struct Pattern<B = Box<[u8]>> {
+    bytes: B,
+    /// The bytes before the first wildcard, [`WORD`] at most, in lower case for [`Case::Folds`]. They decide most
     /// comparisons.
-    beginning: u64,
-    /// How many octets of `beginning` count.
-    sure: u8,
+    prefix: u64,
+    /// The number of bytes in `prefix`.
+    prefix_length: u8,
     shape: Shape,
     case: Case,
 }
 
-/// Octets that are compared at once.
+/// Number of bytes that are compared at once.
 const WORD: usize = 8;
 
 /// A text to be compared with many patterns.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'t> {
     text: &'t [u8],
-    beginning: u64,
-    folded_beginning: u64,
+    /// The first [`WORD`] bytes of the text.
+    prefix: u64,
+    /// The same in lower case.
+    folded_prefix: u64,
 }
 
 impl<'t> Subject<'t> {
-    /// The text, made ready.
+    /// Prepares a text.
     pub fn new(text: &'t [u8]) -> Self {
         let first = text.first_chunk().copied().unwrap_or_else(|| {
             let mut first = [0; WORD];
             first
                 .iter_mut()
                 .zip(text)
-                .for_each(|(place, octet)| *place = *octet);
+                .for_each(|(place, byte)| *place = *byte);
             first
         });
-        let beginning = u64::from_le_bytes(first);
+        let prefix = u64::from_le_bytes(first);
         Self {
             text,
-            beginning,
-            folded_beginning: u64::from_le_bytes(first.map(|octet| octet.to_ascii_lowercase())),
+            prefix,
+            folded_prefix: u64::from_le_bytes(first.map(|byte| byte.to_ascii_lowercase())),
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// No wildcard, and nothing that is written otherwise than it is meant.
+    /// No wildcard, and no escape.
     Literal,
-    /// The same with `*` at its end, by far the most common; also `*` alone.
+    /// A literal with `*` at its end, by far the most common; also `*` alone.
     Prefix,
-    /// Everything else.
+    /// Any other pattern.
     General,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
-    Octet(u8),
-    AnyOctet,
+    Byte(u8),
+    AnyByte,
     AnyRun,
 }
 
 impl Pattern {
-    /// Compiles a pattern. Every text is one.
+    /// Compiles a pattern. Every text is a pattern.
     pub fn new(text: impl AsRef<[u8]>, case: Case) -> Self {
         Self::over(text.as_ref().into(), case)
     }
 }
 
-impl<O: AsRef<[u8]>> Pattern<O> {
-    /// Compiles a pattern whose text is kept as it is given.
-    pub fn over(octets: O, case: Case) -> Self {
-        let text = octets.as_ref();
+impl<B: AsRef<[u8]>> Pattern<B> {
+    /// Compiles a pattern that keeps its text in `B`.
+    pub fn over(bytes: B, case: Case) -> Self {
+        let text = bytes.as_ref();
         let mut first = [0; WORD];
-        let mut sure = 0;
+        let mut prefix_length = 0;
         for (place, token) in first.iter_mut().zip(tokens(text)) {
-            let Token::Octet(octet) = token else { break };
+            let Token::Byte(byte) = token else { break };
             *place = if case == Case::Folds {
-                octet.to_ascii_lowercase()
+                byte.to_ascii_lowercase()
             } else {
-                octet
+                byte
             };
-            sure += 1;
+            prefix_length += 1;
         }
-        let special = |octet: &u8| matches!(octet, b'*' | b'?');
+        let is_wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
         let shape = match text.split_last() {
-            Some((b'*', start)) if !start.iter().any(special) && start.last() != Some(&b'\\') => {
+            Some((b'*', start))
+                if !start.iter().any(is_wildcard) && start.last() != Some(&b'\\') =>
+            {
                 Shape::Prefix
             }
-            _ if text.iter().any(special) => Shape::General,
+            _ if text.iter().any(is_wildcard) => Shape::General,
             _ => Shape::Literal,
         };
         Self {
-            octets,
-            beginning: u64::from_le_bytes(first),
-            sure,
+            bytes,
+            prefix: u64::from_le_bytes(first),
+            prefix_length,
             shape,
             case,
         }
     }
 
-    /// Whether the whole text matches. Costs at most pattern length times text length.
+    /// Whether the whole text matches. Takes at most pattern length times text length steps.
     pub fn matches(&self, text: &[u8]) -> bool {
         self.matches_subject(&Subject::new(text))
     }
 
     /// As [`Self::matches`], for a text that is compared with many patterns.
     pub fn matches_subject(&self, subject: &Subject<'_>) -> bool {
-        let beginning = match self.case {
-            Case::Matters => subject.beginning,
-            // The octets of a pattern that folds are in lower case.
-            Case::Folds => subject.folded_beginning,
+        let prefix = match self.case {
+            Case::Matters => subject.prefix,
+            // `self.prefix` is in lower case then.
+            Case::Folds => subject.folded_prefix,
         };
-        let beyond = u64::BITS.saturating_sub(8 * u32::from(self.sure));
-        let differs = (beginning ^ self.beginning)
-            .checked_shl(beyond)
+        let unused_bits = u64::BITS.saturating_sub(8 * u32::from(self.prefix_length));
+        let differs = (prefix ^ self.prefix)
+            .checked_shl(unused_bits)
             .is_some_and(|bits| bits != 0);
         !differs && self.matches_rest(subject.text)
     }
 
-    /// Whether the text matches whose beginning does.
+    /// Whether a text with a matching `prefix` matches as a whole.
     fn matches_rest(&self, text: &[u8]) -> bool {
-        let octets = self.octets.as_ref();
+        let pattern = self.bytes.as_ref();
         match self.shape {
-            Shape::Literal if octets.len() <= WORD => octets.len() == text.len(),
-            Shape::Literal => self.equal(octets, text),
+            Shape::Literal if pattern.len() <= WORD => pattern.len() == text.len(),
+            Shape::Literal => self.equal(pattern, text),
             Shape::Prefix => {
                 let prefix = self.before_run();
                 let start = text.get(..prefix.len());
@@ -155,73 +159,75 @@ impl<O: AsRef<[u8]>> Pattern<O> {
         }
     }
 
-    /// Two cursors and one point to go back to: when a text fails behind a `*`, the last `*` takes one octet more.
-    /// Earlier ones never need to be tried again, since the last can take all that they could. Also gives the number of
-    /// steps, which tests hold against the bound.
+    /// Two cursors and one backtracking point: on a mismatch after a `*`, the last `*` takes one byte more. Earlier `*` need no
+    /// retry, since the last can take all that they could. Also returns the number of steps, for tests of the bound.
     fn matches_general(&self, text: &[u8]) -> (bool, usize) {
-        let octets = self.octets.as_ref();
-        let (mut at_token, mut at_octet, mut steps) = (0, 0, 0);
+        let pattern = self.bytes.as_ref();
+        let mut token_index = 0;
+        let mut text_index = 0;
+        let mut steps = 0;
         let mut last_run: Option<(usize, usize)> = None;
         loop {
             steps += 1;
-            let token = token_at(octets, at_token);
-            let advanced = match (token, text.get(at_octet)) {
+            let token = token_at(pattern, token_index);
+            let advanced = match (token, text.get(text_index)) {
                 (None, None) => return (true, steps),
-                (Some((Token::AnyRun, behind)), _) => {
-                    last_run = Some((behind, at_octet));
-                    at_token = behind;
+                (Some((Token::AnyRun, next)), _) => {
+                    last_run = Some((next, text_index));
+                    token_index = next;
                     continue;
                 }
-                (Some((Token::AnyOctet, behind)), Some(_)) => Some(behind),
-                (Some((Token::Octet(wanted), behind)), Some(octet)) => {
-                    self.same_octet(wanted, *octet).then_some(behind)
+                (Some((Token::AnyByte, next)), Some(_)) => Some(next),
+                (Some((Token::Byte(wanted), next)), Some(byte)) => {
+                    self.same_byte(wanted, *byte).then_some(next)
                 }
                 _ => None,
             };
-            if let Some(behind) = advanced {
-                at_token = behind;
-                at_octet += 1;
+            if let Some(next) = advanced {
+                token_index = next;
+                text_index += 1;
                 continue;
             }
             match last_run {
-                Some((behind, start)) if start < text.len() => {
-                    last_run = Some((behind, start + 1));
-                    at_token = behind;
-                    at_octet = start + 1;
+                Some((next, start)) if start < text.len() => {
+                    last_run = Some((next, start + 1));
+                    token_index = next;
+                    text_index = start + 1;
                 }
                 _ => return (false, steps),
             }
         }
     }
 
-    fn same_octet(&self, wanted: u8, octet: u8) -> bool {
+    fn same_byte(&self, wanted: u8, byte: u8) -> bool {
         match self.case {
-            Case::Matters => wanted == octet,
-            Case::Folds => wanted.eq_ignore_ascii_case(&octet),
+            Case::Matters => wanted == byte,
+            Case::Folds => wanted.eq_ignore_ascii_case(&byte),
         }
     }
 
-    /// Whether some text matches both patterns, for finding permissions that can never be used.
+    /// Whether some text matches both patterns. Used to find permissions that can never apply.
     pub fn overlaps<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
-        let plain = [self.shape, other.shape]
+        let is_simple = [self.shape, other.shape]
             .iter()
             .all(|shape| *shape != Shape::General);
-        if plain {
-            self.overlaps_plainly(other)
+        if is_simple {
+            self.overlaps_simple(other)
         } else {
-            self.overlaps_generally(other)
+            self.overlaps_general(other)
         }
     }
 
-    /// For patterns without wildcards but one at the end.
-    fn overlaps_plainly<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
-        let (left, right) = (self.before_run(), other.before_run());
+    /// For patterns without wildcards other than one `*` at the end.
+    fn overlaps_simple<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
+        let left = self.before_run();
+        let right = other.before_run();
         let common = left.len().min(right.len());
         let starts = left
             .get(..common)
             .zip(right.get(..common))
             .is_some_and(|(left, right)| self.equal(left, right));
-        // What is longer than a pattern has to have room in its run.
+        // If the lengths differ, the shorter pattern must end with `*`.
         let fits =
             |shape: Shape, own: usize, others: usize| shape == Shape::Prefix || own >= others;
         starts
@@ -229,16 +235,16 @@ impl<O: AsRef<[u8]>> Pattern<O> {
             && fits(other.shape, right.len(), left.len())
     }
 
-    /// The octets before the run at the end, if there is one.
+    /// The bytes before the `*` at the end, if there is one.
     fn before_run(&self) -> &[u8] {
-        let octets = self.octets.as_ref();
-        let before = octets.split_last().filter(|_| self.shape == Shape::Prefix);
-        before.map_or(octets, |(_, before)| before)
+        let pattern = self.bytes.as_ref();
+        let before = pattern.split_last().filter(|_| self.shape == Shape::Prefix);
+        before.map_or(pattern, |(_, before)| before)
     }
 
-    fn overlaps_generally<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
-        let left: Vec<Token> = tokens(self.octets.as_ref()).collect();
-        let right: Vec<Token> = tokens(other.octets.as_ref()).collect();
+    fn overlaps_general<P: AsRef<[u8]>>(&self, other: &Pattern<P>) -> bool {
+        let left: Vec<Token> = tokens(self.bytes.as_ref()).collect();
+        let right: Vec<Token> = tokens(other.bytes.as_ref()).collect();
         let mut reachable = vec![false; right.len() + 1];
         let mut row = Vec::new();
         for i in (0..=left.len()).rev() {
@@ -266,55 +272,55 @@ impl<O: AsRef<[u8]>> Pattern<O> {
         reachable.first().copied().unwrap_or(false)
     }
 
-    /// As it is written.
+    /// The text of the pattern.
     pub fn octets(&self) -> &[u8] {
-        self.octets.as_ref()
+        self.bytes.as_ref()
     }
 
-    /// Whether what a `*` seeks, the first octet that must follow it, is beyond ASCII.
+    /// Whether the byte that must follow a `*` is outside ASCII.
     pub fn seeks_beyond_ascii(&self) -> bool {
-        let mut seeks = false;
-        tokens(self.octets.as_ref()).any(|token| match token {
+        let mut is_after_run = false;
+        tokens(self.bytes.as_ref()).any(|token| match token {
             Token::AnyRun => {
-                seeks = true;
+                is_after_run = true;
                 false
             }
-            Token::AnyOctet => false,
-            Token::Octet(octet) => std::mem::take(&mut seeks) && !octet.is_ascii(),
+            Token::AnyByte => false,
+            Token::Byte(byte) => std::mem::take(&mut is_after_run) && !byte.is_ascii(),
         })
     }
 
     fn tokens_meet(&self, a: Token, b: Token) -> bool {
         match (a, b) {
-            (Token::Octet(a), Token::Octet(b)) => self.same_octet(a, b),
+            (Token::Byte(a), Token::Byte(b)) => self.same_byte(a, b),
             _ => true,
         }
     }
 }
 
-/// The token that begins at an octet of a pattern, and where the next one does. Several `*` are one.
+/// The token at a byte index of a pattern, and the index of the next token. Consecutive `*` are one token.
 fn token_at(text: &[u8], at: usize) -> Option<(Token, usize)> {
-    let octet = *text.get(at)?;
-    Some(match (octet, text.get(at + 1)) {
-        (b'\\', Some(escaped @ (b'*' | b'?'))) => (Token::Octet(*escaped), at + 2),
+    let byte = *text.get(at)?;
+    Some(match (byte, text.get(at + 1)) {
+        (b'\\', Some(escaped @ (b'*' | b'?'))) => (Token::Byte(*escaped), at + 2),
         (b'*', _) => {
             let more = text
                 .iter()
                 .skip(at + 1)
-                .take_while(|octet| **octet == b'*')
+                .take_while(|byte| **byte == b'*')
                 .count();
             (Token::AnyRun, at + 1 + more)
         }
-        (b'?', _) => (Token::AnyOctet, at + 1),
-        _ => (Token::Octet(octet), at + 1),
+        (b'?', _) => (Token::AnyByte, at + 1),
+        _ => (Token::Byte(byte), at + 1),
     })
 }
 
 fn tokens(text: &[u8]) -> impl Iterator<Item = Token> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let (token, behind) = token_at(text, at)?;
-        at = behind;
+        let (token, next) = token_at(text, at)?;
+        at = next;
         Some(token)
     })
 }

@@ -1,72 +1,72 @@
-//! Unused connections to one endpoint, newest first, each thread for itself: a connection stays with the worker that
-//! opened it. Opens none, and does not know what they speak.
+//! Pools of idle connections to one endpoint, one pool per thread: a connection stays with the worker that opened it. Opens
+//! none, and is independent of their protocol.
 //!
-//! The newest is taken first, so a connection at depth `n` is only used while more than `n` are in use. One that was unused
-//! for the idle timeout is closed. So a pool keeps as many as were in use at once within the last idle timeout, and needs no
-//! size to follow the load; its capacity is only a bound.
+//! The newest connection is taken first, so a connection at depth `n` is only used while more than `n` are in use. A
+//! connection that was idle for the idle timeout is closed. So a pool holds as many connections as were in use at once within
+//! the last idle timeout, and follows the load without a configured size. The capacity is an upper bound.
 
 use crate::clock;
 use crate::descriptors::{Descriptor, UPSTREAMS, taken_before};
-use crate::here::{self, Key, KeyId, State};
+use crate::thread_state::{self, StateKey, StateKeyId, ThreadState};
 use crate::worker;
 use std::any::Any;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a request waits for the descriptor of an unused connection of another thread.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How long it takes at most to close a connection that is given up.
-const CLOSING: Duration = Duration::from_millis(100);
+/// How long a request waits for the descriptor of an idle connection of another thread.
+const DESCRIPTOR_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time limit for closing an idle connection to free its descriptor.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// What can be kept in a pool. One kind of connection never meets another, also of the same endpoint.
-pub trait Connection: 'static {
-    /// Whether another request may go on it, as far as is known without a look at the network.
+/// A connection that can be pooled. Each type has pools of its own, even for the same endpoint.
+pub trait PooledConnection: 'static {
+    /// Whether it can carry another request, as far as is known without I/O.
     fn is_usable(&mut self) -> bool;
 
-    /// Whose requests it carries, if not everybody's. Asked often, and always says the same.
-    fn whose(&self) -> Option<KeyId> {
+    /// The owner to which its requests are restricted; `None` if unrestricted. Must be cheap and constant.
+    fn owner(&self) -> Option<StateKeyId> {
         None
     }
 }
 
-/// What names the pools of one endpoint, and how much they keep.
+/// The key of the pools of one endpoint, with their limits.
 #[derive(Debug)]
 pub struct PoolKey {
-    key: Key,
-    /// Of each thread.
+    key: StateKey,
+    /// Per thread.
     capacity: Capacity,
     idle_timeout: Duration,
 }
 
-/// The most unused connections that a thread keeps for one endpoint.
+/// The maximum number of idle connections per thread for one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// As many as were in use at once within the last idle timeout. None is kept while seven eighths of the process's
-    /// descriptors for upstreams are in use.
+    /// As many as were in use at once within the last idle timeout. While seven eighths of the process's descriptors for
+    /// upstreams are in use, a connection is kept only in place of another.
     AsNeeded,
-    /// The same, and at most this many.
+    /// As [`Self::AsNeeded`], and at most this many.
     AtMost(usize),
 }
 
 impl Capacity {
-    fn most(self) -> usize {
+    fn max(self) -> usize {
         match self {
             Self::AsNeeded => usize::MAX,
-            Self::AtMost(most) => most,
+            Self::AtMost(max) => max,
         }
     }
 }
 
-/// Names the pools of one endpoint, for connections that are under way.
-pub type PoolId = KeyId;
+/// The number of a [`PoolKey`], held by connections in use.
+pub type PoolId = StateKeyId;
 
 struct Pool<C> {
-    unused: Vec<Unused<C>>,
+    idle: Vec<IdleConnection<C>>,
     capacity: usize,
     idle_timeout: Duration,
 }
 
-struct Unused<C> {
+struct IdleConnection<C> {
     connection: C,
     since: Instant,
 }
@@ -75,50 +75,56 @@ impl PoolKey {
     /// Pools that keep up to `capacity` connections on each thread, each for `idle_timeout` without use.
     pub fn new(capacity: Capacity, idle_timeout: Duration) -> Self {
         Self {
-            key: Key::new(),
+            key: StateKey::new(),
             capacity,
             idle_timeout,
         }
     }
 
-    /// The name, for [`put`].
+    /// The number, for [`put`].
     pub fn id(&self) -> PoolId {
         self.key.id()
     }
 }
 
-/// The connection used last on this thread, which is the least likely to be stale: of those that are `whose`, and never
-/// another's. All of an endpoint's share one pool, so that what is kept stays bounded however many are somebody there.
-pub fn take<C: Connection>(of: &PoolKey, whose: Option<KeyId>) -> Option<C> {
+/// Takes the most recently used connection of `owner` on this thread, which is the least likely to be stale, and never one of
+/// another owner. All owners share the pool of an endpoint, so its size is bounded for any number of owners.
+pub fn take<C: PooledConnection>(pool_key: &PoolKey, owner: Option<StateKeyId>) -> Option<C> {
     let empty = || Pool::<C> {
-        unused: Vec::new(),
-        capacity: of.capacity.most(),
-        idle_timeout: of.idle_timeout,
+        idle: Vec::new(),
+        capacity: pool_key.capacity.max(),
+        idle_timeout: pool_key.idle_timeout,
     };
-    let (taken, _stale) = here::with(&of.key, empty, |pool| pool.take(whose, clock::now().into()))?;
-    taken
+    let (connection, _stale) = thread_state::with(&pool_key.key, empty, |pool| {
+        pool.take(owner, clock::now().into())
+    })?;
+    connection
 }
 
-/// Keeps a connection for another request on this thread, which must have come by [`take`] before: that makes the
-/// pool. Closed is what is not usable, too much, or of an endpoint that is no longer in force.
-pub fn put<C: Connection>(of: PoolId, connection: C) {
-    // Another thread may need a descriptor: that of a connection which is used less, if there is one.
-    if UPSTREAMS.is_nearly_used_up() && !here::give_up_one() {
+/// Pools a connection for another request on this thread. [`take`] must have been called on this thread before, since it
+/// creates the pool. The connection is closed if the pool is full, or if its endpoint is no longer active.
+pub fn put<C: PooledConnection>(pool_id: PoolId, connection: C) {
+    // Another thread may need a descriptor: free that of a less used connection. If there is none, close this one.
+    if UPSTREAMS.is_nearly_used_up() && !thread_state::give_up_one() {
         return;
     }
-    // Whether it can be used is asked when it is taken, and now and then.
+    // `is_usable` is checked by `take`, and periodically.
     let mut connection = Some(connection);
-    let _stale = here::with_existing(of, |pool: &mut Pool<C>| {
+    let _stale = thread_state::with_existing(pool_id, |pool: &mut Pool<C>| {
         pool.put(&mut connection, clock::now().into())
     });
 }
 
-impl<C: Connection> Pool<C> {
-    /// A usable one, and what was found stale on the way.
-    fn take(&mut self, whose: Option<KeyId>, now: Instant) -> (Option<C>, Vec<Unused<C>>) {
+impl<C: PooledConnection> Pool<C> {
+    /// A usable connection, and the stale ones removed during the search.
+    fn take(
+        &mut self,
+        owner: Option<StateKeyId>,
+        now: Instant,
+    ) -> (Option<C>, Vec<IdleConnection<C>>) {
         let mut stale = Vec::new();
-        while let Some(at) = self.position(whose) {
-            let mut idle = self.unused.remove(at);
+        while let Some(at) = self.position(owner) {
+            let mut idle = self.idle.remove(at);
             if idle.is_fresh(self.idle_timeout, now) && idle.connection.is_usable() {
                 return (Some(idle.connection), stale);
             }
@@ -127,89 +133,92 @@ impl<C: Connection> Pool<C> {
         (None, stale)
     }
 
-    /// Nearly always the last one. Among many that are others', only the newest are looked at.
-    fn position(&self, whose: Option<KeyId>) -> Option<usize> {
-        const MOST_SEARCHED: usize = 1024;
-        let first = self.unused.len().saturating_sub(MOST_SEARCHED);
-        let newest = self.unused.get(first..)?;
+    /// The index of the newest connection of `owner`, nearly always the last. Only the newest are searched.
+    fn position(&self, owner: Option<StateKeyId>) -> Option<usize> {
+        const MAX_SEARCHED: usize = 1024;
+        let first = self.idle.len().saturating_sub(MAX_SEARCHED);
+        let newest = self.idle.get(first..)?;
         newest
             .iter()
-            .rposition(|idle| idle.connection.whose() == whose)
+            .rposition(|idle| idle.connection.owner() == owner)
             .map(|at| first + at)
     }
 
-    /// What gives place, at most what comes.
-    fn put(&mut self, connection: &mut Option<C>, now: Instant) -> Vec<Unused<C>> {
-        // The oldest stand in front; they go first, when they are too old or too many.
+    /// Adds `connection` if there is room, and leaves it in the option otherwise. Returns the removed connections, at most all.
+    fn put(&mut self, connection: &mut Option<C>, now: Instant) -> Vec<IdleConnection<C>> {
+        // The oldest are in front. They are removed first, if too old or too many.
         let fresh_from = self
-            .unused
+            .idle
             .iter()
             .position(|idle| idle.is_fresh(self.idle_timeout, now));
-        let stale = fresh_from.unwrap_or(self.unused.len());
-        let too_many = (self.unused.len() - stale)
+        let stale = fresh_from.unwrap_or(self.idle.len());
+        let too_many = (self.idle.len() - stale)
             .saturating_add(1)
             .saturating_sub(self.capacity);
-        let going = stale.saturating_add(too_many).min(self.unused.len());
-        let gone = self.unused.drain(..going).collect();
-        if self.unused.len() < self.capacity
+        let removed = stale.saturating_add(too_many).min(self.idle.len());
+        let removed = self.idle.drain(..removed).collect();
+        if self.idle.len() < self.capacity
             && let Some(connection) = connection.take()
         {
-            self.unused.push(Unused {
+            self.idle.push(IdleConnection {
                 connection,
                 since: now,
             });
         }
-        gone
+        removed
     }
 }
 
-impl<C> Unused<C> {
+impl<C> IdleConnection<C> {
     fn is_fresh(&self, idle_timeout: Duration, now: Instant) -> bool {
         now.saturating_duration_since(self.since) < idle_timeout
     }
 }
 
-impl<C: Connection> State for Pool<C> {
+impl<C: PooledConnection> ThreadState for Pool<C> {
     fn take_stale(&mut self) -> Box<dyn Any> {
-        let (idle_timeout, now) = (self.idle_timeout, clock::now().into());
-        let is_stale = |idle: &mut Unused<C>| {
+        let idle_timeout = self.idle_timeout;
+        let now = clock::now().into();
+        let is_stale = |idle: &mut IdleConnection<C>| {
             !idle.is_fresh(idle_timeout, now) || !idle.connection.is_usable()
         };
-        Box::new(self.unused.extract_if(.., is_stale).collect::<Vec<_>>())
+        Box::new(self.idle.extract_if(.., is_stale).collect::<Vec<_>>())
     }
 
-    /// The oldest.
+    /// Removes the oldest connection.
     fn give_up_one(&mut self) -> Option<Box<dyn Any>> {
-        (!self.unused.is_empty()).then(|| Box::new(self.unused.remove(0)) as Box<dyn Any>)
+        (!self.idle.is_empty()).then(|| Box::new(self.idle.remove(0)) as Box<dyn Any>)
     }
 }
 
-/// A descriptor for a connection: an unused connection is closed for it if need be, of this thread first, and then of another
-/// worker. `None` if all that there may be are in use, or none became free within a second.
+/// A descriptor for a new connection. If none is free, an idle connection is closed, first of this thread, then of another
+/// worker. `None` if all are in use, or none became free within a second.
 pub async fn descriptor() -> Option<Descriptor> {
-    if let Some(taken) = UPSTREAMS.take() {
-        return Some(taken);
+    if let Some(descriptor) = UPSTREAMS.take() {
+        return Some(descriptor);
     }
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && here::give_up_one() {
-        if let Some(taken) = given_up(deadline).await {
-            return Some(taken);
+    let deadline = Instant::now() + DESCRIPTOR_TIMEOUT;
+    while Instant::now() < deadline && thread_state::give_up_one() {
+        if let Some(descriptor) = freed_descriptor(deadline).await {
+            return Some(descriptor);
         }
     }
     let workers = worker::all()?;
     for index in (0..workers.count()).filter(|index| Some(*index) != worker::index()) {
-        while let Ok(Ok(true)) = timeout_at(deadline, workers.ask(index, here::give_up_one)).await {
-            if let Some(taken) = given_up(deadline).await {
-                return Some(taken);
+        while let Ok(Ok(true)) =
+            timeout_at(deadline, workers.ask(index, thread_state::give_up_one)).await
+        {
+            if let Some(descriptor) = freed_descriptor(deadline).await {
+                return Some(descriptor);
             }
         }
     }
     None
 }
 
-/// The descriptor of a connection that was given up, whose own task may have to close it. `None` if other requests took it.
-async fn given_up(deadline: Instant) -> Option<Descriptor> {
-    taken_before(deadline.min(Instant::now() + CLOSING), || {
+/// The descriptor of a closed idle connection. Its task may need time to close it. `None` if another request took it.
+async fn freed_descriptor(deadline: Instant) -> Option<Descriptor> {
+    taken_before(deadline.min(Instant::now() + CLOSE_TIMEOUT), || {
         UPSTREAMS.take_for_another(0)
     })
     .await

@@ -1,14 +1,14 @@
-//! The only place where a refusal or an error becomes a status and a body. Decides nothing.
+//! Maps each refusal and error to a status and a body; no other module does. Decides nothing.
 //!
-//! A client is told a reason word and the request id; what would help an attacker stays in the log.
+//! The client gets a reason word and the request id. Details that would help an attacker go only to the log.
 
-mod answer;
 mod credential;
 mod limited;
+mod response;
 mod text;
 
-pub use answer::{Form, OwnAnswer, escape_html, page, refuse};
-pub use limited::{Limited, Whose};
+pub use limited::{ExceededLimit, LimitOwner};
+pub use response::{GatewayResponse, ResponseFormat, escape_html, page, refuse};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
@@ -22,12 +22,12 @@ use crate::tls::{FailureReason, UnusableName};
 use crate::upstream::UpstreamError;
 use http::StatusCode;
 
-/// Why a request is not answered by an upstream.
+/// The reason that a request gets no response from an upstream.
 #[derive(Debug)]
 pub enum Refusal<'s> {
     /// The target has no canonical path.
     BadPath(PathError),
-    /// The path has two readings, and the route does not take it.
+    /// The path is ambiguous, and the route does not accept it.
     OddPath(Oddity),
     /// No host, several, or not a name.
     BadHost,
@@ -35,29 +35,29 @@ pub enum Refusal<'s> {
     Misdirected,
     /// CONNECT and the like.
     MethodNotForwarded,
-    /// `Connection` names a field that must not vanish.
+    /// `Connection` names a field that must not be removed.
     BadConnection,
     /// The method has lower-case letters, and the route does not name it.
     LowerCaseMethod,
-    /// A field that may stand once stands twice.
+    /// A field that may occur once occurs twice.
     RepeatedField(&'static str),
-    /// It asks for WebSocket without a valid opening handshake.
+    /// A WebSocket request without a valid opening handshake.
     Upgrade(BadUpgrade),
     /// No route has this host and path.
     NoRoute,
     /// The route does not allow the method.
     MethodNotAllowed,
-    /// An overriding method where the route takes none, or more than one.
+    /// A method override where the route accepts none, or more than one.
     MethodOverride,
     /// The route needs a certificate, and there is none.
     NoCertificate,
-    /// The certificate does not count any more (expired, anchors changed).
+    /// The certificate is no longer valid (expired, anchors changed).
     CertificateRefused(FailureReason),
-    /// The certificate counts but has no usable name.
+    /// The certificate is valid but has no usable name.
     UnusableName(UnusableName),
-    /// The certificate counts but is no ApiUser's.
+    /// The certificate is valid but identifies no ApiUser.
     UnknownUser,
-    /// The certificate leads to two ApiUsers.
+    /// The certificate identifies two ApiUsers.
     AmbiguousIdentity {
         /// One of them.
         one: &'s str,
@@ -66,52 +66,52 @@ pub enum Refusal<'s> {
     },
     /// The certificate has this name, which is reserved in its trust domain.
     ReservedName(&'s str),
-    /// The certificate counts, but another trust domain than the route's has vouched for it.
+    /// The certificate was verified by another trust domain than the route's.
     WrongTrustDomain,
-    /// A front proxy does not say, or not rightly, for whom it speaks; or nobody that it speaks for counts.
+    /// The identity from a front proxy is missing, malformed, not allowed, or not valid.
     Forwarded(ForwardedRefusal),
-    /// The ApiUser may not.
+    /// Denied by authorization.
     Denied(Denied<'s>),
-    /// The ApiUser may not, or there is nothing, and the route tells neither from the other.
+    /// Denied or not found, on a route that hides the difference.
     Absent {
-        /// Why the ApiUser may not; `None` if there is nothing.
+        /// The denial; `None` if not found.
         denied: Option<Denied<'s>>,
-        /// The path, as Icinga says it.
+        /// The path, as in Icinga's response.
         path: Box<str>,
     },
-    /// Icinga 2 could not serve it, or it has two readings.
+    /// Icinga 2 could not serve it, or it is ambiguous.
     Icinga(BadRequest),
-    /// It may, but has no credentials of its own at the upstream, where it needs some.
+    /// Permitted, but the user has no credentials for the upstream, which needs some.
     UnknownToUpstream,
-    /// What is shown beside the certificate does not count, or is missing, on a route with this rule.
+    /// The credential beside the certificate is invalid or missing, on a route with this rule.
     Credential(CredentialFailure, CredentialRule),
-    /// The route asks an external authorizer, which was not asked. Only an answer if the route, the authorizer or the user
-    /// has become another while the request was under way.
+    /// The external authorizer of the route was not asked. Only a response if route, authorizer or user changed during the
+    /// request.
     AuthorizerUnasked,
-    /// There were too many requests.
-    Limited(Limited),
-    /// The request takes longer than it may.
-    RequestTime(Slow),
+    /// A limit was exceeded.
+    Limited(ExceededLimit),
+    /// The request time limit was exceeded.
+    RequestTime(SlowPeer),
     /// The request head is broken.
     Framing(FramingError),
     /// The request head is too large.
     HeadTooLarge,
-    /// The request head came too slowly.
+    /// The request head was not received in time.
     HeadTimeout,
     /// The request body failed.
     Body(BodyEnd),
     /// The upstream failed.
     Upstream(UpstreamError),
-    /// The listener or host is gone after a reload.
+    /// A reload removed the listener or host.
     ListenerGone,
-    /// It was permitted, and is so no more.
+    /// The permit was withdrawn.
     Withdrawn(Withdrawal),
-    /// A mistake of ours.
+    /// A bug of the gateway.
     Internal(&'static str),
 }
 
 impl Refusal<'_> {
-    /// The status that says so.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadPath(_)
@@ -156,10 +156,10 @@ impl Refusal<'_> {
             | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Credential(failure, _) => credential::status(failure),
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::HeadTimeout | Self::Body(BodyEnd::Stalled) | Self::RequestTime(Slow::Client) => {
-                StatusCode::REQUEST_TIMEOUT
-            }
-            Self::RequestTime(Slow::Upstream) => StatusCode::GATEWAY_TIMEOUT,
+            Self::HeadTimeout
+            | Self::Body(BodyEnd::Stalled)
+            | Self::RequestTime(SlowPeer::Client) => StatusCode::REQUEST_TIMEOUT,
+            Self::RequestTime(SlowPeer::Upstream) => StatusCode::GATEWAY_TIMEOUT,
             Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::Upstream(error) => upstream_status(error),
@@ -168,7 +168,7 @@ impl Refusal<'_> {
         }
     }
 
-    /// The reason in one word, the same in answers, logs and metrics.
+    /// The reason word, the same in responses, logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::BadPath(_) => "bad_path",
@@ -218,7 +218,7 @@ impl Refusal<'_> {
         }
     }
 
-    /// Why an ApiUser may not, if that is it.
+    /// The denial by authorization, if any.
     pub fn denied(&self) -> Option<&Denied<'_>> {
         match self {
             Self::Denied(denied) => Some(denied),
@@ -227,7 +227,7 @@ impl Refusal<'_> {
         }
     }
 
-    /// What the refusal means for the connection.
+    /// The consequence for the connection.
     pub fn consequence(&self) -> Consequence {
         match self {
             Self::CertificateRefused(_)
@@ -240,7 +240,7 @@ impl Refusal<'_> {
             | Self::HeadTooLarge
             | Self::HeadTimeout
             | Self::Body(_)
-            | Self::RequestTime(Slow::Client)
+            | Self::RequestTime(SlowPeer::Client)
             | Self::LowerCaseMethod
             | Self::BadConnection => Consequence::SharedBytesEnd,
             _ => Consequence::None,
@@ -248,16 +248,16 @@ impl Refusal<'_> {
     }
 }
 
-/// Who a request waited for that took too long.
+/// The peer that exceeded the request time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slow {
-    /// The rest of its body.
+pub enum SlowPeer {
+    /// The client: the rest of the body was missing.
     Client,
-    /// The answer, or that the body is taken.
+    /// The upstream: it did not read the body or send the response.
     Upstream,
 }
 
-/// Why a request that was permitted may not go on: a later judgement does not permit it any more, or its time is over.
+/// The reason to end a permitted request: a recheck denied it, or its time limit was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
     word: &'static str,
@@ -266,7 +266,7 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
-    /// The refusal of a request that is under way.
+    /// The withdrawal for a refusal during the request.
     pub fn of(refusal: &Refusal<'_>) -> Self {
         Self {
             word: refusal.word(),
@@ -275,9 +275,9 @@ impl Withdrawal {
         }
     }
 
-    /// The same where only the one who serves the request knows for whom it waits.
+    /// Sets the slow peer of a timeout. Only the code that serves the request knows it.
     #[must_use]
-    pub fn while_waiting_for(self, slow: Slow) -> Self {
+    pub fn while_waiting_for(self, slow: SlowPeer) -> Self {
         if self.is_late() {
             Self::of(&Refusal::RequestTime(slow))
         } else {
@@ -285,25 +285,25 @@ impl Withdrawal {
         }
     }
 
-    /// Whether it only took too long.
+    /// Whether the request time limit was exceeded.
     pub fn is_late(&self) -> bool {
-        self.word == Refusal::RequestTime(Slow::Upstream).word()
+        self.word == Refusal::RequestTime(SlowPeer::Upstream).word()
     }
 
-    /// The reason in one word: the refusal's.
+    /// The reason word of the refusal.
     pub fn word(&self) -> &'static str {
         self.word
     }
 }
 
-/// What a refusal means for the connection that the request came on.
+/// The consequence of a refusal for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consequence {
-    /// Further requests are welcome.
+    /// Further requests are accepted.
     None,
-    /// Where requests share one stream of bytes (HTTP/1.1), what follows cannot be trusted or was never read.
+    /// On HTTP/1.1 the following bytes cannot be trusted or were not read, so the connection ends.
     SharedBytesEnd,
-    /// This client is not served on this connection any more.
+    /// The connection ends with every protocol.
     ConnectionEnds,
 }
 

@@ -24,7 +24,7 @@ mod pki;
 
 use counting::Counting;
 use pki::Pki;
-use portcullis::gateway::{Gateway, Request};
+use portcullis::gateway::{Gateway, GatewayRequest};
 use portcullis::snapshot::{Depth, load};
 use portcullis::telemetry::Telemetry;
 use rustls::pki_types::ServerName;
@@ -208,7 +208,7 @@ struct Scene {
     pki: Pki,
     address: SocketAddr,
     admin: SocketAddr,
-    requests: mpsc::UnboundedSender<Request>,
+    requests: mpsc::UnboundedSender<GatewayRequest>,
     gateway: Option<thread::JoinHandle<()>>,
 }
 
@@ -306,7 +306,7 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        let _ = self.requests.send(Request::Shutdown);
+        let _ = self.requests.send(GatewayRequest::Shutdown);
         if let Some(gateway) = self.gateway.take() {
             let ended = gateway.join();
             assert!(thread::panicking() || ended.is_ok());

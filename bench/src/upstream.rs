@@ -54,36 +54,36 @@ async fn serve(mut tcp: TcpStream) -> io::Result<()> {
             ));
         }
         match what_for(first_line) {
-            Wanted::Small if early == body => tcp.write_all(&small).await?,
-            Wanted::Small => {
+            EvidenceSource::Small if early == body => tcp.write_all(&small).await?,
+            EvidenceSource::Small => {
                 discard(&mut tcp, body - early).await?;
                 tcp.write_all(&small).await?;
             }
-            Wanted::Seen => {
+            EvidenceSource::Seen => {
                 tcp.write_all(&[&answer_head(length as u64), &buffer[..length]].concat())
                     .await?;
             }
-            Wanted::Bytes(count) => send(&mut tcp, count).await?,
+            EvidenceSource::Bytes(count) => send(&mut tcp, count).await?,
         }
         used = 0;
     }
 }
 
-enum Wanted {
+enum EvidenceSource {
     Small,
     Seen,
     Bytes(u64),
 }
 
-fn what_for(first_line: &[u8]) -> Wanted {
+fn what_for(first_line: &[u8]) -> EvidenceSource {
     if first_line.starts_with(b"GET /seen") {
-        return Wanted::Seen;
+        return EvidenceSource::Seen;
     }
     let Some(rest) = first_line.strip_prefix(b"GET /bytes/") else {
-        return Wanted::Small;
+        return EvidenceSource::Small;
     };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
-    Wanted::Bytes(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+    EvidenceSource::Bytes(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }
 
 fn answer_head(length: u64) -> Vec<u8> {

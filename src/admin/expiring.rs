@@ -1,39 +1,39 @@
-//! `/expiring`: the client certificates seen that expire first, as JSON. Keeps no list itself.
+//! `/expiring`: the known client certificates that expire first, as JSON. The list is kept in `telemetry`.
 
 use crate::clock::{self, rfc3339};
 use crate::telemetry::{MOST_CERTIFICATES, SeenCertificate, Telemetry};
 use serde_json::{Value, json};
 
-/// What is shown where nobody says how many.
-const FEW: usize = 100;
+/// Entries shown if the query has no limit.
+const DEFAULT_LIMIT: usize = 100;
 
-/// The answer to a query such as `limit=20`.
+/// The response body for a query such as `limit=20`.
 ///
 /// # Errors
-/// What is wrong with the query.
+/// A text for the client: what is wrong with the query.
 pub(super) fn expiring(telemetry: &Telemetry, query: &str) -> Result<String, String> {
     let limit = limit(query)?;
     let now = clock::signed_seconds();
     let (soonest, known) = telemetry.certificates.soonest(limit, now);
-    let certificates: Vec<Value> = soonest.iter().map(|seen| described(seen, now)).collect();
+    let certificates: Vec<Value> = soonest.iter().map(|seen| describe(seen, now)).collect();
     let listing = json!({ "time": rfc3339(now), "known": known, "limit": limit, "certificates": certificates });
     Ok(format!("{listing:#}\n"))
 }
 
 fn limit(query: &str) -> Result<usize, String> {
-    let mut limit = FEW;
+    let mut limit = DEFAULT_LIMIT;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let said = pair
+        let number = pair
             .strip_prefix("limit=")
             .and_then(|number| number.parse().ok());
-        let within = said.filter(|number| (1..=MOST_CERTIFICATES).contains(number));
-        limit = within
+        let valid = number.filter(|number| (1..=MOST_CERTIFICATES).contains(number));
+        limit = valid
             .ok_or_else(|| format!("write ?limit=N with N from 1 to {MOST_CERTIFICATES}\n"))?;
     }
     Ok(limit)
 }
 
-fn described(seen: &SeenCertificate, now: i64) -> Value {
+fn describe(seen: &SeenCertificate, now: i64) -> Value {
     let SeenCertificate {
         sighting,
         replaced_by,

@@ -1,8 +1,8 @@
-//! `POST /explain`: what the snapshot in force would decide, and why. Changes nothing: no verdict is remembered, no password
-//! is looked at, nothing is counted. Judges nothing itself.
+//! `POST /explain`: what the active snapshot would decide, and why. Read-only: no verdict is cached, no password is checked,
+//! nothing is counted. The decision itself is in `crate::explain`.
 
 use super::{json, text};
-use crate::explain::{NoAnswer, Question, answer};
+use crate::explain::{ExplainError, ExplainQuestion, answer};
 use crate::proxy::Shared;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Octets of a question.
-const LARGEST: usize = 1024 * 1024;
-/// Until a question is whole.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Questions about many users take a while, and are not what the gateway is for.
-static ASKING: Semaphore = Semaphore::const_new(2);
+/// Maximum size of a question in bytes.
+const MAX_SIZE: usize = 1024 * 1024;
+/// Time limit for receiving a question.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits concurrent questions: one about all users takes a while, and traffic has priority.
+static CONCURRENCY: Semaphore = Semaphore::const_new(2);
 
 pub(super) async fn explain(
     shared: &Arc<Shared>,
@@ -30,13 +30,13 @@ pub(super) async fn explain(
             "a question is application/json\n".to_owned(),
         );
     }
-    let body = Limited::new(request.into_body(), LARGEST).collect();
-    let body = match tokio::time::timeout(PATIENCE, body).await {
+    let body = Limited::new(request.into_body(), MAX_SIZE).collect();
+    let body = match tokio::time::timeout(READ_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => {
             return text(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                format!("a question has at most {LARGEST} octets\n"),
+                format!("a question has at most {MAX_SIZE} bytes\n"),
             );
         }
         Err(_) => {
@@ -46,32 +46,32 @@ pub(super) async fn explain(
             );
         }
     };
-    let question: Question = match serde_json::from_slice(&body) {
+    let question: ExplainQuestion = match serde_json::from_slice(&body) {
         Ok(question) => question,
         Err(error) => {
             return text(
                 StatusCode::BAD_REQUEST,
-                format!("this is no question: {error}\n"),
+                format!("the question is not valid: {error}\n"),
             );
         }
     };
     let snapshot = shared.snapshot.load_full();
-    let Ok(_asking) = ASKING.acquire().await else {
-        return failed("nobody answers any more");
+    let Ok(_permit) = CONCURRENCY.acquire().await else {
+        return failed("the gateway is stopping");
     };
-    let answered = tokio::task::spawn_blocking(move || {
+    let result = tokio::task::spawn_blocking(move || {
         answer(&snapshot, &question).map(|answer| answer.of_generation(snapshot.generation))
     });
-    match answered.await {
+    match result.await {
         Ok(Ok(answer)) => match serde_json::to_string_pretty(&answer) {
             Ok(answer) => json(answer + "\n"),
             Err(_) => failed("the answer cannot be written"),
         },
-        Ok(Err(NoAnswer::Question(message))) => {
+        Ok(Err(ExplainError::InvalidQuestion(message))) => {
             text(StatusCode::UNPROCESSABLE_ENTITY, message + "\n")
         }
         Ok(Err(contradiction)) => {
-            tracing::error!(error = %contradiction, "an explanation does not fit the judgement");
+            tracing::error!(error = %contradiction, "an explanation contradicts the decision");
             failed(&contradiction.to_string())
         }
         Err(_) => failed("the question could not be answered"),
@@ -82,7 +82,7 @@ fn failed(message: &str) -> Response<Full<Bytes>> {
     text(StatusCode::INTERNAL_SERVER_ERROR, format!("{message}\n"))
 }
 
-/// A page of another origin cannot send this type unasked.
+/// Whether the content type is `application/json`. A page of another origin cannot send that type without a CORS preflight.
 fn is_json(fields: &HeaderMap) -> bool {
     let kind = fields
         .get(CONTENT_TYPE)

@@ -1,4 +1,4 @@
-//! The two listeners: bound, and serving HTTP/1.1 with limits on connections and time. Knows no answer.
+//! The admin and metrics listeners: they bind, and serve HTTP/1.1 with limits on connections and time.
 
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use super::unix_socket::{self, SocketFile};
@@ -18,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-/// Until the head of a request is whole; also how long a connection may be idle.
+/// Time limit for a request head; also the idle timeout of a connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of a request's head.
+/// Maximum size of a request head in bytes.
 const HEAD_SIZE: usize = 16 << 10;
-/// Until the system has descriptors again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Pause after a failed accept, until the system has descriptors again.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// A listener for operators or for monitoring, bound.
+/// A bound listener for operators or for monitoring.
 pub struct SideListener {
     socket: AdminSocket,
     audience: Audience,
@@ -37,10 +37,10 @@ enum AdminSocket {
 }
 
 impl SideListener {
-    /// Binds the admin listener. A socket of ours that is bound already (`bound`) is used again.
+    /// Binds the admin listener, or reuses the socket `bound`.
     ///
     /// # Errors
-    /// Those of the operating system; a unix socket on which another process answers is in use.
+    /// I/O errors of the operating system; `AddrInUse` for a unix socket on which another process listens.
     pub async fn bind_admin(place: &AdminPlace, bound: Option<StdListener>) -> io::Result<Self> {
         let socket = match place {
             AdminPlace::Tcp(address) => AdminSocket::Tcp(bind(*address, bound).await?),
@@ -55,10 +55,10 @@ impl SideListener {
         })
     }
 
-    /// Binds the metrics listener. A socket of ours that is bound already (`bound`) is used again.
+    /// Binds the metrics listener, or reuses the socket `bound`.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// I/O errors of the operating system.
     pub async fn bind_metrics(address: SocketAddr, bound: Option<StdListener>) -> io::Result<Self> {
         Ok(Self {
             socket: AdminSocket::Tcp(bind(address, bound).await?),
@@ -66,7 +66,7 @@ impl SideListener {
         })
     }
 
-    /// Its socket once more, for a successor at the same address. `None` for a unix socket.
+    /// Duplicates the socket for a successor at the same address. `None` for a unix socket.
     pub fn duplicate(&self) -> Option<StdListener> {
         match &self.socket {
             AdminSocket::Tcp(listener) => SockRef::from(listener)
@@ -77,7 +77,7 @@ impl SideListener {
         }
     }
 
-    /// The real address. `None` for a unix socket.
+    /// The bound address. `None` for a unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             AdminSocket::Tcp(listener) => listener.local_addr().ok(),
@@ -85,10 +85,10 @@ impl SideListener {
         }
     }
 
-    /// Makes another user the owner of a unix socket.
+    /// Changes the owner of the file of a unix socket.
     ///
     /// # Errors
-    /// If we may not.
+    /// If the process lacks the permission.
     pub fn give_to(&self, user: Uid, group: Gid) -> io::Result<()> {
         match &self.socket {
             AdminSocket::Tcp(_) => Ok(()),
@@ -96,14 +96,14 @@ impl SideListener {
         }
     }
 
-    /// Answers until told to stop; a drain alone does not stop it, since operators want to see how it goes.
+    /// Serves until `stop` is cancelled. It keeps serving during a drain, so that operators can watch the drain.
     pub async fn serve(self, state: AdminState, stop: CancellationToken) {
-        let most = match self.audience {
+        let max_connections = match self.audience {
             Audience::Operators => ADMIN_CONNECTIONS,
             Audience::Monitoring => METRICS_CONNECTIONS,
         };
-        let server = Server {
-            slots: ConnectionSlots::new(most),
+        let server = AdminServer {
+            slots: ConnectionSlots::new(max_connections),
             audience: self.audience,
             state,
             stop: stop.clone(),
@@ -122,36 +122,36 @@ async fn bind(address: SocketAddr, bound: Option<StdListener>) -> io::Result<Tcp
     }
 }
 
-/// What the connections of one listener share.
-struct Server {
+/// State shared by the connections of one listener.
+struct AdminServer {
     slots: Arc<ConnectionSlots>,
     audience: Audience,
     state: AdminState,
     stop: CancellationToken,
 }
 
-impl Server {
+impl AdminServer {
     async fn accept(&self, socket: &AdminSocket) {
         loop {
             let accepted = match socket {
                 AdminSocket::Tcp(listener) => listener
                     .accept()
                     .await
-                    .map(|(stream, _)| self.begin(stream)),
+                    .map(|(stream, _)| self.start(stream)),
                 AdminSocket::Unix(listener, _) => listener
                     .accept()
                     .await
-                    .map(|(stream, _)| self.begin(stream)),
+                    .map(|(stream, _)| self.start(stream)),
             };
             match accepted {
-                // The one that gives way is closed before the next one comes.
+                // Lets the closed idle connection end before the next accept.
                 Ok(()) => tokio::task::yield_now().await,
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
             }
         }
     }
 
-    fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    fn start(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Some(slot) = self.slots.take() else {
             return;
         };
@@ -173,11 +173,12 @@ async fn serve_connection(
     audience: Audience,
 ) {
     let slot = Arc::new(slot);
-    let here = slot.clone();
+    let request_slot = slot.clone();
     let service = service_fn(move |request| {
-        let (state, slot) = (state.clone(), here.clone());
+        let state = state.clone();
+        let slot = request_slot.clone();
         async move {
-            let _answering = slot.begin_answer();
+            let _answer = slot.begin_answer();
             Ok::<_, Infallible>(answer(&state, audience, request).await)
         }
     });
@@ -187,8 +188,8 @@ async fn serve_connection(
         .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
-        () = slot.told_to_give_way() => {}
-        // A scraper that breaks off is not worth a line.
+        () = slot.closed_for_another() => {}
+        // A client that disconnects is not logged.
         _ = connection => {}
     }
 }

@@ -1,6 +1,5 @@
-//! The listeners beside those for clients, both plain HTTP without login. The admin listener shows what is in force to
-//! operators on this machine; the metrics listener answers probes and metrics, and knows no user. Neither shows a secret or
-//! changes anything.
+//! The admin and metrics listeners, both plain HTTP without login. The admin listener shows operators on this machine the
+//! active state; the metrics listener serves probes and metrics, without user names. Both are read-only and show no secret.
 
 mod expiring;
 mod explain;
@@ -20,29 +19,29 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use origin::Rejected;
+use origin::OriginRejection;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Who may connect, and so what is answered.
+/// The clients of a listener, which determine the available paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Audience {
-    /// On this machine: everything.
+    /// Operators on this machine: all paths.
     Operators,
-    /// Perhaps everywhere: probes and metrics.
+    /// Monitoring, from any address: probes and metrics.
     Monitoring,
 }
 
-/// What both listeners can tell.
+/// State that both listeners read.
 #[derive(Clone)]
 pub struct AdminState {
     /// Metrics.
     pub telemetry: Arc<Telemetry>,
-    /// Whether the gateway is going away.
+    /// Whether the gateway is draining.
     pub drain: Drain,
-    /// What is in force.
+    /// The active snapshot.
     pub shared: Arc<Shared>,
-    /// What the gateway tells about itself.
+    /// Listeners, last reload and revocation faults, set by the gateway.
     pub facts: GatewayFacts,
 }
 
@@ -69,8 +68,8 @@ async fn answer(
 }
 
 async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if let Err(rejected) = origin::check(&request) {
-        return problem(rejected);
+    if let Err(rejection) = origin::check(&request) {
+        return problem(rejection);
     }
     if *request.method() == Method::POST && request.uri().path() == "/explain" {
         return explain::explain(&state.shared, request).await;
@@ -86,7 +85,7 @@ async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Res
         "/expiring" => {
             match expiring::expiring(&state.telemetry, request.uri().query().unwrap_or_default()) {
                 Ok(listing) => json(listing),
-                Err(wrong) => text(StatusCode::BAD_REQUEST, wrong),
+                Err(message) => text(StatusCode::BAD_REQUEST, message),
             }
         }
         "/explain" => text(
@@ -109,7 +108,7 @@ async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Res
     }
 }
 
-/// Any Host will do: a kubelet asks by the address of the pod.
+/// Any Host is accepted: a kubelet uses the address of the pod.
 async fn answer_monitoring(
     state: &AdminState,
     request: &Request<Incoming>,
@@ -139,8 +138,8 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn problem(rejected: Rejected) -> Response<Full<Bytes>> {
-    let Rejected { status, detail } = rejected;
+fn problem(rejection: OriginRejection) -> Response<Full<Bytes>> {
+    let OriginRejection { status, detail } = rejection;
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
     of_kind(

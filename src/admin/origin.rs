@@ -1,60 +1,60 @@
-//! Which requests may come from a web page in the operator's browser: none. Answers nothing itself.
+//! Rejects requests of web pages in the operator's browser (DNS rebinding, cross-site requests).
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Request, StatusCode};
 use std::net::IpAddr;
 
-/// Why a request is rejected.
+/// The response to a rejected request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rejected {
+pub(super) struct OriginRejection {
     pub(super) status: StatusCode,
     pub(super) detail: &'static str,
 }
 
-const FOREIGN_HOST: Rejected = Rejected {
+const FOREIGN_HOST: OriginRejection = OriginRejection {
     status: StatusCode::MISDIRECTED_REQUEST,
     detail: "The Host of the admin listener is localhost or a loopback address.",
 };
-const FOREIGN_ORIGIN: Rejected = Rejected {
+const FOREIGN_ORIGIN: OriginRejection = OriginRejection {
     status: StatusCode::FORBIDDEN,
     detail: "Web pages of other origins may not use the admin listener.",
 };
 
-/// Rejects what a browser may send for a page of another origin. A name that leads to us (DNS rebinding) shows in Host; a
-/// page of another origin shows in Origin, or in Sec-Fetch-Site where there is no Origin.
-pub(super) fn check<B>(request: &Request<B>) -> Result<(), Rejected> {
+/// Rejects what a browser may send for a page of another origin. DNS rebinding is visible in Host; a page of another origin
+/// is visible in Origin, or in Sec-Fetch-Site if there is no Origin.
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), OriginRejection> {
     let fields = request.headers();
     let host = only(fields, HOST.as_str())
-        .filter(|host| is_here(host))
+        .filter(|host| is_loopback(host))
         .ok_or(FOREIGN_HOST)?;
     if request
         .uri()
         .authority()
-        .is_some_and(|authority| !is_here(authority.as_str()))
+        .is_some_and(|authority| !is_loopback(authority.as_str()))
     {
         return Err(FOREIGN_HOST);
     }
     let own = format!("http://{host}");
-    let origin = fields.contains_key(ORIGIN) && only(fields, ORIGIN.as_str()) != Some(&own);
+    let foreign_origin = fields.contains_key(ORIGIN) && only(fields, ORIGIN.as_str()) != Some(&own);
     let site = only(fields, "sec-fetch-site");
     let foreign_site =
         fields.contains_key("sec-fetch-site") && !matches!(site, Some("same-origin" | "none"));
-    if origin || foreign_site {
+    if foreign_origin || foreign_site {
         Err(FOREIGN_ORIGIN)
     } else {
         Ok(())
     }
 }
 
-/// The value of a field that stands once.
+/// The value of a field that occurs exactly once.
 fn only<'f>(fields: &'f HeaderMap, name: &str) -> Option<&'f str> {
     let mut values = fields.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
     values.next().is_none().then_some(value)
 }
 
-/// Whether this is a loopback address or `localhost`, with any port: there may be a tunnel in between.
-fn is_here(host: &str) -> bool {
+/// Whether this is a loopback address or `localhost`. Any port is accepted, since a tunnel may change it.
+fn is_loopback(host: &str) -> bool {
     let without_port = match host.rsplit_once(':') {
         Some((name, port))
             if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') =>
@@ -63,12 +63,12 @@ fn is_here(host: &str) -> bool {
         }
         _ => host,
     };
-    let bare = without_port
+    let name = without_port
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
         .unwrap_or(without_port);
-    bare.eq_ignore_ascii_case("localhost")
-        || bare
+    name.eq_ignore_ascii_case("localhost")
+        || name
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }
@@ -88,7 +88,7 @@ mod tests {
             "[::1]",
             "127.9.9.9",
         ] {
-            assert!(is_here(good), "{good}");
+            assert!(is_loopback(good), "{good}");
         }
         for bad in [
             "",
@@ -101,7 +101,7 @@ mod tests {
             "192.0.2.1:9190",
             "0.0.0.0",
         ] {
-            assert!(!is_here(bad), "{bad}");
+            assert!(!is_loopback(bad), "{bad}");
         }
     }
 

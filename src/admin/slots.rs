@@ -1,5 +1,5 @@
-//! How many connections a listener for operators or monitoring has at once: the one that has been idle for longest gives way
-//! to a new one, so that nobody keeps a probe out. Accepts none.
+//! Limits the connections of the admin and metrics listeners. At the limit, the connection that has been idle for longest is
+//! closed for a new one, so that idle clients cannot block a probe.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,55 +7,56 @@ use tokio::sync::Notify;
 
 /// The connections of one listener.
 pub(super) struct ConnectionSlots {
-    most: usize,
+    max_connections: usize,
     open: Mutex<Vec<Arc<SlotUse>>>,
     clock: AtomicU64,
 }
 
 #[derive(Default)]
 struct SlotUse {
-    /// Requests that are being answered.
+    /// Requests in progress.
     answering: AtomicUsize,
-    /// Ticks of the clock of the slots.
+    /// Value of `ConnectionSlots::clock` at the end of the last request.
     last_active: AtomicU64,
-    give_way: Notify,
+    /// Tells the connection to close.
+    close: Notify,
 }
 
-/// One connection, until this is dropped.
+/// One connection. Dropping this frees the slot.
 pub(super) struct ConnectionSlot {
     slots: Arc<ConnectionSlots>,
-    here: Arc<SlotUse>,
+    slot_use: Arc<SlotUse>,
 }
 
-/// A request that is being answered, until this is dropped.
+/// A request in progress, until this is dropped.
 pub(super) struct AnswerGuard<'s>(&'s ConnectionSlot);
 
 impl ConnectionSlots {
-    pub(super) fn new(most: usize) -> Arc<Self> {
+    pub(super) fn new(max_connections: usize) -> Arc<Self> {
         Arc::new(Self {
-            most,
+            max_connections,
             open: Mutex::default(),
             clock: AtomicU64::new(0),
         })
     }
 
-    /// A slot for a new connection. `None` if all are taken and no connection is idle.
+    /// A slot for a new connection. `None` if all slots are taken and no connection is idle.
     pub(super) fn take(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut open = self.open();
-        if open.len() >= self.most {
+        if open.len() >= self.max_connections {
             let idle = open
                 .iter()
                 .enumerate()
                 .filter(|(_, slot)| slot.answering.load(Ordering::Relaxed) == 0);
             let (at, _) = idle.min_by_key(|(_, slot)| slot.last_active.load(Ordering::Relaxed))?;
-            open.swap_remove(at).give_way.notify_one();
+            open.swap_remove(at).close.notify_one();
         }
-        let here = Arc::<SlotUse>::default();
-        open.push(here.clone());
+        let slot_use = Arc::<SlotUse>::default();
+        open.push(slot_use.clone());
         drop(open);
         let slot = ConnectionSlot {
             slots: self.clone(),
-            here,
+            slot_use,
         };
         slot.touch();
         Some(slot)
@@ -68,17 +69,17 @@ impl ConnectionSlots {
 
 impl ConnectionSlot {
     pub(super) fn begin_answer(&self) -> AnswerGuard<'_> {
-        self.here.answering.fetch_add(1, Ordering::Relaxed);
+        self.slot_use.answering.fetch_add(1, Ordering::Relaxed);
         AnswerGuard(self)
     }
 
-    /// Ends when the connection has to close for another one.
-    pub(super) async fn told_to_give_way(&self) {
-        self.here.give_way.notified().await;
+    /// Completes when the connection must close for a new one.
+    pub(super) async fn closed_for_another(&self) {
+        self.slot_use.close.notified().await;
     }
 
     fn touch(&self) {
-        self.here.last_active.store(
+        self.slot_use.last_active.store(
             self.slots.clock.fetch_add(1, Ordering::Relaxed),
             Ordering::Relaxed,
         );
@@ -89,14 +90,14 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.slots
             .open()
-            .retain(|slot| !Arc::ptr_eq(slot, &self.here));
+            .retain(|slot| !Arc::ptr_eq(slot, &self.slot_use));
     }
 }
 
 impl Drop for AnswerGuard<'_> {
     fn drop(&mut self) {
         self.0.touch();
-        self.0.here.answering.fetch_sub(1, Ordering::Relaxed);
+        self.0.slot_use.answering.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -111,15 +112,15 @@ mod tests {
         drop(first.begin_answer());
         let under_way = second.begin_answer();
         let fourth = slots.take().unwrap();
-        third.told_to_give_way().await;
+        third.closed_for_another().await;
         drop(third);
         let fifth = slots.take().unwrap();
-        first.told_to_give_way().await;
+        first.closed_for_another().await;
         let all_busy = [fourth.begin_answer(), fifth.begin_answer()];
-        assert!(slots.take().is_none(), "nobody is idle");
+        assert!(slots.take().is_none(), "no connection is idle");
         drop((under_way, all_busy));
         assert!(slots.take().is_some());
-        second.told_to_give_way().await;
+        second.closed_for_another().await;
         drop((first, second, fourth, fifth));
         assert_eq!(slots.open().len(), 0);
     }

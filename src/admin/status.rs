@@ -1,22 +1,23 @@
-//! `/status`: what is in force and since when, as JSON with names that stay. Shows no secret, and judges nothing.
+//! `/status`: the active state and its age, as JSON with stable names. Shows no secret.
 
 use super::AdminState;
 use crate::clock::{self, rfc3339};
-use crate::descriptors::{self, Share};
+use crate::descriptors::{self, DescriptorShare};
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
 use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What only the gateway knows, and tells here: a handle that is shared.
+/// Facts for `/status` that only the gateway knows. A shared handle.
 #[derive(Clone, Debug, Default)]
-pub struct GatewayFacts(Arc<Mutex<Facts>>);
+pub struct GatewayFacts(Arc<Mutex<StatusFacts>>);
 
 #[derive(Debug, Default)]
-struct Facts {
+struct StatusFacts {
     /// Seconds since 1970.
     loaded_at: i64,
+    /// Name and bound address.
     listeners: Vec<(Arc<str>, SocketAddr)>,
     last_reload: Option<LastReload>,
     /// Trust domain and error.
@@ -28,18 +29,19 @@ struct LastReload {
     /// Seconds since 1970.
     at: i64,
     cause: &'static str,
-    /// The first line of what was wrong.
+    /// The first line of the error text; `None` after a successful reload.
     error: Option<String>,
 }
 
 impl GatewayFacts {
-    /// A snapshot has come into force, and these listeners are bound: name and real address.
+    /// Records that a snapshot became active, and the bound listeners: name and bound address.
     pub fn loaded(&self, listeners: Vec<(Arc<str>, SocketAddr)>) {
         let mut facts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (facts.loaded_at, facts.listeners) = (clock::signed_seconds(), listeners);
+        facts.loaded_at = clock::signed_seconds();
+        facts.listeners = listeners;
     }
 
-    /// Files that revoke and cannot be read: trust domain, and why.
+    /// Records unreadable revocation files: trust domain and error.
     pub fn revocation_faults(&self, faults: Vec<(String, String)>) {
         self.0
             .lock()
@@ -47,7 +49,7 @@ impl GatewayFacts {
             .revocation_faults = faults;
     }
 
-    /// A reload has ended, well or with an error text.
+    /// Records the result of a reload; `error` is its error text.
     pub fn reloaded(&self, cause: &'static str, error: Option<&str>) {
         let first_line = |text: &str| {
             text.lines()
@@ -67,10 +69,10 @@ impl GatewayFacts {
     }
 }
 
-/// The answer.
+/// The response body.
 pub(super) fn status(state: &AdminState) -> String {
     let now = clock::signed_seconds();
-    // One snapshot for all of it, so that a digest and the generation beside it belong together.
+    // One snapshot for the whole response, so that digest and generation belong together.
     let snapshot = state.shared.snapshot.load_full();
     let facts = state.facts.0.lock().unwrap_or_else(PoisonError::into_inner);
     let listeners = facts
@@ -105,10 +107,10 @@ pub(super) fn status(state: &AdminState) -> String {
     format!("{status:#}\n")
 }
 
-/// How the file descriptors of the process are divided.
+/// The budget of file descriptors.
 fn descriptors() -> Value {
     let facts = descriptors::facts();
-    let share = |share: &Share| json!({ "limit": share.limit(), "used": share.used(), "refused": share.refused() });
+    let share = |share: &DescriptorShare| json!({ "limit": share.limit(), "used": share.used(), "refused": share.refused() });
     json!({
         "limit": facts.limit,
         "soft_limit_at_start": facts.soft_at_start,

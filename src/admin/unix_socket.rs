@@ -1,5 +1,5 @@
-//! A unix socket with a file of its own: for its owner alone, in place of one that a dead process has left, and removed at the
-//! end. Serves nothing.
+//! A unix socket with a file of its own: only its owner may connect, a stale file of a dead process is replaced, and the file
+//! is removed at the end.
 
 use nix::unistd::{Gid, Uid};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -9,49 +9,49 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-/// Owner only.
+/// Read and write for the owner only.
 const MODE: u32 = 0o600;
-/// Connections that the kernel keeps until they are accepted.
+/// Length of the kernel's accept queue.
 const BACKLOG: i32 = 64;
 
-/// The file of a socket. Dropping it removes the file, unless another process listens there by now: drop the socket first.
+/// The file of a socket. Dropping it removes the file, unless another process listens on it. Drop the socket first.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
 }
 
-/// Binds a socket that nobody but the owner can ever connect to.
+/// Binds a socket to which only the owner can connect.
 ///
 /// # Errors
-/// Those of the operating system, and [`io::ErrorKind::AddrInUse`] if another process answers there or the path is that of
-/// something else.
+/// I/O errors of the operating system, and [`io::ErrorKind::AddrInUse`] if another process listens on the socket or the path
+/// is not a socket.
 pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    remove_what_is_left(path)?;
+    remove_stale_socket(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile {
         path: path.to_owned(),
     };
-    // Before it listens: until then nobody can connect, so there is no moment in which the umask decides.
+    // Before `listen`: no client can connect until then, so the umask never decides.
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok((socket.into(), file))
 }
 
-/// Removes the file of a socket that nobody listens on any more.
-fn remove_what_is_left(path: &Path) -> io::Result<()> {
-    let there = match fs::symlink_metadata(path) {
-        Ok(there) => there,
+/// Removes the file of a socket on which no process listens.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
     let in_use = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
-    if !there.file_type().is_socket() {
+    if !metadata.file_type().is_socket() {
         return in_use("something else than a socket is there");
     }
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A full queue must not hold up a reload.
+    // A full accept queue must not block a reload.
     probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -67,10 +67,10 @@ fn remove_what_is_left(path: &Path) -> io::Result<()> {
 }
 
 impl SocketFile {
-    /// Makes another user its owner.
+    /// Changes the owner of the file.
     ///
     /// # Errors
-    /// If we may not.
+    /// If the process lacks the permission.
     pub(super) fn give_to(&self, user: Uid, group: Gid) -> io::Result<()> {
         chown(&self.path, Some(user.as_raw()), Some(group.as_raw()))
     }
@@ -78,8 +78,8 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Numbers of inodes are used again at once, so only a connection tells whose file it is.
-        match remove_what_is_left(&self.path) {
+        // Inode numbers are reused at once, so only a connection attempt shows whether the file is still in use.
+        match remove_stale_socket(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 tracing::warn!(path = %self.path.display(), %error, "the admin socket cannot be removed");
             }

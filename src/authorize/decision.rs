@@ -1,66 +1,66 @@
-//! What the judgement of a request is: a permit, which is proof, or a refusal with its reason. Looks for nothing.
+//! The result of authorization: a permit, which proves the decision, or a denial with its reason. Searches nothing.
 
 use super::permission::Permission;
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::Enforcement;
 use crate::route::Admission;
 
-/// Proof that a request may go on.
+/// Proof that a request was permitted.
 #[derive(Clone, Debug)]
 pub struct Permit<'s> {
     grant: Grant<'s>,
     shadowed: Option<Box<Denied<'s>>>,
 }
 
-/// Why a request may go on.
+/// Why a request is permitted.
 #[derive(Clone, Copy, Debug)]
 pub enum Grant<'s> {
     /// This permission grants it.
     Permission(Matched<'s>),
-    /// The route asks for no more than an ApiUser.
+    /// The route requires only an ApiUser.
     AnyApiUser,
     /// The route is public.
     PublicRoute,
-    /// Nothing grants it, but refusals are only marked here.
+    /// No permission grants it, but in shadow mode denials are only recorded.
     Shadow,
 }
 
-/// A permission and the set that it is in.
+/// A permission and its role.
 #[derive(Clone, Copy, Debug)]
 pub struct Matched<'s> {
     /// The permission.
     pub permission: &'s Permission,
-    /// The role that it came through.
+    /// The role that contains the permission; `None` for a user's own.
     pub role: Option<&'s str>,
 }
 
-/// Why a request may not go on.
+/// Why a request is denied.
 #[derive(Clone, Debug)]
 pub enum Denied<'s> {
     /// A `deny` pattern matches.
     DeniedBy(Matched<'s>),
     /// No permission grants the requirement.
     NoPermission,
-    /// This permission would grant it, but its condition does not hold.
+    /// This permission would grant it, but its condition is false.
     ConditionNotMet(Matched<'s>),
     /// The condition of this permission cannot be evaluated.
     ConditionFailed(Matched<'s>, EvaluationError),
-    /// The condition of the route does not hold.
+    /// The condition of the route is false.
     RouteConditionNotMet(&'s Condition),
     /// The condition of the route cannot be evaluated.
     RouteConditionFailed(&'s Condition, EvaluationError),
-    /// The user's `enabled_until` is over.
+    /// The user's `enabled_until` has passed.
     UserDisabled,
-    /// The route's `enabled_until` is over.
+    /// The route's `enabled_until` has passed.
     RouteDisabled,
-    /// An external authorizer refuses it; the log says which and how.
+    /// An external authorizer denied it. The detail for the log has its name and response.
     AuthorizerDenied(String),
-    /// An external authorizer says nothing; the log says which and why.
+    /// An external authorizer gave no verdict. The detail for the log has its name and error.
     AuthorizerUnavailable(String),
 }
 
 impl Denied<'_> {
-    /// The reason in one word, the same in answers, logs and metrics.
+    /// The reason word, the same in responses, logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::DeniedBy(_) => "denied",
@@ -74,7 +74,7 @@ impl Denied<'_> {
         }
     }
 
-    /// What the log says beside the word.
+    /// Detail for the log.
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::ConditionFailed(matched, error) => {
@@ -89,7 +89,7 @@ impl Denied<'_> {
         }
     }
 
-    /// The permission that decided.
+    /// The permission that caused the denial.
     pub fn matched(&self) -> Option<Matched<'_>> {
         match self {
             Self::DeniedBy(matched)
@@ -99,7 +99,7 @@ impl Denied<'_> {
         }
     }
 
-    /// Whether shadow mode lets it pass. What is over is over.
+    /// Whether shadow mode permits it. An expired user or route stays denied.
     fn may_be_shadowed(&self) -> bool {
         !matches!(self, Self::UserDisabled | Self::RouteDisabled)
     }
@@ -113,45 +113,45 @@ impl<'s> Permit<'s> {
         }
     }
 
-    /// The same, where this would refuse it if nothing were on trial.
-    pub fn marked(self, on_trial: Option<Denied<'s>>) -> Self {
+    /// The same permit with a shadowed denial, unless it has one already.
+    pub fn with_shadowed(self, on_trial: Option<Denied<'s>>) -> Self {
         Self {
             shadowed: self.shadowed.or(on_trial.map(Box::new)),
             ..self
         }
     }
 
-    /// The same, unless somebody else refuses it, and that is enforced.
+    /// Applies a denial of an external authorizer: enforced it replaces the permit, in shadow mode it is recorded.
     ///
     /// # Errors
-    /// That refusal.
-    pub fn unless(
+    /// The denial, if it is enforced.
+    pub fn with_denial(
         self,
-        refused: Option<Denied<'s>>,
+        denial: Option<Denied<'s>>,
         enforcement: Enforcement,
     ) -> Result<Self, Denied<'s>> {
-        match (refused, enforcement) {
+        match (denial, enforcement) {
             (Some(denied), Enforcement::Enforce) => Err(denied),
-            (on_trial, _) => Ok(self.marked(on_trial)),
+            (on_trial, _) => Ok(self.with_shadowed(on_trial)),
         }
     }
 
-    /// Why.
+    /// Why the request is permitted.
     pub fn grant(&self) -> Grant<'s> {
         self.grant
     }
 
-    /// Why the request would be refused if nothing were on trial.
+    /// The denial that shadow mode suppressed.
     pub fn shadowed(&self) -> Option<&Denied<'s>> {
         self.shadowed.as_deref()
     }
 }
 
-/// What a decision comes to where refusals may only be marked.
+/// Applies the enforcement mode to a decision: shadow mode turns a denial into a permit that records it.
 ///
 /// # Errors
-/// The refusal, where it is enforced.
-pub fn in_force<'s>(
+/// The denial, if it is enforced or cannot be shadowed.
+pub fn apply_enforcement<'s>(
     decided: Result<Permit<'s>, Denied<'s>>,
     enforcement: Enforcement,
 ) -> Result<Permit<'s>, Denied<'s>> {
@@ -163,7 +163,7 @@ pub fn in_force<'s>(
     }
 }
 
-/// The permit for a route that lets everybody in. `None` for all other routes.
+/// The permit for a public route. `None` for all other routes.
 pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
     match admission {
         Admission::Authorized => None,
@@ -173,17 +173,17 @@ pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
     }
 }
 
-/// What a route demands of every request, whoever asks.
+/// The demands of a route on every request, regardless of the user.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RouteRule<'s> {
-    /// The last second, since 1970, in which it is there.
+    /// The last second, since 1970, in which the route is active.
     pub enabled_until: Option<i64>,
     /// The conditions.
     pub conditions: [Option<&'s Condition>; 2],
 }
 
 impl<'s> RouteRule<'s> {
-    /// Whether the route is there, and its conditions hold.
+    /// Checks that the route is active and its conditions hold.
     ///
     /// # Errors
     /// [`Denied`] with the reason.

@@ -1,17 +1,18 @@
-//! (Principal, what the route requires, facts of the request) to a permit or a refusal. Pure: no socket, no clock. Fails
-//! closed: what no permission grants is denied, and a [`Permit`] can be made nowhere else.
+//! Authorization: decides from principal, requirement and request facts whether to permit or deny. Pure: no socket, no clock.
+//! Fails closed: what no permission grants is denied, and only this module can construct a [`Permit`].
 
-mod asked;
 mod decision;
 mod permission;
 mod policy;
+mod requirement_subject;
 #[cfg(test)]
 mod verdicts;
 
 pub use crate::pattern::{Case, Coverage, Part, Pattern, Subject};
-pub use asked::Asked;
-pub use decision::{Denied, Grant, Matched, Permit, RouteRule, in_force, public_permit};
+pub use decision::{Denied, Grant, Matched, Permit, RouteRule, apply_enforcement, public_permit};
 pub use permission::{
-    CompiledPermission, DenyCoverage, Effect, Form, Permission, UnusablePermission, granted_by_any,
+    CompiledPermission, DenyCoverage, Effect, Permission, RequirementForm, UnusablePermission,
+    granted_by_any,
 };
 pub use policy::{PermissionSet, Policy, UserPermissions};
+pub use requirement_subject::RequirementSubject;

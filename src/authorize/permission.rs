@@ -1,12 +1,12 @@
-//! Permissions: patterns over what a route requires. Decides about one permission, not about users.
+//! Permissions: patterns over requirements. Matches one permission; knows no users.
 
 mod reach;
 mod spelling;
 
-pub use reach::{DenyCoverage, Form, granted_by_any};
+pub use reach::{DenyCoverage, RequirementForm, granted_by_any};
 pub use spelling::UnusablePermission;
 
-use super::asked::{Asked, What};
+use super::requirement_subject::{RequirementSubject, SubjectKind};
 use crate::condition::{Condition, EvaluationError, Facts};
 use crate::config::{Enforcement, Place, Text};
 use crate::pattern::{Case, Pattern, Subject};
@@ -17,12 +17,12 @@ use std::sync::{Arc, LazyLock};
 #[derive(Clone, Debug)]
 pub struct Permission {
     compiled: Arc<CompiledPermission>,
-    /// Where it stands.
+    /// Its place in the config.
     pub place: Place,
 }
 
-/// The part of a permission that is the same for all users that have it. There may be millions, so that it keeps texts
-/// where they stand in the config, and what few have in a box.
+/// The part of a permission that all of its users share. There may be millions, so texts stay slices of the config, and rare
+/// parts are boxed.
 #[derive(Debug)]
 pub struct CompiledPermission {
     text: Text,
@@ -30,41 +30,41 @@ pub struct CompiledPermission {
     qualifiers: Option<Box<Qualifiers>>,
 }
 
-/// When a permission counts that does not always count.
+/// The condition and the enforcement of a permission that has either.
 #[derive(Debug)]
 struct Qualifiers {
     condition: Option<Condition>,
     enforcement: Enforcement,
 }
 
-/// Which kind of requirement a permission is about.
+/// The requirements that a permission can match.
 #[derive(Debug)]
 enum Scope {
-    /// `*`: both kinds.
+    /// `*`: all.
     Everything,
-    /// One of them.
-    One(One),
-    /// None: nothing is granted by it.
+    /// Those that match a pattern.
+    Pattern(ScopePattern),
+    /// None.
     Nothing,
 }
 
-/// A pattern over names, without case; or `METHOD /path`, with case.
+/// A pattern over names, case-insensitive; or over `METHOD /path`, case-sensitive.
 #[derive(Debug)]
-struct One {
+struct ScopePattern {
     /// The method, for a permission on paths; `*` is every method.
     method: Option<Arc<Pattern>>,
     /// Over names, or canonical paths.
     pattern: Pattern<Text>,
-    /// Over paths as an upstream may read them. Only `deny` needs them.
+    /// Patterns over other readings of the path by an upstream. Only for `deny`.
     readings: Option<Box<ReadingPatterns>>,
 }
 
-/// The pattern of a `deny` for paths as an upstream may read them.
+/// The patterns of a `deny` over other readings of the path by an upstream.
 #[derive(Debug)]
 struct ReadingPatterns {
-    /// Percent-decoded, where that changes anything.
+    /// Percent-decoded; `None` if equal to the canonical pattern.
     decoded: Option<Pattern>,
-    /// Decoded, with folded letters, and without regard to case.
+    /// Decoded, with folded letters, case-insensitive.
     folded: Pattern,
 }
 
@@ -85,7 +85,7 @@ impl ReadingPatterns {
     }
 }
 
-/// Nearly all permissions have one of these.
+/// Shared method patterns: nearly all permissions have one of these.
 static METHODS: LazyLock<[(&str, Arc<Pattern>); 7]> = LazyLock::new(|| {
     ["*", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         .map(|text| (text, Arc::new(Pattern::new(text, Case::Matters))))
@@ -99,14 +99,14 @@ fn method_pattern(text: &str) -> Arc<Pattern> {
     known.unwrap_or_else(|| Arc::new(Pattern::new(text, Case::Matters)))
 }
 
-/// Also for a method that an upstream may take for another: `get` for `GET`.
+/// Also matches a method that an upstream may fold to upper case: `get` for `GET`.
 fn matches_method(pattern: &Pattern, method: &str, subject: &Subject<'_>) -> bool {
     pattern.matches_subject(subject)
-        || method.bytes().any(|octet| octet.is_ascii_lowercase())
+        || method.bytes().any(|byte| byte.is_ascii_lowercase())
             && pattern.matches(method.to_ascii_uppercase().as_bytes())
 }
 
-/// What a permission is for.
+/// The effect of a permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// `permissions`
@@ -116,23 +116,23 @@ pub enum Effect {
 }
 
 impl CompiledPermission {
-    /// Whether a text is surely a mistake; above all a `deny` that denies nothing.
+    /// Checks for a text that is certainly a mistake, above all a `deny` that matches nothing.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The mistake.
     pub fn check(text: &str) -> Result<(), UnusablePermission> {
         spelling::check(text)
     }
 
-    /// What is probably meant by a text that [`Self::check`] rejects.
+    /// Suggested replacements for a text that [`Self::check`] rejects.
     pub fn meant(text: &str) -> Vec<String> {
         spelling::remedy(text)
     }
 
-    /// Compiles a permission. Every text is one, but an empty one is surely a mistake, which the caller reports.
+    /// Compiles a permission. Every text compiles; the caller reports an empty one as a mistake.
     ///
-    /// A text is about `METHOD /path` if it is one word without a slash, a space, and then a `/` or a wildcard;
-    /// all others are about names.
+    /// A text matches `METHOD /path` if it is a word without a slash, a space, and then a `/` or a wildcard. All others match
+    /// names.
     pub fn new(text: impl Into<Text>, effect: Effect) -> Self {
         let text = text.into();
         let scope = match text.split_once(' ') {
@@ -142,7 +142,7 @@ impl CompiledPermission {
                     && !method.contains('/')
                     && path.starts_with(['/', '*', '?']) =>
             {
-                // Written as canonical paths are, so that `GET /a b` and `GET /a%20b` are the same permission.
+                // In canonical form, so that `GET /a b` and `GET /a%20b` are the same permission.
                 let canonical = canonical_literal(path, b"*?\\");
                 let readings = (effect == Effect::Deny).then(|| ReadingPatterns::of(&canonical));
                 let path = if canonical == path {
@@ -151,26 +151,26 @@ impl CompiledPermission {
                     canonical.into()
                 };
                 let method = Some(method_pattern(method));
-                Scope::One(One {
+                Scope::Pattern(ScopePattern {
                     method,
                     pattern: Pattern::over(path, Case::Matters),
                     readings,
                 })
             }
             _ => {
-                // What stands behind a NUL has never counted for Icinga; and a name has none.
+                // Icinga ignores the text after a NUL, and no name contains one.
                 let name = match text.split_once('\0') {
                     Some((name, _)) => name.to_owned().into(),
                     None => text.clone(),
                 };
                 let pattern = Pattern::over(name, Case::Folds);
-                // Icinga compares what a `*` seeks as a signed character with one that is not, so it never finds an octet
-                // beyond ASCII (measured on x86-64). Who has such a permission must not get more from us than from Icinga.
+                // After a `*` Icinga compares a signed with an unsigned character, so it never finds a byte beyond ASCII
+                // (measured on x86-64). Such a permission must not grant more here than in Icinga.
                 let is_nothing = effect == Effect::Grant && pattern.seeks_beyond_ascii();
                 if is_nothing {
                     Scope::Nothing
                 } else {
-                    Scope::One(One {
+                    Scope::Pattern(ScopePattern {
                         method: None,
                         pattern,
                         readings: None,
@@ -185,7 +185,7 @@ impl CompiledPermission {
         }
     }
 
-    /// The same, which counts only where the condition holds, and maybe only on trial.
+    /// Adds a condition and the enforcement mode.
     pub fn qualified(self, condition: Option<Condition>, enforcement: Enforcement) -> Self {
         let always = condition.is_none() && enforcement == Enforcement::Enforce;
         let qualifiers = (!always).then(|| {
@@ -204,7 +204,7 @@ impl CompiledPermission {
 }
 
 impl Permission {
-    /// A permission at its place. Users with the same permission share what was compiled.
+    /// A permission at its place. Users with the same permission share the compiled part.
     pub fn new(compiled: Arc<CompiledPermission>, place: Place) -> Self {
         Self { compiled, place }
     }
@@ -214,17 +214,17 @@ impl Permission {
         self.compiled.text()
     }
 
-    /// What is the same for two permissions that were compiled as one.
+    /// Equal for permissions that share the compiled part.
     pub fn identity(&self) -> usize {
         Arc::as_ptr(&self.compiled).addr()
     }
 
-    /// The condition under which it counts.
+    /// Its condition.
     pub fn condition(&self) -> Option<&Condition> {
         self.compiled.qualifiers.as_ref()?.condition.as_ref()
     }
 
-    /// Whether it counts, or only on trial.
+    /// Whether it is enforced or in shadow mode.
     pub fn enforcement(&self) -> Enforcement {
         self.compiled
             .qualifiers
@@ -232,7 +232,7 @@ impl Permission {
             .map_or_else(Enforcement::default, |qualifiers| qualifiers.enforcement)
     }
 
-    /// Whether its condition holds; without one it does.
+    /// Whether its condition holds. True without a condition.
     ///
     /// # Errors
     /// If the condition cannot be evaluated for this request.
@@ -242,47 +242,47 @@ impl Permission {
     }
 
     /// Whether it grants a requirement.
-    pub fn grants(&self, asked: &Asked<'_>) -> bool {
-        match (&self.compiled.scope, &asked.what) {
+    pub fn grants(&self, subject: &RequirementSubject<'_>) -> bool {
+        match (&self.compiled.scope, &subject.kind) {
             (Scope::Everything, _) => true,
             (
-                Scope::One(One {
+                Scope::Pattern(ScopePattern {
                     method: None,
                     pattern,
                     ..
                 }),
-                What::Named(name),
+                SubjectKind::Named(name),
             ) => pattern.matches_subject(name),
             (
-                Scope::One(One {
-                    method: Some(granted),
+                Scope::Pattern(ScopePattern {
+                    method: Some(granted_method),
                     pattern,
                     ..
                 }),
-                What::MethodAndPath {
+                SubjectKind::MethodAndPath {
                     method_subject,
                     path,
                     ..
                 },
             ) => {
-                // The path settles most, and lies nearer.
-                pattern.matches_subject(path) && granted.matches_subject(method_subject)
+                // The path first: it rejects most, and is nearer in memory.
+                pattern.matches_subject(path) && granted_method.matches_subject(method_subject)
             }
             _ => false,
         }
     }
 
-    /// Whether it denies a requirement: as [`Self::grants`], but a path is also compared as an upstream may read it, so
-    /// that `/a%21`, `/a!;x`, `/A!` and `/a!/` are denied where `/a!` is.
-    pub fn denies(&self, asked: &Asked<'_>) -> bool {
-        let otherwise_read = match (&self.compiled.scope, &asked.what) {
+    /// Whether it denies a requirement: as [`Self::grants`], but other readings of the path by an upstream match, too. So a
+    /// `deny` of `/a!` also denies `/a%21`, `/a!;x`, `/A!` and `/a!/`.
+    pub fn denies(&self, subject: &RequirementSubject<'_>) -> bool {
+        let denied = match (&self.compiled.scope, &subject.kind) {
             (
-                Scope::One(One {
-                    method: Some(denied),
+                Scope::Pattern(ScopePattern {
+                    method: Some(denied_method),
                     pattern,
                     readings,
                 }),
-                What::MethodAndPath {
+                SubjectKind::MethodAndPath {
                     method,
                     method_subject,
                     path,
@@ -294,36 +294,36 @@ impl Permission {
                             .as_ref()
                             .is_some_and(|readings| readings.matches(path))
                 };
-                matches_method(denied, method, method_subject)
+                matches_method(denied_method, method, method_subject)
                     && (path_matches(path)
-                        || asked.is_any_reading(|path| path_matches(&Subject::new(path))))
+                        || subject.any_reading_matches(|path| path_matches(&Subject::new(path))))
             }
             (
-                Scope::One(One {
+                Scope::Pattern(ScopePattern {
                     method: None,
                     pattern,
                     ..
                 }),
-                What::Named(_),
-            ) => asked.is_any_reading(|name| pattern.matches(name)),
+                SubjectKind::Named(_),
+            ) => subject.any_reading_matches(|name| pattern.matches(name)),
             _ => false,
         };
-        otherwise_read || self.grants(asked)
+        denied || self.grants(subject)
     }
 
-    /// Whether some request on a route with this rule could need it, or be denied by it. `path` is the route's path with `*`.
+    /// Whether it can match a request on a route with this rule. `path` is the route's path with `*`.
     pub fn could_match(&self, rule: &RequirementRule, path: &str) -> bool {
         let name_meets = |pattern: &Pattern<Text>, name: String| {
             pattern.overlaps(&Pattern::new(&name, Case::Folds))
         };
-        let One {
+        let ScopePattern {
             method,
             pattern,
             readings,
         } = match &self.compiled.scope {
             Scope::Everything => return true,
             Scope::Nothing => return false,
-            Scope::One(one) => one,
+            Scope::Pattern(one) => one,
         };
         match (method, rule) {
             (None, RequirementRule::Named(demand)) => name_meets(pattern, demand.name.as_pattern()),

@@ -1,8 +1,8 @@
-//! Who may do what: the permissions of all ApiUsers and roles, and the judgement over them. Knows no routes.
+//! The permissions of all ApiUsers and roles, and the decision by them. Knows no routes.
 
-use super::asked::Asked;
 use super::decision::{Denied, Grant, Matched, Permit};
 use super::permission::Permission;
+use super::requirement_subject::RequirementSubject;
 use crate::condition::Facts;
 use crate::config::Enforcement;
 use crate::identity::{Principal, UserId};
@@ -15,44 +15,50 @@ use std::sync::Arc;
 pub struct PermissionSet {
     /// The role's name; `None` for a user's own.
     pub role: Option<Arc<str>>,
-    /// What is granted.
+    /// Permissions that grant.
     pub granted: Vec<Permission>,
-    /// What is denied whatever is granted, here or in another set.
+    /// Permissions that deny. They override grants of all sets.
     pub denied: Vec<Permission>,
 }
 
-/// Who may do what. A clone costs little.
+/// The permissions of all users and roles. Clones are cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     users: Arc<Vec<UserPermissions>>,
     roles: Arc<Vec<Arc<PermissionSet>>>,
-    /// What becomes of refusals where neither user nor route says so.
+    /// The enforcement mode if neither user nor route sets one.
     enforcement: Enforcement,
-    /// The last seconds of users whose time was cut short since.
+    /// End times of users, in seconds since 1970, that were set after the config was loaded.
     cut_short: Arc<HashMap<UserId, i64>>,
 }
 
-/// All that one ApiUser may do.
+/// The permissions of one ApiUser.
 #[derive(Clone, Debug, Default)]
 pub struct UserPermissions {
     /// The user's own permissions.
     pub own: PermissionSet,
-    /// Those of its roles, and of the roles of these.
+    /// The sets of its roles, and of the roles within them.
     pub roles: Vec<Arc<PermissionSet>>,
-    /// The last second, since 1970, in which the user counts.
+    /// The last second, since 1970, in which the user is active.
     pub enabled_until: Option<i64>,
-    /// What becomes of refusals; `None` if the user does not say.
+    /// The enforcement mode; `None` if the user sets none.
     pub enforcement: Option<Enforcement>,
 }
 
-/// Whose permissions are looked through.
-type Whose<'s, 'p> = (&'s UserPermissions, &'p Principal);
+/// An active user, its principal, and the facts of the request.
+#[derive(Clone, Copy)]
+struct Decider<'s, 'p> {
+    policy: &'s Policy,
+    user: &'s UserPermissions,
+    principal: &'p Principal,
+    facts: &'p Facts<'p>,
+}
 
-/// What a request is worth by all that somebody has, and what it would be worth if nothing were on trial.
-type Found<'s> = Result<(Grant<'s>, Option<Denied<'s>>), Denied<'s>>;
+/// A grant, with the denial that shadow mode of a permission suppressed; or the denial.
+type GrantResult<'s> = Result<(Grant<'s>, Option<Denied<'s>>), Denied<'s>>;
 
 impl Policy {
-    /// A policy where the permissions stand in the order of the users' ids, and the roles in that of theirs.
+    /// A policy. `users` is indexed by user id, and `roles` by role id.
     pub fn new(
         users: Vec<UserPermissions>,
         roles: Vec<Arc<PermissionSet>>,
@@ -66,9 +72,9 @@ impl Policy {
         }
     }
 
-    /// The same policy, in which these users count until these seconds at most.
+    /// The same policy with earlier end times, in seconds since 1970, for these users. Later ones have no effect.
     #[must_use]
-    pub fn cut_short(&self, ends: &HashMap<UserId, i64>) -> Self {
+    pub fn with_end_times(&self, ends: &HashMap<UserId, i64>) -> Self {
         let mut cut_short = HashMap::clone(&self.cut_short);
         for (user, end) in ends {
             cut_short
@@ -82,34 +88,39 @@ impl Policy {
         }
     }
 
-    /// The last second, since 1970, in which a user counts.
+    /// The last second, since 1970, in which a user is active.
     pub fn enabled_until(&self, user: UserId) -> Option<i64> {
-        let said = self
+        let configured = self
             .users
             .get(user.index())
             .and_then(|user| user.enabled_until);
-        said.into_iter()
+        configured
+            .into_iter()
             .chain(self.cut_short.get(&user).copied())
             .min()
     }
 
-    /// What somebody has: the user's own set, then its roles' in the order of the config, then those of the roles that
-    /// the certificate brings. Nothing for an id of another snapshot, whatever roles it has.
+    /// The permission sets of a principal: the user's own, then its roles' in the order of the config, then those of the roles
+    /// from the certificate. Empty for an id of another snapshot, even if it has roles.
     pub fn sets<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
         self.user(principal)
             .into_iter()
-            .flat_map(|user| self.sets_of((user, principal)))
+            .flat_map(|user| self.sets_of(user, principal))
     }
 
     fn sets_of<'s>(
         &'s self,
-        (user, principal): Whose<'s, '_>,
+        user: &'s UserPermissions,
+        principal: &Principal,
     ) -> impl Iterator<Item = &'s PermissionSet> {
         let own = std::iter::once(&user.own).chain(user.roles.iter().map(AsRef::as_ref));
-        own.chain(self.brought(principal))
+        own.chain(self.certificate_role_sets(principal))
     }
 
-    fn brought<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s PermissionSet> {
+    fn certificate_role_sets<'s>(
+        &'s self,
+        principal: &Principal,
+    ) -> impl Iterator<Item = &'s PermissionSet> {
         principal
             .extra_roles
             .iter()
@@ -117,13 +128,13 @@ impl Policy {
             .map(AsRef::as_ref)
     }
 
-    /// The names of the roles that somebody's certificate brings.
-    pub fn brought_roles<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s str> {
-        self.brought(principal)
+    /// The names of the roles from the certificate of a principal.
+    pub fn certificate_roles<'s>(&'s self, principal: &Principal) -> impl Iterator<Item = &'s str> {
+        self.certificate_role_sets(principal)
             .filter_map(|set| set.role.as_deref())
     }
 
-    /// What is said of somebody. `None` for an id of another snapshot.
+    /// The permissions of a principal. `None` for an id of another snapshot.
     pub fn user(&self, principal: &Principal) -> Option<&UserPermissions> {
         self.users.get(principal.id.index())
     }
@@ -155,8 +166,8 @@ impl Policy {
         self.users.iter()
     }
 
-    /// What becomes of a refusal of somebody on a route that says this: shadow mode has to be said, and whoever says
-    /// that it is off, user or route, is stronger than whoever says that it is on.
+    /// The enforcement mode for a principal on a route with this setting. Of user and route, one that enforces overrides one
+    /// in shadow mode. If neither sets a mode, that of the gateway applies.
     pub fn enforcement(
         &self,
         principal: Option<&Principal>,
@@ -174,7 +185,7 @@ impl Policy {
         }
     }
 
-    /// Decides. The cost depends on the permissions of this user alone.
+    /// Decides. The cost depends only on the permissions of this user.
     ///
     /// # Errors
     /// [`Denied`] with the reason.
@@ -184,142 +195,144 @@ impl Policy {
         requirement: &Requirement<'_>,
         facts: &Facts<'_>,
     ) -> Result<Permit<'s>, Denied<'s>> {
-        let user = self.counting(principal, facts)?;
-        let (grant, on_trial) = match requirement {
-            Requirement::Every(names) => self.every(user, principal, (names, facts))?,
+        let decider = self.decider(principal, facts)?;
+        let (grant, shadowed) = match requirement {
+            Requirement::Every(names) => decider.grant_every(names)?,
             Requirement::AnyApiUser => (
                 Grant::AnyApiUser,
-                self.denying((user, principal), &Asked::of(requirement), facts)?,
+                decider.find_deny(&RequirementSubject::of(requirement))?,
             ),
-            one => self.one((user, principal), &Asked::of(one), facts)?,
+            single => decider.grant(&RequirementSubject::of(single))?,
         };
-        Ok(Permit::of(grant, on_trial))
+        Ok(Permit::of(grant, shadowed))
     }
 
-    /// Only whether the user counts and no `deny` matches: for routes that need no permission, where a known user's
-    /// `deny` still counts. Gives what a `deny` on trial would say.
+    /// Checks only that the user is active and no `deny` matches, for routes that need no permission. Returns the denial of a
+    /// `deny` in shadow mode.
     ///
     /// # Errors
     /// [`Denied`] with the reason.
-    pub fn refuse_denied<'s>(
+    pub fn check_denies<'s>(
         &'s self,
         principal: &Principal,
         requirement: &Requirement<'_>,
         facts: &Facts<'_>,
     ) -> Result<Option<Denied<'s>>, Denied<'s>> {
-        let user = self.counting(principal, facts)?;
-        self.denying((user, principal), &Asked::of(requirement), facts)
+        self.decider(principal, facts)?
+            .find_deny(&RequirementSubject::of(requirement))
     }
 
-    /// A user of another snapshot has no right, and one whose time is over has none any more.
-    fn counting(
-        &self,
-        principal: &Principal,
-        facts: &Facts<'_>,
-    ) -> Result<&UserPermissions, Denied<'_>> {
+    /// The decider for an active user. A user of another snapshot has no permissions.
+    fn decider<'s, 'p>(
+        &'s self,
+        principal: &'p Principal,
+        facts: &'p Facts<'p>,
+    ) -> Result<Decider<'s, 'p>, Denied<'s>> {
         let user = self.user(principal).ok_or(Denied::NoPermission)?;
         if self
             .enabled_until(principal.id)
             .is_some_and(|until| facts.now > until)
         {
-            Err(Denied::UserDisabled)
-        } else {
-            Ok(user)
+            return Err(Denied::UserDisabled);
         }
+        Ok(Decider {
+            policy: self,
+            user,
+            principal,
+            facts,
+        })
+    }
+}
+
+impl<'s> Decider<'s, '_> {
+    fn sets(&self) -> impl Iterator<Item = &'s PermissionSet> {
+        self.policy.sets_of(self.user, self.principal)
     }
 
-    fn one<'s>(&'s self, whose: Whose<'s, '_>, asked: &Asked<'_>, facts: &Facts<'_>) -> Found<'s> {
-        let on_trial = self.denying(whose, asked, facts)?;
-        let (grant, trial) = self.granting(whose, asked, facts)?;
-        Ok((grant, on_trial.or(trial)))
+    fn grant(&self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
+        let shadowed_deny = self.find_deny(subject)?;
+        let (grant, shadowed) = self.find_grant(subject)?;
+        Ok((grant, shadowed_deny.or(shadowed)))
     }
 
-    /// Each name must be granted, by whatever permission. Of no name nothing is granted.
-    fn every<'s>(
-        &'s self,
-        user: &'s UserPermissions,
-        principal: &Principal,
-        (names, facts): (&[Name<'_>], &Facts<'_>),
-    ) -> Found<'s> {
-        let mut found: Found<'s> = Err(Denied::NoPermission);
+    /// Each name must be granted, possibly by different permissions. Denied without names.
+    fn grant_every(&self, names: &[Name<'_>]) -> GrantResult<'s> {
+        let mut result: GrantResult<'s> = Err(Denied::NoPermission);
         for name in names {
-            let (grant, trial) = self.one((user, principal), &Asked::of_name(name), facts)?;
-            found = match found {
-                Ok((first, before)) => Ok((first, before.or(trial))),
-                Err(_) => Ok((grant, trial)),
+            let (grant, shadowed) = self.grant(&RequirementSubject::of_name(name))?;
+            result = match result {
+                Ok((first, first_shadowed)) => Ok((first, first_shadowed.or(shadowed))),
+                Err(_) => Ok((grant, shadowed)),
             };
         }
-        found
+        result
     }
 
-    /// The first permission that grants. One that is on trial grants, too, but it is told that no other does.
-    fn granting<'s>(
-        &'s self,
-        whose: Whose<'s, '_>,
-        asked: &Asked<'_>,
-        facts: &Facts<'_>,
-    ) -> Found<'s> {
-        let (mut why_not, mut on_trial) = (Denied::NoPermission, None);
-        for set in self.sets_of(whose) {
+    /// The first permission that grants. One in shadow mode also grants, with the denial that it suppressed.
+    fn find_grant(&self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
+        let mut denied = Denied::NoPermission;
+        let mut shadow_grant = None;
+        for set in self.sets() {
             for permission in set
                 .granted
                 .iter()
-                .filter(|permission| permission.grants(asked))
+                .filter(|permission| permission.grants(subject))
             {
                 let matched = Matched {
                     permission,
                     role: set.role.as_deref(),
                 };
-                match (permission.holds(facts), permission.enforcement()) {
+                match (permission.holds(self.facts), permission.enforcement()) {
                     (Ok(true), Enforcement::Enforce) => {
                         return Ok((Grant::Permission(matched), None));
                     }
-                    (Ok(true), Enforcement::Shadow) => on_trial = on_trial.or(Some(matched)),
-                    // Of several reasons the one that needs looking after is told.
-                    (Err(error), _) => why_not = Denied::ConditionFailed(matched, error),
-                    (Ok(false), _) if matches!(why_not, Denied::NoPermission) => {
-                        why_not = Denied::ConditionNotMet(matched);
+                    (Ok(true), Enforcement::Shadow) => {
+                        shadow_grant = shadow_grant.or(Some(matched));
+                    }
+                    // A failed condition overrides other reasons, since an operator must repair it.
+                    (Err(error), _) => denied = Denied::ConditionFailed(matched, error),
+                    (Ok(false), _) if matches!(denied, Denied::NoPermission) => {
+                        denied = Denied::ConditionNotMet(matched);
                     }
                     (Ok(false), _) => {}
                 }
             }
         }
-        match on_trial {
-            Some(matched) => Ok((Grant::Permission(matched), Some(why_not))),
-            None => Err(why_not),
+        match shadow_grant {
+            Some(matched) => Ok((Grant::Permission(matched), Some(denied))),
+            None => Err(denied),
         }
     }
 
-    fn denying<'s>(
-        &'s self,
-        whose: Whose<'s, '_>,
-        asked: &Asked<'_>,
-        facts: &Facts<'_>,
+    /// Fails with the first enforced `deny` that matches. Returns the first one in shadow mode.
+    fn find_deny(
+        &self,
+        subject: &RequirementSubject<'_>,
     ) -> Result<Option<Denied<'s>>, Denied<'s>> {
-        let mut on_trial = None;
-        for set in self.sets_of(whose) {
+        let mut shadowed = None;
+        for set in self.sets() {
             for permission in set
                 .denied
                 .iter()
-                .filter(|permission| permission.denies(asked))
+                .filter(|permission| permission.denies(subject))
             {
                 let matched = Matched {
                     permission,
                     role: set.role.as_deref(),
                 };
-                let denied = match permission.holds(facts) {
+                let denied = match permission.holds(self.facts) {
                     Ok(false) => continue,
                     Ok(true) => Denied::DeniedBy(matched),
-                    // What may have to be denied is denied.
+                    // Fail closed: a `deny` with a condition that fails denies.
                     Err(error) => Denied::ConditionFailed(matched, error),
                 };
                 match permission.enforcement() {
                     Enforcement::Enforce => return Err(denied),
-                    Enforcement::Shadow => on_trial = on_trial.or(Some(denied)),
+                    Enforcement::Shadow => shadowed = shadowed.or(Some(denied)),
                 }
             }
         }
-        Ok(on_trial)
+        Ok(shadowed)
     }
 }
 

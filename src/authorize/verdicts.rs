@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// One request that was made of the real server.
 #[derive(Deserialize)]
-struct Case {
+struct VerdictRow {
     tag: String,
     permissions: Vec<String>,
     method: String,
@@ -23,14 +23,14 @@ struct Case {
 
 /// What becomes of a case here.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum RecordedVerdict {
     Allowed,
     Denied,
     NotFound,
     BadRequest,
 }
 
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<VerdictRow> {
     serde_json::from_str(include_str!("../../tests/icinga/verdicts.json")).unwrap()
 }
 
@@ -44,7 +44,8 @@ fn has(permissions: &[String], name: &Name<'_>) -> bool {
         .filter(|text| CompiledPermission::check(text).is_ok())
         .any(|text| {
             let compiled = Arc::new(CompiledPermission::new(text.as_str(), Effect::Grant));
-            Permission::new(compiled, Place::new(file, &(0..0))).grants(&Asked::of(&requirement))
+            Permission::new(compiled, Place::new(file, &(0..0)))
+                .grants(&RequirementSubject::of(&requirement))
         })
 }
 
@@ -59,7 +60,7 @@ fn all_needed(needs: &Needs<'_>) -> Vec<String> {
     }
 }
 
-fn judged(case: &Case) -> (Verdict, Vec<String>) {
+fn judged(case: &VerdictRow) -> (RecordedVerdict, Vec<String>) {
     let overriding = case
         .fields
         .iter()
@@ -70,10 +71,10 @@ fn judged(case: &Case) -> (Verdict, Vec<String>) {
         .strip_prefix("https://icinga-master.lab")
         .unwrap_or(&case.target);
     let Ok(target) = CanonicalTarget::parse(origin_form) else {
-        return (Verdict::BadRequest, vec![]);
+        return (RecordedVerdict::BadRequest, vec![]);
     };
     if target.oddities.first_beyond(accepted_oddities()).is_some() {
-        return (Verdict::BadRequest, vec![]);
+        return (RecordedVerdict::BadRequest, vec![]);
     }
     let mut needs = requirement(method, &target, None);
     if needs == Needs::BodyNeeded {
@@ -82,18 +83,18 @@ fn judged(case: &Case) -> (Verdict, Vec<String>) {
     }
     let granted = |names: &[Name<'_>]| names.iter().all(|name| has(&case.permissions, name));
     let verdict = match &needs {
-        Needs::AnyApiUser => Verdict::Allowed,
-        Needs::Permission(name) if granted(std::slice::from_ref(name)) => Verdict::Allowed,
-        Needs::Every(names) if granted(names) => Verdict::Allowed,
-        Needs::Permission(_) | Needs::Every(_) => Verdict::Denied,
-        Needs::Nothing => Verdict::NotFound,
-        Needs::BadRequest(_) | Needs::BodyNeeded => Verdict::BadRequest,
+        Needs::AnyApiUser => RecordedVerdict::Allowed,
+        Needs::Permission(name) if granted(std::slice::from_ref(name)) => RecordedVerdict::Allowed,
+        Needs::Every(names) if granted(names) => RecordedVerdict::Allowed,
+        Needs::Permission(_) | Needs::Every(_) => RecordedVerdict::Denied,
+        Needs::Nothing => RecordedVerdict::NotFound,
+        Needs::BadRequest(_) | Needs::BodyNeeded => RecordedVerdict::BadRequest,
     };
     (verdict, all_needed(&needs))
 }
 
 /// Why a request is refused here that Icinga serves; `docs/icinga2.md` says more of each.
-fn stricter_on_purpose(case: &Case) -> Option<&'static str> {
+fn stricter_on_purpose(case: &VerdictRow) -> Option<&'static str> {
     let path = case.target.split(['?', '#']).next().unwrap_or_default();
     let has_dot_segment = || path.split('/').any(|word| matches!(word, "." | ".."));
     match () {
@@ -107,7 +108,7 @@ fn stricter_on_purpose(case: &Case) -> Option<&'static str> {
 
 /// What Icinga itself refuses, and is sent on for those who have the right: the field Accept is its own business, and a
 /// path is written as it should be.
-fn answered_by_icinga(case: &Case) -> bool {
+fn answered_by_icinga(case: &VerdictRow) -> bool {
     case.tag == "accept" || case.target.contains(['|', '"'])
 }
 
@@ -119,16 +120,16 @@ fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
         let fits = match case.verdict.as_str() {
             // Icinga's own filters come behind the permission.
             "allowed" | "filtered" => {
-                verdict == Verdict::Allowed || stricter_on_purpose(&case).is_some()
+                verdict == RecordedVerdict::Allowed || stricter_on_purpose(&case).is_some()
             }
-            "denied" => verdict == Verdict::Denied || stricter_on_purpose(&case).is_some(),
-            "no-route" => verdict != Verdict::Allowed,
-            "bad-request" => verdict != Verdict::Allowed || answered_by_icinga(&case),
+            "denied" => verdict == RecordedVerdict::Denied || stricter_on_purpose(&case).is_some(),
+            "no-route" => verdict != RecordedVerdict::Allowed,
+            "bad-request" => verdict != RecordedVerdict::Allowed || answered_by_icinga(&case),
             other => panic!("unknown verdict {other}"),
         };
         // Of several that are missing, Icinga names the first.
         let names_the_same = match (&case.required, verdict) {
-            (Some(required), Verdict::Allowed | Verdict::Denied) => needed
+            (Some(required), RecordedVerdict::Allowed | RecordedVerdict::Denied) => needed
                 .iter()
                 .any(|name| required.to_lowercase().split('\0').next() == Some(name)),
             _ => true,

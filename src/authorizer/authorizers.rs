@@ -1,11 +1,11 @@
-//! All authorizers of a snapshot, and which fields they alone may say. Asks none of them.
+//! All authorizers of a snapshot, and the header fields that are reserved for them.
 
 use super::Authorizer;
 use crate::forward::FieldNames;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// By name.
+/// All authorizers of a snapshot.
 #[derive(Default)]
 pub struct Authorizers {
     by_name: HashMap<Arc<str>, Arc<Authorizer>>,
@@ -13,21 +13,24 @@ pub struct Authorizers {
 }
 
 impl Authorizers {
-    /// With the names of all fields that one of them may say.
+    /// Creates the set, with the names of all fields that any authorizer may set.
     pub fn new(all: impl IntoIterator<Item = Arc<Authorizer>>, reserved: FieldNames) -> Self {
         Self {
-            by_name: all.into_iter().map(|one| (one.name.clone(), one)).collect(),
+            by_name: all
+                .into_iter()
+                .map(|authorizer| (authorizer.name.clone(), authorizer))
+                .collect(),
             reserved,
         }
     }
 
-    /// The one with this name.
+    /// The authorizer with this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Authorizer>> {
         self.by_name.get(name)
     }
 
-    /// Fields that only an authorizer may say. No upstream gets them from a client, on whichever route: it could not tell
-    /// who has said it.
+    /// Fields that only authorizers may set. Every route removes them from client requests, since an upstream cannot
+    /// distinguish the sender.
     pub fn reserved(&self) -> &FieldNames {
         &self.reserved
     }

@@ -1,12 +1,12 @@
-//! Envoy's external authorization: a request and its client as `AttributeContext`, and the verdict of a `CheckResponse`.
-//! Knows no connection.
+//! Envoy's external authorization: encodes a request and its client as `AttributeContext`, and reads the verdict of a
+//! `CheckResponse`. Independent of connections.
 
 use super::messages::{
     Address, AttributeContext, CheckRequest, CheckResponse, HttpRequest, HttpResponse,
     OkHttpResponse, Peer, Request, SocketAddress, Timestamp, TlsSession,
 };
 use super::question::Question;
-use super::verdict::{AnswerFields, Answered, Denial, Silence};
+use super::verdict::{AuthorizerError, Denial, VerdictFields, VerdictResult};
 use crate::forward::FieldNames;
 use crate::identity::{KnownClient, ascii_name, url_encoded_pem};
 use crate::tls::PeerCertificate;
@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Path of the method.
+/// Path of the gRPC method.
 pub(super) const METHOD: &str = "/envoy.service.auth.v3.Authorization/Check";
 
-/// The question as a `CheckRequest`.
+/// Encodes the question as a `CheckRequest`.
 pub(super) fn request(question: &Question<'_>, now: SystemTime) -> Vec<u8> {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = Timestamp {
@@ -56,24 +56,23 @@ fn source(client: SocketAddr, known: &KnownClient<'_>) -> Peer {
             .map(|certificate| principal(certificate.peer))
             .unwrap_or_default(),
         certificate: certificate
-            .and_then(|it| it.chain.first())
+            .and_then(|certificate| certificate.chain.first())
             .map(url_encoded_pem)
             .unwrap_or_default(),
     }
 }
 
-/// As Envoy chooses it: the first URI of a certificate, or the first DNS name, or the subject.
+/// The principal as Envoy chooses it: the first URI of the certificate, else the first DNS name, else the subject.
 fn principal(peer: &PeerCertificate) -> String {
     let name = peer.uris.first().or(peer.dns_names.first());
     name.map_or_else(|| ascii_name(&peer.subject), |name| name.to_string())
 }
 
-fn address(of: SocketAddr) -> Address {
-    let (address, port_value) = (of.ip().to_string(), u32::from(of.port()));
+fn address(socket: SocketAddr) -> Address {
     Address {
         socket_address: Some(SocketAddress {
-            address,
-            port_value,
+            address: socket.ip().to_string(),
+            port_value: u32::from(socket.port()),
         }),
     }
 }
@@ -86,7 +85,7 @@ fn http_request(question: &Question<'_>) -> HttpRequest {
         path: question.target(),
         host: question.host.to_owned(),
         scheme: "https".to_owned(),
-        // Unknown, since the body is none of its business.
+        // Unknown: the body is not sent to authorizers.
         size: -1,
         protocol: match question.protocol {
             "HTTP/2.0" => "HTTP/2".to_owned(),
@@ -95,25 +94,26 @@ fn http_request(question: &Question<'_>) -> HttpRequest {
     }
 }
 
-/// Fields of one name are one, as Envoy joins them; what is no UTF-8 cannot be said in these messages, and becomes U+FFFD.
+/// The header fields. Fields of one name are joined as Envoy does. Bytes that are not UTF-8 become U+FFFD, since these
+/// messages carry only text.
 fn headers(question: &Question<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in &question.fields {
         let value = String::from_utf8_lossy(value);
-        let between = if *name == http::header::COOKIE {
+        let separator = if *name == http::header::COOKIE {
             "; "
         } else {
             ","
         };
         headers
             .entry(name.as_str().to_owned())
-            .and_modify(|all| all.extend([between, &value]))
+            .and_modify(|all| all.extend([separator, &value]))
             .or_insert_with(|| value.to_string());
     }
     headers
 }
 
-/// What we know beside what Envoy would.
+/// Facts that Envoy does not send, as context extensions.
 fn context(question: &Question<'_>) -> BTreeMap<String, String> {
     let known = &question.known;
     let all = [
@@ -134,39 +134,47 @@ fn context(question: &Question<'_>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The verdict of a `CheckResponse`. One without a status says nothing; one that also has a `denied_response` refuses.
-pub(super) fn answer(message: &[u8], taken: &FieldNames) -> Answered {
-    let response =
-        CheckResponse::decode(message).map_err(|_| Silence::Malformed("no CheckResponse"))?;
-    let status = response
-        .status
-        .ok_or(Silence::Malformed("a CheckResponse without a status"))?;
+/// Reads the verdict of a `CheckResponse`. Without a status there is no verdict. A `denied_response` denies even if the
+/// status permits.
+pub(super) fn answer(message: &[u8], accepted: &FieldNames) -> VerdictResult {
+    let response = CheckResponse::decode(message)
+        .map_err(|_| AuthorizerError::Malformed("not a CheckResponse"))?;
+    let status = response.status.ok_or(AuthorizerError::Malformed(
+        "a CheckResponse without a status",
+    ))?;
     match (status.code, response.http_response) {
-        (0, Some(HttpResponse::Refusal(_))) => Ok(Err(Denial::Response)),
+        (0, Some(HttpResponse::Denied(_))) => Ok(Err(Denial::Response)),
         (0, None) => Ok(Ok(Vec::new())),
-        (0, Some(HttpResponse::Consent(ok))) => fields(ok, taken).map(Ok),
+        (0, Some(HttpResponse::Ok(ok))) => fields(ok, accepted).map(Ok),
         (code, _) => Ok(Err(Denial::Code(code))),
     }
 }
 
-fn fields(said: OkHttpResponse, taken: &FieldNames) -> Result<AnswerFields, Silence> {
+fn fields(
+    response: OkHttpResponse,
+    accepted: &FieldNames,
+) -> Result<VerdictFields, AuthorizerError> {
     let mut fields = Vec::new();
-    for header in said.headers.into_iter().filter_map(|option| option.header) {
-        let Some(name) = taken
+    for header in response
+        .headers
+        .into_iter()
+        .filter_map(|option| option.header)
+    {
+        let Some(name) = accepted
             .iter()
             .find(|name| header.key.eq_ignore_ascii_case(name.as_str()))
         else {
             continue;
         };
-        let octets = if header.raw_value.is_empty() {
+        let bytes = if header.raw_value.is_empty() {
             header.value.into_bytes()
         } else {
             header.raw_value
         };
-        let value = HeaderValue::from_bytes(&octets);
+        let value = HeaderValue::from_bytes(&bytes);
         fields.push((
             name.clone(),
-            value.map_err(|_| Silence::Malformed("a header value that is none"))?,
+            value.map_err(|_| AuthorizerError::Malformed("an invalid header value"))?,
         ));
     }
     Ok(fields)

@@ -1,8 +1,8 @@
-//! Forward auth, as Traefik, Caddy and nginx (`auth_request`) do it: a `GET` that tells in its fields what was asked, and
-//! an answer whose status is the verdict. Knows no connection.
+//! Forward auth, as in Traefik, Caddy and nginx (`auth_request`): a `GET` request with the original request in its fields,
+//! and a response with the verdict as its status. Independent of connections.
 
 use super::question::Question;
-use super::verdict::{AnswerFields, Answered, Denial, Silence};
+use super::verdict::{AuthorizerError, Denial, VerdictFields, VerdictResult};
 use crate::fetch::FetchUrl;
 use crate::forward::FieldNames;
 use crate::identity::{IdentityBlock, IdentitySelection, IdentitySet};
@@ -11,15 +11,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header::HOST
 use http_body_util::Empty;
 use std::sync::Arc;
 
-/// The question as it is sent. What cannot be written as a field is a mistake of ours, and then nothing is asked.
+/// Encodes the question as a request.
+///
+/// # Errors
+/// [`UNENCODABLE`] if a value is not a valid field value, which is a defect of the gateway.
 pub(super) fn request(
     url: &FetchUrl,
     question: &Question<'_>,
-) -> Result<Request<Empty<Bytes>>, Silence> {
+) -> Result<Request<Empty<Bytes>>, AuthorizerError> {
     let mut fields = HeaderMap::new();
     let host = url.usual_host().unwrap_or_else(|| url.authority());
     fields.insert(HOST, value(host.as_bytes())?);
-    for (name, said) in [
+    for (name, text) in [
         ("x-forwarded-method", question.method),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", question.host),
@@ -29,52 +32,52 @@ pub(super) fn request(
         ("x-portcullis-listener", question.listener),
         ("x-portcullis-route", question.route),
     ] {
-        fields.insert(HeaderName::from_static(name), value(said.as_bytes())?);
+        fields.insert(HeaderName::from_static(name), value(text.as_bytes())?);
     }
     let sets = vec![IdentitySet::XClient, IdentitySet::Rfc9440];
     let selection = IdentitySelection {
         sets,
         audience: Arc::default(),
     };
-    for (name, said) in IdentityBlock::new(&selection, &question.known, None, 0).fields() {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| UNSAYABLE)?;
-        fields.insert(name, value(said.as_bytes())?);
+    for (name, text) in IdentityBlock::new(&selection, &question.known, None, 0).fields() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| UNENCODABLE)?;
+        fields.insert(name, value(text.as_bytes())?);
     }
-    for (name, said) in &question.fields {
-        fields.append((*name).clone(), value(said)?);
+    for (name, bytes) in &question.fields {
+        fields.append((*name).clone(), value(bytes)?);
     }
     let mut request = Request::get(url.target())
         .body(Empty::new())
-        .map_err(|_| UNSAYABLE)?;
+        .map_err(|_| UNENCODABLE)?;
     *request.headers_mut() = fields;
     Ok(request)
 }
 
-const UNSAYABLE: Silence = Silence::Unaskable("the question cannot be written");
+const UNENCODABLE: AuthorizerError = AuthorizerError::Unaskable("the question cannot be written");
 
-fn value(octets: &[u8]) -> Result<HeaderValue, Silence> {
-    HeaderValue::from_bytes(octets).map_err(|_| UNSAYABLE)
+fn value(bytes: &[u8]) -> Result<HeaderValue, AuthorizerError> {
+    HeaderValue::from_bytes(bytes).map_err(|_| UNENCODABLE)
 }
 
-/// The verdict of an answer's head. Only success permits, and only what fails on the other side is no verdict: a redirect
-/// to a login, and a 404, are refusals.
-pub(super) fn answer(head: &http::response::Parts, taken: &FieldNames) -> Answered {
+/// Reads the verdict of a response head. Only success permits. Redirects and client errors deny, such as a redirect to a
+/// login and 404. Other statuses are no verdict.
+pub(super) fn answer(head: &http::response::Parts, accepted: &FieldNames) -> VerdictResult {
     match head.status {
-        status if status.is_success() => Ok(Ok(fields(&head.headers, taken))),
+        status if status.is_success() => Ok(Ok(fields(&head.headers, accepted))),
         status if status.is_redirection() || status.is_client_error() => {
             Ok(Err(Denial::Status(status)))
         }
-        StatusCode::SWITCHING_PROTOCOLS => Err(Silence::Malformed("it leaves HTTP")),
-        status => Err(Silence::Failed(status)),
+        StatusCode::SWITCHING_PROTOCOLS => Err(AuthorizerError::Malformed("it leaves HTTP")),
+        status => Err(AuthorizerError::Failed(status)),
     }
 }
 
-fn fields(headers: &HeaderMap, taken: &FieldNames) -> AnswerFields {
-    let said = |name: &HeaderName| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
-    taken
+fn fields(headers: &HeaderMap, accepted: &FieldNames) -> VerdictFields {
+    let values = |name: &HeaderName| headers.get_all(name).iter().cloned().collect::<Vec<_>>();
+    accepted
         .iter()
         .flat_map(|name| {
-            said(name)
+            values(name)
                 .into_iter()
                 .map(move |value| (name.clone(), value))
         })
@@ -87,12 +90,12 @@ mod tests {
     use crate::authorizer::tests::question;
 
     #[test]
-    fn the_question_says_what_was_asked_and_by_whom() {
+    fn the_question_has_the_request_and_its_client() {
         let url = FetchUrl::parse("http://127.0.0.1:9000/check?tenant=a").unwrap();
         let language = HeaderName::from_static("accept-language");
-        let mut asked = question();
-        asked.fields = vec![(&language, b"en"), (&language, b"de")];
-        let request = request(&url, &asked).unwrap();
+        let mut question = question();
+        question.fields = vec![(&language, b"en"), (&language, b"de")];
+        let request = request(&url, &question).unwrap();
         assert_eq!(
             (
                 request.method().as_str(),
@@ -100,14 +103,14 @@ mod tests {
             ),
             ("GET", "/check?tenant=a")
         );
-        let mut said: Vec<_> = request
+        let mut sent: Vec<_> = request
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
             .collect();
-        said.sort_unstable();
+        sent.sort_unstable();
         assert_eq!(
-            said,
+            sent,
             [
                 ("accept-language", "de"),
                 ("accept-language", "en"),
@@ -127,8 +130,8 @@ mod tests {
 
     #[test]
     fn only_success_permits_and_only_failure_is_no_verdict() {
-        let mut taken = FieldNames::default();
-        taken.add_reserved("x-org").unwrap();
+        let mut accepted = FieldNames::default();
+        accepted.add_reserved("x-org").unwrap();
         for code in 100..=599 {
             let (mut head, ()) = http::Response::builder()
                 .status(code)
@@ -139,7 +142,7 @@ mod tests {
             head.headers.append("x-org", HeaderValue::from_static("b"));
             head.headers
                 .append("x-other", HeaderValue::from_static("c"));
-            match (code, answer(&head, &taken)) {
+            match (code, answer(&head, &accepted)) {
                 (200..300, Ok(Ok(fields))) => {
                     let fields: Vec<_> = fields
                         .iter()

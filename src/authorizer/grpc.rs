@@ -1,18 +1,18 @@
-//! One unary call of gRPC over HTTP/2: its head, its framing of messages, and its trailers. Knows no message.
+//! One unary gRPC call over HTTP/2: head, message framing and trailers. Independent of the messages.
 
-use super::verdict::Silence;
+use super::verdict::AuthorizerError;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use std::time::Duration;
 
-/// Longest answer.
-pub(super) const LARGEST: usize = 64 << 10;
-/// A flag and a length stand before each message.
+/// Maximum size of a response message, in bytes.
+pub(super) const MAX_MESSAGE: usize = 64 << 10;
+/// Length of the prefix of each message, in bytes: a flag and a length.
 const PREFIX: usize = 5;
 
-/// A call of the method with this URL, with one message.
+/// Creates a call of the method with this URL, with one message. `None` if the message is too long.
 pub(super) fn request(url: &str, message: &[u8], timeout: Duration) -> Option<Request<Bytes>> {
     let length = u32::try_from(message.len()).ok()?;
     let mut body = BytesMut::with_capacity(PREFIX + message.len());
@@ -20,7 +20,7 @@ pub(super) fn request(url: &str, message: &[u8], timeout: Duration) -> Option<Re
     body.put_u8(0);
     body.put_u32(length);
     body.put_slice(message);
-    // At most eight digits.
+    // The protocol allows at most eight digits.
     let timeout = timeout.as_millis().clamp(1, 99_999_999);
     Request::post(url)
         .header("te", "trailers")
@@ -34,11 +34,14 @@ pub(super) fn request(url: &str, message: &[u8], timeout: Duration) -> Option<Re
         .ok()
 }
 
-/// The one message of a whole and good answer.
-pub(super) async fn message(answer: Response<Incoming>) -> Result<Bytes, Silence> {
-    let (head, body) = answer.into_parts();
+/// Reads the only message of a successful response.
+///
+/// # Errors
+/// [`AuthorizerError`] if the response is incomplete, malformed or has another status.
+pub(super) async fn message(response: Response<Incoming>) -> Result<Bytes, AuthorizerError> {
+    let (head, body) = response.into_parts();
     if head.status != StatusCode::OK {
-        return Err(Silence::Failed(head.status));
+        return Err(AuthorizerError::Failed(head.status));
     }
     let kind = head
         .headers
@@ -46,60 +49,60 @@ pub(super) async fn message(answer: Response<Incoming>) -> Result<Bytes, Silence
         .map(|kind| kind.as_bytes())
         .unwrap_or_default();
     if !kind.starts_with(b"application/grpc") {
-        return Err(Silence::Malformed("no gRPC"));
+        return Err(AuthorizerError::Malformed("not gRPC"));
     }
-    // Trailers alone come as the head.
+    // A response of only trailers has the status in its head.
     if let Some(status) = status(&head.headers)? {
         return Err(if status == 0 {
-            Silence::Malformed("no message")
+            AuthorizerError::Malformed("no message")
         } else {
-            Silence::Status(status)
+            AuthorizerError::Status(status)
         });
     }
-    let collected = Limited::new(body, LARGEST + PREFIX)
+    let collected = Limited::new(body, MAX_MESSAGE + PREFIX)
         .collect()
         .await
         .map_err(broken)?;
     match collected.trailers().map(status).transpose()?.flatten() {
         Some(0) => unframed(collected.to_bytes()),
-        Some(status) => Err(Silence::Status(status)),
-        None => Err(Silence::Malformed("no grpc-status")),
+        Some(status) => Err(AuthorizerError::Status(status)),
+        None => Err(AuthorizerError::Malformed("no grpc-status")),
     }
 }
 
-fn broken(error: Box<dyn std::error::Error + Send + Sync>) -> Silence {
+fn broken(error: Box<dyn std::error::Error + Send + Sync>) -> AuthorizerError {
     match error.is::<http_body_util::LengthLimitError>() {
-        true => Silence::Malformed("too large"),
-        false => Silence::unreachable(error),
+        true => AuthorizerError::Malformed("too large"),
+        false => AuthorizerError::unreachable(error),
     }
 }
 
-fn status(fields: &HeaderMap) -> Result<Option<u32>, Silence> {
+fn status(fields: &HeaderMap) -> Result<Option<u32>, AuthorizerError> {
     let mut values = fields.get_all("grpc-status").iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(one), None) => {
             let number = one.to_str().ok().and_then(|text| text.parse().ok());
-            number
-                .map(Some)
-                .ok_or(Silence::Malformed("a grpc-status that is no number"))
+            number.map(Some).ok_or(AuthorizerError::Malformed(
+                "a grpc-status that is not a number",
+            ))
         }
-        _ => Err(Silence::Malformed("two grpc-status")),
+        _ => Err(AuthorizerError::Malformed("two grpc-status")),
     }
 }
 
-/// The one message, and nothing behind it.
-fn unframed(mut body: Bytes) -> Result<Bytes, Silence> {
+/// Removes the prefix of the only message in the body.
+fn unframed(mut body: Bytes) -> Result<Bytes, AuthorizerError> {
     let (flag, length) = match body.get(..PREFIX) {
         Some(&[flag, a, b, c, d]) => (flag, u32::from_be_bytes([a, b, c, d])),
-        _ => return Err(Silence::Malformed("no message")),
+        _ => return Err(AuthorizerError::Malformed("no message")),
     };
     let message = body.split_off(PREFIX);
     match (flag, usize::try_from(length)) {
         (0, Ok(length)) if length == message.len() => Ok(message),
-        (0, _) => Err(Silence::Malformed("not one message")),
-        // We have said that we take no compression.
-        _ => Err(Silence::Malformed("a compressed message")),
+        (0, _) => Err(AuthorizerError::Malformed("not one message")),
+        // The request does not offer compression.
+        _ => Err(AuthorizerError::Malformed("a compressed message")),
     }
 }
 
@@ -145,7 +148,7 @@ mod tests {
             assert!(
                 matches!(
                     unframed(Bytes::copy_from_slice(bad)),
-                    Err(Silence::Malformed(_))
+                    Err(AuthorizerError::Malformed(_))
                 ),
                 "{bad:?}"
             );

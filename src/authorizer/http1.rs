@@ -1,7 +1,7 @@
-//! Connections to an authorizer that speaks HTTP/1.1: kept by each worker for itself, one question at a time on each.
-//! Does not know what is asked.
+//! Connections to an HTTP/1.1 authorizer: a pool per worker, one request at a time on each connection. Independent of the
+//! request content.
 
-use super::verdict::Silence;
+use super::verdict::AuthorizerError;
 use crate::endpoint::{Endpoint, EndpointStream};
 use crate::pool::{self, Capacity, PoolId, PoolKey};
 use bytes::Bytes;
@@ -15,88 +15,91 @@ use hyper_util::rt::TokioIo;
 use std::time::Duration;
 use tokio::task::spawn_local;
 
-/// The body of an answer is nobody's business. So much of it is read to keep its connection.
-const PASSED_OVER: usize = 16 << 10;
-/// Longest head of an answer, or a little more: it is looked at after each read.
-const LARGEST_HEAD: usize = 64 << 10;
+/// Maximum response body in bytes that is discarded to reuse the connection. The body is not used.
+const MAX_DISCARDED_BODY: usize = 16 << 10;
+/// Maximum response head in bytes, checked after each read.
+const MAX_HEAD: usize = 64 << 10;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where questions go.
+/// The client of an HTTP/1.1 authorizer.
 pub(super) struct Http1 {
     endpoint: Endpoint,
     pool: PoolKey,
-    /// Of connecting, and of passing over a body.
-    patience: Duration,
+    /// Timeout of connecting, and of discarding a body.
+    timeout: Duration,
 }
 
-/// A connection without a question.
-struct Link(SendRequest<Empty<Bytes>>);
+/// An idle connection.
+struct AuthorizerLink(SendRequest<Empty<Bytes>>);
 
-impl pool::Connection for Link {
+impl pool::PooledConnection for AuthorizerLink {
     fn is_usable(&mut self) -> bool {
         self.0.is_ready()
     }
 }
 
 impl Http1 {
-    /// Each worker keeps so many connections.
-    pub(super) fn new(endpoint: Endpoint, kept: usize, patience: Duration) -> Self {
+    /// Creates a client. Each worker keeps at most `capacity` idle connections.
+    pub(super) fn new(endpoint: Endpoint, capacity: usize, timeout: Duration) -> Self {
         Self {
             endpoint,
-            pool: PoolKey::new(Capacity::AtMost(kept), IDLE_TIMEOUT),
-            patience,
+            pool: PoolKey::new(Capacity::AtMost(capacity), IDLE_TIMEOUT),
+            timeout,
         }
     }
 
-    /// Asks on a connection that is there, and once more on a new one if that turned out to be closed: to ask twice
-    /// changes nothing.
-    pub(super) async fn ask(&self, request: Request<Empty<Bytes>>) -> Result<Parts, Silence> {
-        if let Some(link) = pool::take::<Link>(&self.pool, None) {
+    /// Sends the request on a pooled connection. If that connection is closed, retries once on a new one; the request is
+    /// idempotent.
+    pub(super) async fn ask(
+        &self,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Parts, AuthorizerError> {
+        if let Some(link) = pool::take::<AuthorizerLink>(&self.pool, None) {
             match self.ask_on(link, request.clone()).await {
-                Err(Silence::Unreachable(error)) => {
+                Err(AuthorizerError::Unreachable(error)) => {
                     tracing::debug!(error, "an authorizer closed a connection")
                 }
-                answered => return answered,
+                result => return result,
             }
         }
         let link = self.connect().await?;
         self.ask_on(link, request).await
     }
 
-    async fn connect(&self) -> Result<Link, Silence> {
+    async fn connect(&self) -> Result<AuthorizerLink, AuthorizerError> {
         let stream = self
             .endpoint
-            .connect(None, None, self.patience)
+            .connect(None, None, self.timeout)
             .await
-            .map_err(Silence::not_connected)?;
-        let made = Builder::new()
-            .max_buf_size(LARGEST_HEAD)
+            .map_err(AuthorizerError::not_connected)?;
+        let handshake = Builder::new()
+            .max_buf_size(MAX_HEAD)
             .handshake(TokioIo::new(stream))
             .await;
-        let (sender, connection) = made.map_err(Silence::unreachable)?;
+        let (sender, connection) = handshake.map_err(AuthorizerError::unreachable)?;
         spawn_local(serve(connection));
-        Ok(Link(sender))
+        Ok(AuthorizerLink(sender))
     }
 
     async fn ask_on(
         &self,
-        mut link: Link,
+        mut link: AuthorizerLink,
         request: Request<Empty<Bytes>>,
-    ) -> Result<Parts, Silence> {
-        let answer =
+    ) -> Result<Parts, AuthorizerError> {
+        let response =
             link.0
                 .send_request(request)
                 .await
                 .map_err(|error| match error.is_parse() {
-                    true => Silence::Malformed("no HTTP"),
-                    false => Silence::unreachable(error),
+                    true => AuthorizerError::Malformed("not HTTP"),
+                    false => AuthorizerError::unreachable(error),
                 })?;
-        let (head, body) = answer.into_parts();
+        let (head, body) = response.into_parts();
         if body.is_end_stream() {
             pool::put(self.pool.id(), link);
         } else {
-            // The verdict does not wait for it.
-            spawn_local(pass_over(body, self.patience, (self.pool.id(), link)));
+            // The verdict does not wait for the body.
+            spawn_local(discard(body, self.timeout, self.pool.id(), link));
         }
         Ok(head)
     }
@@ -108,9 +111,10 @@ async fn serve(connection: Connection<TokioIo<EndpointStream>, Empty<Bytes>>) {
     }
 }
 
-async fn pass_over(body: Incoming, patience: Duration, (pool, link): (PoolId, Link)) {
+/// Discards the body of a response, and returns the connection to the pool.
+async fn discard(body: Incoming, timeout: Duration, pool: PoolId, link: AuthorizerLink) {
     if let Ok(Ok(_)) =
-        tokio::time::timeout(patience, Limited::new(body, PASSED_OVER).collect()).await
+        tokio::time::timeout(timeout, Limited::new(body, MAX_DISCARDED_BODY).collect()).await
     {
         pool::put(pool, link);
     }

@@ -1,17 +1,17 @@
-//! Verdicts that are remembered for a while, where the config says so, and by what they are told apart. Bounded.
+//! The cache of verdicts, if configured, and its keys. Bounded.
 
 use super::question::Question;
-use super::verdict::{AnswerFields, Denial};
+use super::verdict::{Denial, VerdictFields};
 use aws_lc_rs::digest::{Context, SHA256};
 use http::HeaderName;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A part of a question by which verdicts are told apart.
+/// A part of a question that is included in the cache key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPart {
-    /// Who asks: the ApiUser, the certificate, and who vouched for it.
+    /// The client: ApiUser, certificate chain, trust domain and front proxy.
     User,
     /// The method.
     Method,
@@ -23,14 +23,14 @@ pub enum KeyPart {
     Query,
     /// The address of the client.
     Source,
-    /// The listener, and the server name that was asked for.
+    /// The listener and the requested server name.
     Listener,
-    /// The fields of this name that the authorizer is shown.
+    /// The fields of this name that the authorizer receives.
     Field(HeaderName),
 }
 
 impl KeyPart {
-    /// All but the fields, with their names in the config.
+    /// All parts except fields, by their names in the config.
     pub const NAMED: [(&'static str, Self); 7] = [
         ("user", Self::User),
         ("method", Self::Method),
@@ -42,74 +42,85 @@ impl KeyPart {
     ];
 }
 
-/// SHA-256 over those parts of a question.
+/// SHA-256 over the key parts of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key([u8; 32]);
+pub(super) struct VerdictKey([u8; 32]);
 
-/// A verdict that counts for a while.
-pub(super) type Remembered = Result<Arc<AnswerFields>, Denial>;
+/// A verdict in the cache.
+pub(super) type CachedVerdict = Result<Arc<VerdictFields>, Denial>;
 
-/// What was asked for lately, and what before that. When the first is full, the second is forgotten.
+/// Two generations of entries. When the current one is full, it replaces the previous one.
 #[derive(Default)]
-struct Kept {
-    lately: HashMap<Key, (Instant, Remembered)>,
-    before: HashMap<Key, (Instant, Remembered)>,
+struct CacheGenerations {
+    current: HashMap<VerdictKey, (Instant, CachedVerdict)>,
+    previous: HashMap<VerdictKey, (Instant, CachedVerdict)>,
 }
 
-/// See the module.
-pub(super) struct Memory {
-    lasting: Duration,
+/// The cache of verdicts of one authorizer.
+pub(super) struct VerdictCache {
+    lifetime: Duration,
     parts: Vec<KeyPart>,
-    kept: Mutex<Kept>,
+    generations: Mutex<CacheGenerations>,
 }
 
-/// In all twice as many.
-const MOST_LATELY: usize = 8192;
+/// Maximum number of entries per generation.
+const MAX_GENERATION: usize = 8192;
 
-impl Memory {
-    pub(super) fn new(lasting: Duration, parts: Vec<KeyPart>) -> Self {
+impl VerdictCache {
+    pub(super) fn new(lifetime: Duration, parts: Vec<KeyPart>) -> Self {
         Self {
-            lasting,
+            lifetime,
             parts,
-            kept: Mutex::default(),
+            generations: Mutex::default(),
         }
     }
 
-    /// By what the verdict of this question is known again. The route is always part of it.
-    pub(super) fn key(&self, question: &Question<'_>) -> Option<Key> {
+    /// The cache key of a question. The route is always part of it.
+    pub(super) fn key(&self, question: &Question<'_>) -> Option<VerdictKey> {
         let mut digest = Digest(Context::new(&SHA256));
         digest.add(question.route.as_bytes());
         self.parts
             .iter()
             .for_each(|part| digest.add_part(part, question));
-        digest.0.finish().as_ref().try_into().ok().map(Key)
+        digest.0.finish().as_ref().try_into().ok().map(VerdictKey)
     }
 
-    pub(super) fn get(&self, key: &Key, now: Instant) -> Option<Remembered> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.lately.get(key).or_else(|| kept.before.get(key));
-        found
+    pub(super) fn get(&self, key: &VerdictKey, now: Instant) -> Option<CachedVerdict> {
+        let generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let entry = generations
+            .current
+            .get(key)
+            .or_else(|| generations.previous.get(key));
+        entry
             .filter(|(until, _)| now < *until)
             .map(|(_, verdict)| verdict.clone())
     }
 
-    /// Remembers what was said just now.
-    pub(super) fn put(&self, key: Key, verdict: Remembered, now: Instant) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.lately.len() >= MOST_LATELY {
-            kept.before = std::mem::take(&mut kept.lately);
+    /// Adds a verdict.
+    pub(super) fn put(&self, key: VerdictKey, verdict: CachedVerdict, now: Instant) {
+        let mut generations = self
+            .generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if generations.current.len() >= MAX_GENERATION {
+            generations.previous = std::mem::take(&mut generations.current);
         }
-        kept.lately.insert(key, (now + self.lasting, verdict));
+        generations
+            .current
+            .insert(key, (now + self.lifetime, verdict));
     }
 }
 
-/// Each thing goes in with its length, so that no two questions run together to the same octets.
+/// Hashes values with their lengths, so that different questions never have the same input bytes.
 struct Digest(Context);
 
 impl Digest {
-    fn add(&mut self, octets: &[u8]) {
-        self.0.update(&(octets.len() as u64).to_be_bytes());
-        self.0.update(octets);
+    fn add(&mut self, bytes: &[u8]) {
+        self.0.update(&(bytes.len() as u64).to_be_bytes());
+        self.0.update(bytes);
     }
 
     fn add_part(&mut self, part: &KeyPart, question: &Question<'_>) {
@@ -128,7 +139,7 @@ impl Digest {
                 let values: Vec<_> = question
                     .fields
                     .iter()
-                    .filter(|(is, _)| *is == name)
+                    .filter(|(field, _)| *field == name)
                     .collect();
                 self.add(&values.len().to_be_bytes());
                 values.into_iter().for_each(|(_, value)| self.add(value));
@@ -142,7 +153,7 @@ impl Digest {
         self.add_optional(known.forwarded_by);
         let certificate = known.certificate.as_ref();
         self.add_optional(certificate.map(|certificate| certificate.domain));
-        // All that is told about it: the chain as well.
+        // The authorizer receives the chain, so it is part of the key.
         let chain = certificate
             .map(|certificate| certificate.chain)
             .unwrap_or_default();

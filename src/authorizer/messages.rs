@@ -1,7 +1,6 @@
-//! The messages of `envoy.service.auth.v3` and what they are made of, as far as we say or read them. Field numbers are
-//! those of Envoy's `service/auth/v3/attribute_context.proto`, `service/auth/v3/external_auth.proto`,
+//! The messages of `envoy.service.auth.v3` and their parts, as far as they are written or read here. Field numbers are from Envoy's `service/auth/v3/attribute_context.proto`, `service/auth/v3/external_auth.proto`,
 //! `config/core/v3/address.proto`, `config/core/v3/base.proto`, and of `google/rpc/status.proto` and
-//! `google/protobuf/timestamp.proto`. What is not named here is not said, and passed over in answers.
+//! `google/protobuf/timestamp.proto`. Other fields are not sent, and ignored in responses.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +37,7 @@ pub(super) struct Peer {
     pub(super) certificate: String,
 }
 
-/// `envoy.config.core.v3.Address`, whose other forms are no network addresses.
+/// `envoy.config.core.v3.Address`. Its other forms are not network addresses.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Address {
     #[prost(message, optional, tag = "1")]
@@ -72,7 +71,7 @@ pub(super) struct Timestamp {
     pub(super) nanos: i32,
 }
 
-/// `envoy.service.auth.v3.AttributeContext.HttpRequest`; `query` and `fragment` are always empty there, `body` is here.
+/// `envoy.service.auth.v3.AttributeContext.HttpRequest`; `query` and `fragment` are always empty in Envoy, and `body` here.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct HttpRequest {
     #[prost(string, tag = "1")]
@@ -116,16 +115,16 @@ pub(super) struct Status {
     pub(super) code: i32,
 }
 
-/// What a `CheckResponse` says beside its status.
+/// The part of a `CheckResponse` beside its status.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum HttpResponse {
     #[prost(message, tag = "2")]
-    Refusal(DeniedHttpResponse),
+    Denied(DeniedHttpResponse),
     #[prost(message, tag = "3")]
-    Consent(OkHttpResponse),
+    Ok(OkHttpResponse),
 }
 
-/// `envoy.service.auth.v3.DeniedHttpResponse`, of which clients see nothing.
+/// `envoy.service.auth.v3.DeniedHttpResponse`. Its content is not sent to clients.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct DeniedHttpResponse {}
 

@@ -1,5 +1,5 @@
-//! An external authorizer: asked about requests that the gateway itself permits, so it can only take away. Told about the
-//! client from verified facts only. Does not judge; `proxy` does, with the verdict as an input.
+//! External authorizers: queried about requests that the gateway itself permits, so they can only restrict. They receive only
+//! verified facts about the client. `proxy` decides, with the verdict as an input.
 
 mod authorizers;
 mod ext_authz;
@@ -16,11 +16,11 @@ mod verdict;
 pub use authorizers::Authorizers;
 pub use memory::KeyPart;
 pub use question::Question;
-pub use verdict::{AnswerFields, Denial, Opinion, Silence, Verdict};
+pub use verdict::{AuthorizerError, Denial, Opinion, Verdict, VerdictFields};
 
 use crate::config::WhenUnavailable;
 use crate::descriptors::UPSTREAMS;
-use crate::endpoint::{Endpoint, Scheme};
+use crate::endpoint::{Endpoint, EndpointScheme};
 use crate::error_text::with_causes;
 use crate::fetch::FetchUrl;
 use crate::forward::FieldNames;
@@ -28,79 +28,81 @@ use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Empty;
-use memory::{Key, Memory, Remembered};
+use memory::{CachedVerdict, VerdictCache, VerdictKey};
 use progress::QuestionProgress;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
-use verdict::Answered;
+use verdict::VerdictResult;
 
-/// Whom the gateway asks.
+/// An external authorizer.
 pub struct Authorizer {
     /// The name.
     pub name: Arc<str>,
-    /// Which of the client's fields it is shown.
+    /// The client's header fields that it receives.
     pub shown: FieldNames,
-    /// Which fields of its answer go up.
+    /// The fields of its response that are added to the upstream request.
     pub taken: FieldNames,
-    /// Digest of all that it was made from; equal for equal authorizers.
+    /// Digest of its settings; equal for equal authorizers.
     pub signature: Vec<u8>,
-    peer: Peer,
+    client: AuthorizerClient,
     timeout: Duration,
     unavailable: WhenUnavailable,
-    memory: Option<Memory>,
-    /// Of all workers.
-    places: Semaphore,
-    /// Whether the last question was answered, so that the log tells of changes alone.
-    answers: AtomicBool,
+    cache: Option<VerdictCache>,
+    /// Limits concurrent requests of all workers.
+    permits: Semaphore,
+    /// Whether the last request was answered, so that only changes are logged.
+    is_available: AtomicBool,
     telemetry: Arc<Telemetry>,
 }
 
-/// What an authorizer is made of.
+/// The settings of an authorizer.
 #[derive(Debug)]
 pub struct AuthorizerSettings {
     /// The name.
     pub name: Arc<str>,
-    /// How it is asked.
-    pub protocol: Protocol,
-    /// Where it is.
+    /// The API.
+    pub protocol: AuthorizerApi,
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// From the question to the verdict.
+    /// Maximum time until the verdict.
     pub timeout: Duration,
-    /// What follows if there is none.
+    /// The decision if there is no verdict.
     pub unavailable: WhenUnavailable,
-    /// How long a verdict counts, and for which questions; `None` is for one.
+    /// Lifetime of cached verdicts and the parts of the cache key; `None` disables the cache.
     pub cache: Option<(Duration, Vec<KeyPart>)>,
-    /// Which of the client's fields it is shown.
+    /// The client's header fields that it receives.
     pub shown: FieldNames,
-    /// Which fields of its answer go up.
+    /// The fields of its response that are added to the upstream request.
     pub taken: FieldNames,
-    /// Most questions at once.
+    /// Maximum number of concurrent requests.
     pub concurrency: usize,
 }
 
-/// How an authorizer is asked.
+/// The API of an authorizer.
 #[derive(Debug)]
-pub enum Protocol {
+pub enum AuthorizerApi {
     /// HTTP, at this URL.
     ForwardAuth(FetchUrl),
     /// gRPC.
-    ExtAuthz(Scheme),
+    ExtAuthz(EndpointScheme),
 }
 
-enum Peer {
+/// The connections to an authorizer.
+enum AuthorizerClient {
     ForwardAuth(FetchUrl, http1::Http1),
-    /// With the URL of the method.
+    /// The URL of the method, and the connections.
     ExtAuthz(String, http2::Http2),
 }
 
-/// A question that is ready to be asked, whatever becomes of what it was made from.
+/// An encoded question, independent of the lifetime of the client request.
 pub struct Asking {
+    /// The ApiUser of the request.
     about: Option<Arc<str>>,
-    key: Option<Key>,
-    message: Result<Message, Silence>,
+    key: Option<VerdictKey>,
+    message: Result<Message, AuthorizerError>,
 }
 
 enum Message {
@@ -109,7 +111,7 @@ enum Message {
 }
 
 impl Authorizer {
-    /// Makes an authorizer.
+    /// Creates an authorizer.
     pub fn new(
         settings: AuthorizerSettings,
         signature: Vec<u8>,
@@ -121,18 +123,19 @@ impl Authorizer {
             concurrency,
             ..
         } = settings;
-        let peer = match settings.protocol {
-            Protocol::ForwardAuth(url) => {
-                Peer::ForwardAuth(url, http1::Http1::new(endpoint, concurrency, timeout))
-            }
-            Protocol::ExtAuthz(scheme) => {
-                let scheme = if scheme == Scheme::Https {
+        let client = match settings.protocol {
+            AuthorizerApi::ForwardAuth(url) => AuthorizerClient::ForwardAuth(
+                url,
+                http1::Http1::new(endpoint, concurrency, timeout),
+            ),
+            AuthorizerApi::ExtAuthz(scheme) => {
+                let scheme = if scheme == EndpointScheme::Https {
                     "https"
                 } else {
                     "http"
                 };
                 let url = format!("{scheme}://{}{}", endpoint.authority, ext_authz::METHOD);
-                Peer::ExtAuthz(url, http2::Http2::new(endpoint, timeout))
+                AuthorizerClient::ExtAuthz(url, http2::Http2::new(endpoint, timeout))
             }
         };
         Self {
@@ -140,118 +143,123 @@ impl Authorizer {
             shown: settings.shown,
             taken: settings.taken,
             signature,
-            peer,
+            client,
             timeout,
             unavailable: settings.unavailable,
-            memory: settings
+            cache: settings
                 .cache
-                .map(|(lasting, parts)| Memory::new(lasting, parts)),
-            places: Semaphore::new(concurrency),
-            answers: AtomicBool::new(true),
+                .map(|(lifetime, parts)| VerdictCache::new(lifetime, parts)),
+            permits: Semaphore::new(concurrency),
+            is_available: AtomicBool::new(true),
             telemetry,
         }
     }
 
-    /// A question, ready to be asked.
+    /// Encodes a question.
     pub fn asking(&self, question: &Question<'_>) -> Asking {
-        let message = match &self.peer {
-            Peer::ForwardAuth(url, _) => forward_auth::request(url, question).map(Message::Http),
-            Peer::ExtAuthz(url, _) => {
+        let message = match &self.client {
+            AuthorizerClient::ForwardAuth(url, _) => {
+                forward_auth::request(url, question).map(Message::Http)
+            }
+            AuthorizerClient::ExtAuthz(url, _) => {
                 let message = ext_authz::request(question, SystemTime::now());
                 let request = grpc::request(url, &message, self.timeout).map(Message::Grpc);
-                request.ok_or(Silence::Unaskable("the question cannot be written"))
+                request.ok_or(AuthorizerError::Unaskable("the question cannot be written"))
             }
         };
         let about = question.known.user.map(|user| user.name.clone());
         Asking {
             about,
-            key: self.memory.as_ref().and_then(|memory| memory.key(question)),
+            key: self.cache.as_ref().and_then(|cache| cache.key(question)),
             message,
         }
     }
 
-    /// Asks, unless the answer is known. Never longer than the timeout.
+    /// Returns the cached verdict, or queries the authorizer. Takes at most the timeout.
     pub async fn ask(&self, asking: Asking) -> Verdict {
-        let remembered = self.memory.as_ref().zip(asking.key);
-        if let Some(known) = remembered
+        let cache_entry = self.cache.as_ref().zip(asking.key);
+        if let Some(cached) = cache_entry
             .as_ref()
-            .and_then(|(memory, key)| memory.get(key, Instant::now()))
+            .and_then(|(cache, key)| cache.get(key, Instant::now()))
         {
             self.count("remembered");
-            return self.verdict(known, asking.about);
+            return self.verdict(cached, asking.about);
         }
-        let begun = Instant::now();
-        let answered = self.answer(asking.message).await;
+        let start = Instant::now();
+        let result = self.query(asking.message).await;
         let duration = self
             .telemetry
             .metrics
             .authorizer_duration
             .with_label_values(&[&*self.name]);
-        duration.observe(begun.elapsed().as_secs_f64());
-        self.count(match &answered {
+        duration.observe(start.elapsed().as_secs_f64());
+        self.count(match &result {
             Ok(Ok(_)) => "permitted",
             Ok(Err(_)) => "denied",
-            Err(silence) => silence.word(),
+            Err(error) => error.word(),
         });
-        self.tell(answered.as_ref().err());
-        match answered {
-            Ok(said) => {
-                let said = said.map(Arc::new);
-                if let Some((memory, key)) = remembered {
-                    memory.put(key, said.clone(), Instant::now());
+        self.log_availability(result.as_ref().err());
+        match result {
+            Ok(answer) => {
+                let answer = answer.map(Arc::new);
+                if let Some((cache, key)) = cache_entry {
+                    cache.put(key, answer.clone(), Instant::now());
                 }
-                self.verdict(said, asking.about)
+                self.verdict(answer, asking.about)
             }
-            Err(silence) => self.without_answer(silence, asking.about),
+            Err(error) => self.unavailable_verdict(error, asking.about),
         }
     }
 
-    async fn answer(&self, message: Result<Message, Silence>) -> Answered {
+    /// Sends the message, waiting for a permit if necessary, within the timeout.
+    async fn query(&self, message: Result<Message, AuthorizerError>) -> VerdictResult {
         let message = message?;
         let deadline = tokio::time::Instant::now() + self.timeout;
-        let free = self.places.try_acquire().ok();
-        let waits = free.is_none();
-        let _place = match free {
-            Some(place) => place,
-            None => match timeout_at(deadline, self.places.acquire()).await {
-                Ok(Ok(place)) => place,
-                _ => return Err(Silence::Busy),
+        let free = self.permits.try_acquire().ok();
+        let waited = free.is_none();
+        let _permit = match free {
+            Some(permit) => permit,
+            None => match timeout_at(deadline, self.permits.acquire()).await {
+                Ok(Ok(permit)) => permit,
+                _ => return Err(AuthorizerError::Busy),
             },
         };
         let progress = QuestionProgress::default();
-        let answered = timeout_at(deadline, self.answer_to(message, &progress)).await;
-        if let (Err(_), Peer::ExtAuthz(_, peer)) = (&answered, &self.peer) {
-            // It may be the connection that is dead.
-            peer.forget();
+        let result = timeout_at(deadline, self.send(message, &progress)).await;
+        if let (Err(_), AuthorizerClient::ExtAuthz(_, client)) = (&result, &self.client) {
+            // The connection may be dead.
+            client.forget();
         }
-        // Only a question that the authorizer had for the whole time is one that it does not answer. Every question waits
-        // a moment until the task of its connection runs.
+        // The authorizer is blamed for a timeout only if it had the question almost the whole time. Every question waits
+        // briefly until the task of its connection runs.
         let was_queued = progress.queued_for() > self.timeout / 10;
-        let silence = if waits || was_queued {
-            Silence::Busy
+        let error = if waited || was_queued {
+            AuthorizerError::Busy
         } else if UPSTREAMS.is_nearly_used_up() {
-            // The time may have passed while a descriptor was waited for.
-            Silence::NoDescriptors
+            // The time may have been spent waiting for a descriptor.
+            AuthorizerError::NoDescriptors
         } else {
-            Silence::Timeout
+            AuthorizerError::Timeout
         };
-        answered.unwrap_or(Err(silence))
+        result.unwrap_or(Err(error))
     }
 
-    async fn answer_to(&self, message: Message, progress: &QuestionProgress) -> Answered {
-        match (&self.peer, message) {
-            (Peer::ForwardAuth(_, peer), Message::Http(request)) => {
-                forward_auth::answer(&peer.ask(request).await?, &self.taken)
+    async fn send(&self, message: Message, progress: &QuestionProgress) -> VerdictResult {
+        match (&self.client, message) {
+            (AuthorizerClient::ForwardAuth(_, client), Message::Http(request)) => {
+                forward_auth::answer(&client.ask(request).await?, &self.taken)
             }
-            (Peer::ExtAuthz(_, peer), Message::Grpc(request)) => {
-                ext_authz::answer(&peer.ask(request, progress).await?, &self.taken)
+            (AuthorizerClient::ExtAuthz(_, client), Message::Grpc(request)) => {
+                ext_authz::answer(&client.ask(request, progress).await?, &self.taken)
             }
-            _ => Err(Silence::Unaskable("a question to another authorizer")),
+            _ => Err(AuthorizerError::Unaskable(
+                "a question to another authorizer",
+            )),
         }
     }
 
-    fn verdict(&self, said: Remembered, about: Option<Arc<str>>) -> Verdict {
-        let opinion = said.map_or_else(Opinion::Deny, Opinion::Permit);
+    fn verdict(&self, answer: CachedVerdict, about: Option<Arc<str>>) -> Verdict {
+        let opinion = answer.map_or_else(Opinion::Deny, Opinion::Permit);
         Verdict {
             by: self.name.clone(),
             about,
@@ -259,8 +267,9 @@ impl Authorizer {
         }
     }
 
-    fn without_answer(&self, silence: Silence, about: Option<Arc<str>>) -> Verdict {
-        let unavailable = if silence.is_our_own() {
+    /// The configured decision without a verdict. Errors on the side of the gateway always deny.
+    fn unavailable_verdict(&self, error: AuthorizerError, about: Option<Arc<str>>) -> Verdict {
+        let unavailable = if error.is_local() {
             WhenUnavailable::Refuse
         } else {
             self.unavailable
@@ -275,7 +284,7 @@ impl Authorizer {
         Verdict {
             by: self.name.clone(),
             about,
-            opinion: Opinion::Nothing(Arc::new(silence), unavailable),
+            opinion: Opinion::Nothing(Arc::new(error), unavailable),
         }
     }
 
@@ -287,17 +296,18 @@ impl Authorizer {
             .inc();
     }
 
-    fn tell(&self, silence: Option<&Silence>) {
-        let before = self.answers.swap(silence.is_none(), Ordering::Relaxed);
-        match silence {
-            Some(silence) if before => {
+    /// Logs that the authorizer became unavailable or available.
+    fn log_availability(&self, error: Option<&AuthorizerError>) {
+        let was_available = self.is_available.swap(error.is_none(), Ordering::Relaxed);
+        match error {
+            Some(error) if was_available => {
                 let consequence = match self.unavailable {
-                    WhenUnavailable::Permit if !silence.is_our_own() => "requests go on without it",
+                    WhenUnavailable::Permit if !error.is_local() => "requests go on without it",
                     WhenUnavailable::Permit | WhenUnavailable::Refuse => "requests are refused",
                 };
-                tracing::warn!(authorizer = %self.name, error = with_causes(silence), consequence, "no answer from an authorizer");
+                tracing::warn!(authorizer = %self.name, error = with_causes(error), consequence, "no answer from an authorizer");
             }
-            None if !before => {
+            None if !was_available => {
                 tracing::info!(authorizer = %self.name, "the authorizer answers again")
             }
             _ => {}

@@ -1,5 +1,5 @@
-//! How long a question waited on a shared connection: HTTP/2 lets it wait until the peer takes another stream, which is
-//! waiting in our own queue. Asks nobody.
+//! Measures how long a question waited on a shared connection. Under HTTP/2 it waits until the peer allows another stream;
+//! that time counts as the queue of the gateway.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,39 +11,40 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The waiting times of a question.
 #[derive(Clone, Copy, Debug, Default)]
 struct Waits {
-    /// Waits that have ended.
-    ended: Duration,
-    /// When the wait that goes on began.
+    /// Total of finished waits.
+    finished: Duration,
+    /// Start of the current wait.
     since: Option<Instant>,
 }
 
 impl Waits {
     fn total(self, now: Instant) -> Duration {
-        self.ended
+        self.finished
             + self
                 .since
                 .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 }
 
-/// The waits of one question, shared with its body.
+/// The waiting times of one question, shared with its body.
 #[derive(Clone, Debug, Default)]
 pub(super) struct QuestionProgress(Rc<Cell<Waits>>);
 
 impl QuestionProgress {
-    /// How long the question waited for its turn on a connection that is there. A question that was sent waited too: it
-    /// may have been sent only because another one ran into its timeout just before this one did.
+    /// How long the question waited for a stream on an open connection. A sent question may have waited as well: possibly
+    /// it was sent only because another one timed out just before.
     pub(super) fn queued_for(&self) -> Duration {
         self.0.get().total(Instant::now())
     }
 
-    /// The question as it waits for a stream.
+    /// Starts a wait, and returns the body that ends it when dropped.
     pub(super) fn queue(&self, message: Bytes) -> QueuedBody {
         let now = Instant::now();
         self.0.set(Waits {
-            ended: self.0.get().total(now),
+            finished: self.0.get().total(now),
             since: Some(now),
         });
         QueuedBody {
@@ -54,15 +55,15 @@ impl QuestionProgress {
 
     fn sent(&self) {
         self.0.set(Waits {
-            ended: self.queued_for(),
+            finished: self.queued_for(),
             since: None,
         });
     }
 }
 
-/// The body of a question. It is dropped when all of it may leave: the window of the connection is shared with other
-/// questions, so to wait for it is to wait in our own queue as well. hyper takes a piece before there is room for it, so the
-/// last byte is a piece of its own, which it takes when the others have room.
+/// The body of a question. hyper drops it when all of it can be sent. The window of the connection is shared with other
+/// questions, so waiting for it counts as the queue of the gateway. hyper takes a chunk before there is room for it, so the
+/// last byte is a separate chunk, which hyper takes when the others have room.
 pub(super) struct QueuedBody {
     rest: Bytes,
     progress: QuestionProgress,
@@ -79,7 +80,7 @@ impl Body for QueuedBody {
         let length = match self.rest.len() {
             0 => return Poll::Ready(None),
             1 => 1,
-            several => several - 1,
+            length => length - 1,
         };
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
@@ -111,9 +112,10 @@ mod tests {
         frame.into_data().unwrap()
     }
 
-    /// Whether time that passes now counts.
+    /// Whether the waiting time increases.
     fn waits(progress: &QuestionProgress) -> bool {
-        let (before, now) = (progress.queued_for(), Instant::now());
+        let before = progress.queued_for();
+        let now = Instant::now();
         while Instant::now() == now {}
         progress.queued_for() > before
     }

@@ -1,37 +1,37 @@
-//! What an external authorizer is told about a request: what the gateway has found out itself, and those of the client's
-//! fields that the config names. Never the body.
+//! The facts about a request that an external authorizer receives.
 
 use crate::identity::KnownClient;
 use http::HeaderName;
 use std::net::SocketAddr;
 
-/// See the module.
+/// The facts about a request that an external authorizer receives: verified facts, and the client's header fields that the
+/// config names. Never the body.
 pub struct Question<'q> {
     /// The id of the request.
     pub id: &'q str,
-    /// The method that was judged.
+    /// The method that authorization used.
     pub method: &'q str,
     /// The canonical path.
     pub path: &'q str,
     /// The query.
     pub query: Option<&'q str>,
-    /// The host that was judged.
+    /// The host that authorization used.
     pub host: &'q str,
-    /// What the client speaks: `HTTP/1.1`, `HTTP/2.0`.
+    /// The client's protocol: `HTTP/1.1`, `HTTP/2.0`.
     pub protocol: &'q str,
-    /// Where it came in.
+    /// The listener.
     pub listener: &'q str,
     /// The route.
     pub route: &'q str,
-    /// Where the client is.
+    /// The address of the client.
     pub client: SocketAddr,
-    /// Where it connected to.
+    /// The address that the client connected to.
     pub local: SocketAddr,
-    /// The server name that it asked for.
+    /// The requested server name.
     pub server_name: Option<&'q str>,
-    /// Who it is, as far as that may be told on this route.
+    /// The identity of the client, as far as this route discloses it.
     pub known: KnownClient<'q>,
-    /// What it says itself.
+    /// The client's header fields that the authorizer receives.
     pub fields: Vec<(&'q HeaderName, &'q [u8])>,
 }
 

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
 
-/// A question of somebody of whom nothing is known.
+/// A question about an unknown client.
 pub(super) fn question() -> Question<'static> {
     Question {
         id: "id-1",
@@ -35,7 +35,7 @@ pub(super) fn question() -> Question<'static> {
     }
 }
 
-/// What the certificate of somebody says.
+/// A certificate of a client.
 pub(super) fn known(name: &str) -> PeerCertificate {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::default();
@@ -81,9 +81,9 @@ fn authorizer(at: std::net::SocketAddr, speaks: Speaks, unusual: Unusual) -> Aut
         name: "opa".into(),
         protocol: match speaks {
             Speaks::ForwardAuth => {
-                Protocol::ForwardAuth(FetchUrl::parse(&format!("http://{at}/check")).unwrap())
+                AuthorizerApi::ForwardAuth(FetchUrl::parse(&format!("http://{at}/check")).unwrap())
             }
-            Speaks::ExtAuthz => Protocol::ExtAuthz(Scheme::Http),
+            Speaks::ExtAuthz => AuthorizerApi::ExtAuthz(EndpointScheme::Http),
         },
         endpoint: EndpointAddress::parse(&format!("http://{at}"))
             .unwrap()
@@ -276,7 +276,7 @@ fn no_more_questions_are_open_than_may_be() {
             ..Default::default()
         };
         let hasty = authorizer(address, Speaks::ForwardAuth, unusual);
-        let _place = hasty.places.acquire().await.unwrap();
+        let _place = hasty.permits.acquire().await.unwrap();
         assert_eq!(word(&ask(&hasty).await), "busy");
     });
 }

@@ -1,4 +1,4 @@
-//! What an external authorizer says about a request, or why it says nothing. Asks nobody.
+//! The verdict of an external authorizer about a request, or the reason why there is none.
 
 use crate::config::WhenUnavailable;
 use crate::endpoint::ConnectError;
@@ -7,33 +7,33 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use std::fmt;
 use std::sync::Arc;
 
-/// Fields of an authorizer's answer that go up.
-pub type AnswerFields = Vec<(HeaderName, HeaderValue)>;
+/// Fields of an authorizer's response that are added to the upstream request.
+pub type VerdictFields = Vec<(HeaderName, HeaderValue)>;
 
-/// What one authorizer says about one request.
+/// The verdict of one authorizer about one request.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// The name of the authorizer. A verdict counts for no other.
+    /// The name of the authorizer. The verdict is valid only for this authorizer.
     pub by: Arc<str>,
-    /// The ApiUser that it was told of. It counts for no other either.
+    /// The ApiUser in the question. The verdict is valid only for this user.
     pub about: Option<Arc<str>>,
-    /// What it says.
+    /// The answer.
     pub opinion: Opinion,
 }
 
-/// What an authorizer says.
+/// The answer of an authorizer.
 #[derive(Clone, Debug)]
 pub enum Opinion {
-    /// The request may go on, with these fields.
-    Permit(Arc<AnswerFields>),
-    /// It may not.
+    /// The request is permitted, with these additional fields.
+    Permit(Arc<VerdictFields>),
+    /// The request is denied.
     Deny(Denial),
-    /// Nothing that counts; what follows from that was configured.
-    Nothing(Arc<Silence>, WhenUnavailable),
+    /// There is no verdict; the error and the configured decision.
+    Nothing(Arc<AuthorizerError>, WhenUnavailable),
 }
 
 impl Verdict {
-    /// Whether the request may go on.
+    /// Whether the request is permitted.
     pub fn permits(&self) -> bool {
         matches!(
             &self.opinion,
@@ -41,7 +41,7 @@ impl Verdict {
         )
     }
 
-    /// What goes up with the request.
+    /// The fields that are added to the upstream request.
     pub fn fields(&self) -> &[(HeaderName, HeaderValue)] {
         match &self.opinion {
             Opinion::Permit(fields) => fields,
@@ -49,35 +49,35 @@ impl Verdict {
         }
     }
 
-    /// What is worth a word in the log: a refusal, or that nobody answered.
+    /// The detail for the log: a denial, or the error. `None` if permitted.
     pub fn detail(&self) -> Option<String> {
         match &self.opinion {
             Opinion::Permit(_) => None,
             Opinion::Deny(denial) => Some(format!("authorizer \"{}\" says {denial}", self.by)),
-            Opinion::Nothing(silence, when) => {
-                let so = if *when == WhenUnavailable::Permit {
+            Opinion::Nothing(error, decision) => {
+                let consequence = if *decision == WhenUnavailable::Permit {
                     ", which permits"
                 } else {
                     ""
                 };
                 Some(format!(
-                    "authorizer \"{}\": {}{so}",
+                    "authorizer \"{}\": {}{consequence}",
                     self.by,
-                    with_causes(silence)
+                    with_causes(error)
                 ))
             }
         }
     }
 }
 
-/// How an authorizer refuses.
+/// How an authorizer denied a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// A status of HTTP.
+    /// An HTTP status.
     Status(StatusCode),
     /// A code of `google.rpc.Status`.
     Code(i32),
-    /// What is said beside a status that permits.
+    /// A `denied_response` beside a status that permits.
     Response,
 }
 
@@ -91,37 +91,37 @@ impl fmt::Display for Denial {
     }
 }
 
-/// Why there is no verdict.
+/// The reason why there is no verdict.
 #[derive(Debug, thiserror::Error)]
-pub enum Silence {
-    /// Too late.
+pub enum AuthorizerError {
+    /// The timeout expired.
     #[error("no answer within the timeout")]
     Timeout,
-    /// Too many questions are open.
-    #[error("too many questions are open")]
+    /// Too many requests to the authorizer are open.
+    #[error("too many requests to it are open")]
     Busy,
-    /// The gateway cannot ask this question.
-    #[error("it cannot be asked: {0}")]
+    /// The gateway cannot send the question; a description.
+    #[error("the question cannot be sent: {0}")]
     Unaskable(&'static str),
     /// All descriptors for connections to upstreams and authorizers are in use.
-    #[error("no file descriptor is left to ask it")]
+    #[error("no file descriptor is left to connect to it")]
     NoDescriptors,
-    /// No connection, or it broke off.
-    #[error("it cannot be reached, or broke off")]
+    /// The connection failed.
+    #[error("it cannot be reached, or closed the connection")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It says itself that it cannot tell: a status of HTTP.
+    /// The authorizer failed: an HTTP status.
     #[error("it answers status {}", .0.as_u16())]
     Failed(StatusCode),
-    /// It says itself that it cannot tell: a status of gRPC.
+    /// The authorizer failed: a gRPC status.
     #[error("it answers grpc-status {0}")]
     Status(u32),
-    /// It says something else than a verdict.
+    /// The response is not a verdict; a description.
     #[error("its answer is malformed: {0}")]
     Malformed(&'static str),
 }
 
-impl Silence {
-    /// The word in metrics.
+impl AuthorizerError {
+    /// The reason word in metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",
@@ -134,9 +134,9 @@ impl Silence {
         }
     }
 
-    /// Whether the gateway itself did not ask, or not in time: questions waited in its own queue, or it lacks something.
-    /// Clients can bring that about, so it never permits.
-    pub(super) fn is_our_own(&self) -> bool {
+    /// Whether the gateway itself caused the error: the question waited in its queue, or a resource was exhausted. Clients
+    /// can provoke that, so it never permits.
+    pub(super) fn is_local(&self) -> bool {
         match self {
             Self::Busy | Self::Unaskable(_) | Self::NoDescriptors => true,
             Self::Unreachable(error) => lacks_resources(&**error),
@@ -156,11 +156,11 @@ impl Silence {
     }
 }
 
-/// Whether an error, or a cause of it, says that this process or machine has no descriptor, memory or port left, or that the
-/// connection to the peer has no stream left.
+/// Whether an error, or one of its causes, means that this process or machine has no descriptor, memory or port left, or
+/// that the connection to the peer has no stream left.
 fn lacks_resources(error: &(dyn std::error::Error + 'static)) -> bool {
     use nix::errno::Errno;
-    let own = [
+    let exhausted = [
         Errno::EMFILE,
         Errno::ENFILE,
         Errno::ENOMEM,
@@ -173,14 +173,15 @@ fn lacks_resources(error: &(dyn std::error::Error + 'static)) -> bool {
         let code = cause
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::raw_os_error);
-        let refused = cause
+        let stream_reason = cause
             .downcast_ref::<h2::Error>()
             .and_then(h2::Error::reason);
-        // More questions at once than the peer takes, which is said only after the first of them (RFC 9113 section 8.7).
-        code.is_some_and(|code| own.contains(&Errno::from_raw(code)))
-            || refused == Some(h2::Reason::REFUSED_STREAM)
+        // More concurrent streams than the peer allows. The limit is known only after the first response (RFC 9113 section
+        // 8.7).
+        code.is_some_and(|code| exhausted.contains(&Errno::from_raw(code)))
+            || stream_reason == Some(h2::Reason::REFUSED_STREAM)
     })
 }
 
-/// What was answered to one question.
-pub(super) type Answered = Result<Result<AnswerFields, Denial>, Silence>;
+/// The result of one question: the fields of a permit, a denial, or no verdict.
+pub(super) type VerdictResult = Result<Result<VerdictFields, Denial>, AuthorizerError>;

@@ -1,4 +1,4 @@
-//! Asks the admin listener of a running gateway. Knows no answer.
+//! A client for the admin listener of a running gateway.
 
 use crate::config::{Config, Sources};
 use crate::snapshot::AdminPlace;
@@ -7,48 +7,48 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// Where the admin listener is, as the config says. `None` if it is off, or on a port that only the system knows.
+/// The admin listener of the config. `None` if it is off, or has port 0.
 ///
 /// # Errors
-/// In words, what is wrong with the config.
+/// A message: what is wrong with the config.
 pub(super) fn of_config(config: &Config, sources: &Sources) -> Result<Option<AdminPlace>, String> {
-    let Some(said) = &config.admin else {
+    let Some(admin) = &config.admin else {
         return Ok(None);
     };
-    let place = AdminPlace::of(said, sources)
+    let place = AdminPlace::of(admin, sources)
         .map_err(|error| format!("{}: {}", sources.describe(error.place), error.message))?;
     Ok(place.filter(|place| !matches!(place, AdminPlace::Tcp(address) if address.port() == 0)))
 }
 
-/// Where a flag says that it is: `unix:PATH`, `IP:PORT` or `http://IP:PORT`.
+/// Parses a flag: `unix:PATH`, `IP:PORT` or `http://IP:PORT`.
 ///
 /// # Errors
-/// In words, for the flag.
+/// A message for the flag.
 pub(super) fn parse(text: &str) -> Result<AdminPlace, String> {
     AdminPlace::parse(text).ok_or_else(|| {
         format!("\"{text}\" is no admin listener: write unix:PATH, IP:PORT or http://IP:PORT")
     })
 }
 
-/// What was answered.
-pub(super) struct Answer {
-    /// The first line.
+/// A response of the admin listener.
+pub(super) struct AdminResponse {
+    /// The status line.
     pub(super) status_line: String,
     pub(super) body: String,
 }
 
-impl Answer {
+impl AdminResponse {
     pub(super) fn is_good(&self) -> bool {
         self.status_line.starts_with("HTTP/1.1 200 ")
     }
 }
 
-/// `GET` of a path: the body of an answer with status 200.
+/// Sends `GET path` and returns the body of a 200 response.
 ///
 /// # Errors
-/// In words, what came instead.
+/// A message: the I/O error or the other status.
 pub(super) fn get(place: &AdminPlace, path: &str) -> Result<String, String> {
-    let answer = ask(
+    let answer = send(
         place,
         &format!("GET {path} HTTP/1.1\r\n"),
         "",
@@ -57,79 +57,84 @@ pub(super) fn get(place: &AdminPlace, path: &str) -> Result<String, String> {
     if answer.is_good() {
         return Ok(answer.body);
     }
-    let said: String = answer.body.trim().chars().take(200).collect();
-    Err(format!("it answers \"{}\": {said}", answer.status_line))
+    let text: String = answer.body.trim().chars().take(200).collect();
+    Err(format!("it answers \"{}\": {text}", answer.status_line))
 }
 
-/// `POST path` with JSON.
+/// Sends `POST path` with a JSON body.
 ///
 /// # Errors
-/// In words, where there was no answer.
-pub(super) fn post(place: &AdminPlace, path: &str, json: &str) -> Result<Answer, String> {
+/// A message, if there was no response.
+pub(super) fn post(place: &AdminPlace, path: &str, json: &str) -> Result<AdminResponse, String> {
     let length = json.len();
-    let begin = format!(
+    let head = format!(
         "POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
     );
-    ask(place, &begin, json, Duration::from_secs(60))
+    send(place, &head, json, Duration::from_secs(60))
 }
 
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
-fn connect(place: &AdminPlace, patience: Duration) -> io::Result<Box<dyn Stream>> {
+fn connect(place: &AdminPlace, timeout: Duration) -> io::Result<Box<dyn Stream>> {
     match place {
         AdminPlace::Tcp(address) => {
             let stream = TcpStream::connect_timeout(address, Duration::from_secs(5))?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
+            stream.set_read_timeout(Some(timeout))?;
+            stream.set_write_timeout(Some(timeout))?;
             Ok(Box::new(stream))
         }
         AdminPlace::Unix(path) => {
             let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(patience))?;
-            stream.set_write_timeout(Some(patience))?;
+            stream.set_read_timeout(Some(timeout))?;
+            stream.set_write_timeout(Some(timeout))?;
             Ok(Box::new(stream))
         }
     }
 }
 
-fn ask(place: &AdminPlace, begin: &str, body: &str, patience: Duration) -> Result<Answer, String> {
-    /// More than all workers remember of their decisions.
-    const LARGEST: u64 = 1 << 30;
+fn send(
+    place: &AdminPlace,
+    head: &str,
+    body: &str,
+    timeout: Duration,
+) -> Result<AdminResponse, String> {
+    /// Limit on a response in bytes: more than the recent decisions of all workers.
+    const MAX_SIZE: u64 = 1 << 30;
     let exchange = || {
-        let mut stream = connect(place, patience)?;
-        // A unix socket has no name of its own.
+        let mut stream = connect(place, timeout)?;
+        // A unix socket has no host name.
         let host = match place {
             AdminPlace::Tcp(address) => address.to_string(),
             AdminPlace::Unix(_) => "localhost".to_owned(),
         };
         write!(
             stream,
-            "{begin}Host: {host}\r\nConnection: close\r\n\r\n{body}"
+            "{head}Host: {host}\r\nConnection: close\r\n\r\n{body}"
         )?;
         let mut answer = String::new();
-        stream.take(LARGEST).read_to_string(&mut answer)?;
+        stream.take(MAX_SIZE).read_to_string(&mut answer)?;
         Ok(answer)
     };
-    let answer = exchange().map_err(|error: io::Error| described(place, &error))?;
-    let cut_short = || "its answer is cut short".to_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(cut_short)?;
-    let mut lines = head.lines();
+    let answer = exchange().map_err(|error: io::Error| describe(place, &error))?;
+    let truncated = || "its answer is cut short".to_owned();
+    let (response_head, body) = answer.split_once("\r\n\r\n").ok_or_else(truncated)?;
+    let mut lines = response_head.lines();
     let status_line = lines.next().unwrap_or_default().to_owned();
     let mut fields = lines.filter_map(|line| line.split_once(':'));
     let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length = length.and_then(|(_, text)| text.trim().parse::<usize>().ok());
     if length.is_some_and(|length| length != body.len()) {
-        return Err(cut_short());
+        return Err(truncated());
     }
-    Ok(Answer {
+    Ok(AdminResponse {
         status_line,
         body: body.to_owned(),
     })
 }
 
-/// An error with what to do about it.
-fn described(place: &AdminPlace, error: &io::Error) -> String {
+/// An error with its remedy.
+fn describe(place: &AdminPlace, error: &io::Error) -> String {
     match (place, error.kind()) {
         (AdminPlace::Unix(_), io::ErrorKind::PermissionDenied) => {
             format!("{error}: only the gateway's user and root may use its socket")

@@ -1,5 +1,4 @@
-//! `portcullis check`: everything that is wrong, or will hurt, without binding anything; and whether the config decides as it
-//! is expected to.
+//! `portcullis check`: reports all errors and warnings of a config without binding sockets, and evaluates its expectations.
 
 mod json;
 
@@ -32,16 +31,16 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// What a check comes to.
+/// The result of a check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CheckResult {
     Good,
     Errors,
-    /// With `--strict`: any.
+    /// With `--strict`: at least one.
     TooManyWarnings,
 }
 
-/// What the last line of the report counts.
+/// The counts in the last line of the report.
 struct CheckSummary {
     verdict: CheckResult,
     sizes: ConfigSizes,
@@ -59,7 +58,7 @@ impl Check {
             Depth::Warnings,
         );
         let expectations_met = self.expectations(&mut outcome);
-        self.look_as_user(&mut outcome);
+        self.check_access(&mut outcome);
         let count = |severity| {
             outcome
                 .problems
@@ -118,8 +117,8 @@ impl Check {
         }
     }
 
-    /// Whether the user that the gateway becomes can read all files; found out last, since that changes this process.
-    fn look_as_user(&self, outcome: &mut Outcome) {
+    /// Checks that the gateway's user can read all files. Runs last, since it changes the user of this process.
+    fn check_access(&self, outcome: &mut Outcome) {
         let Some(snapshot) = &outcome.snapshot else {
             return;
         };
@@ -140,7 +139,7 @@ impl Check {
         }
     }
 
-    /// Holds all expectations against what was loaded, adds what is not met to the problems, and counts what is.
+    /// Evaluates all expectations, adds the unmet ones to the problems, and returns the number of those met.
     fn expectations(&self, outcome: &mut Outcome) -> usize {
         let problems = Problems::default();
         for file in &self.expect {
@@ -148,19 +147,19 @@ impl Check {
                 .expectations
                 .extend(load_expectations(file, &mut outcome.sources, &problems));
         }
-        let mut found = problems.into_sorted();
-        let before = found.len();
+        let mut all_problems = problems.into_sorted();
+        let before = all_problems.len();
         let all = outcome.expectations.iter().filter_map(|expected| {
             let snapshot = outcome.snapshot.as_ref()?;
             Some(problem(snapshot, expected, outcome))
         });
-        let held: Vec<Option<Problem>> = all.collect();
-        let total = held.len();
-        found.extend(held.into_iter().flatten());
-        let met = total - (found.len() - before);
-        found.append(&mut outcome.problems);
-        found.sort_by_key(|problem| (problem.severity == Severity::Warning, problem.place));
-        outcome.problems = found;
+        let evaluated: Vec<Option<Problem>> = all.collect();
+        let total = evaluated.len();
+        all_problems.extend(evaluated.into_iter().flatten());
+        let met = total - (all_problems.len() - before);
+        all_problems.append(&mut outcome.problems);
+        all_problems.sort_by_key(|problem| (problem.severity == Severity::Warning, problem.place));
+        outcome.problems = all_problems;
         met
     }
 }
@@ -172,20 +171,20 @@ impl CheckSummary {
             routes,
             upstreams,
         } = self.sizes;
-        let things = [
+        let sizes = [
             counted(users, "user"),
             counted(routes, "route"),
             counted(upstreams, "upstream"),
         ]
         .join(", ");
         format!(
-            "OK: {things}, {}{}",
+            "OK: {sizes}, {}{}",
             counted(self.warnings, "warning"),
             self.met()
         )
     }
 
-    /// Warnings only if there are any: errors come first.
+    /// Names the warnings only if there are any.
     fn of_errors(&self) -> String {
         let warnings = if self.warnings > 0 {
             format!(", {}", counted(self.warnings, "warning"))

@@ -1,5 +1,4 @@
-//! Changes a deny list on disk: one at a time, and the file is replaced as a whole, so that a gateway that reads it in
-//! between never sees half a list. Knows no entries.
+//! Changes a deny list on disk: under a lock, and the file is replaced atomically, so that a gateway never reads half a list.
 
 use crate::file_read::{self, FileKind};
 use std::fs::{self, File, TryLockError};
@@ -9,29 +8,31 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A deny list that nobody else of us changes until this is dropped.
+/// A deny list, locked against other `portcullis` commands until this is dropped.
 pub(super) struct LockedList {
-    /// Behind all links.
+    /// The path with all links resolved.
     file: PathBuf,
-    /// The lock is on the folder: a lock on a file that is replaced is soon one on nothing.
+    /// The lock is on the folder, since the file itself is replaced.
     folder: File,
 }
 
 impl LockedList {
-    /// Waits until nobody else changes the list.
+    /// Waits for the lock.
     ///
     /// # Errors
-    /// If there is no such file, or somebody else holds it for very long.
+    /// If the file does not exist, or another program holds the lock for more than ten seconds.
     pub(super) fn lock(file: &Path) -> io::Result<Self> {
-        const PATIENCE: Duration = Duration::from_secs(10);
-        const PAUSE: Duration = Duration::from_millis(20);
+        const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+        const RETRY_DELAY: Duration = Duration::from_millis(20);
         let file = fs::canonicalize(file)?;
         let folder = File::open(file.parent().unwrap_or(Path::new("/")))?;
-        let began = Instant::now();
+        let start = Instant::now();
         loop {
             match folder.try_lock() {
                 Ok(()) => return Ok(Self { file, folder }),
-                Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIMEOUT => {
+                    sleep(RETRY_DELAY)
+                }
                 Err(TryLockError::WouldBlock) => {
                     let message = "another program has locked its folder for more than ten seconds";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, message));
@@ -41,18 +42,18 @@ impl LockedList {
         }
     }
 
-    /// The text.
+    /// Reads the text of the list.
     ///
     /// # Errors
-    /// Those of the operating system; also for what is no regular file, too long or not UTF-8.
+    /// I/O errors of the operating system; also if it is not a regular file, too long, or not UTF-8.
     pub(super) fn read(&self) -> io::Result<String> {
         file_read::read_text(&self.file, FileKind::DenyList)
     }
 
-    /// A new file, with mode and owner of the old one, takes its place.
+    /// Replaces the file by a new one with the same mode and owner.
     ///
     /// # Errors
-    /// Those of the operating system; the file is then as it was.
+    /// I/O errors of the operating system; the file is unchanged then.
     pub(super) fn replace(&self, text: &str) -> io::Result<()> {
         let old = fs::metadata(&self.file)?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy();
@@ -60,8 +61,8 @@ impl LockedList {
             .file
             .with_file_name(format!(".{name}.portcullis-{}", std::process::id()));
         let written = File::create_new(&new).and_then(|mut open| {
-            let made = open.metadata()?;
-            if (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+            let created = open.metadata()?;
+            if (created.uid(), created.gid()) != (old.uid(), old.gid()) {
                 chown(&new, Some(old.uid()), Some(old.gid()))?;
             }
             open.set_permissions(old.permissions())?;
@@ -70,10 +71,10 @@ impl LockedList {
             fs::rename(&new, &self.file)
         });
         match written {
-            // Without this, a power failure could bring the old list back.
+            // Without this, the old list could return after a power failure.
             Ok(()) => self.folder.sync_all(),
             Err(error) => {
-                // Nothing of it may stay; if it cannot be removed, the error at hand says enough.
+                // Removes the temporary file. An error here is ignored; the first error is returned.
                 let _ = fs::remove_file(&new);
                 Err(error)
             }
@@ -81,7 +82,7 @@ impl LockedList {
     }
 }
 
-/// A list with these lines at its end, whether or not its last line had one.
+/// Appends lines to a list. Adds a missing final line end.
 pub(super) fn with_lines(before: &str, lines: &str) -> String {
     let gap = if before.is_empty() || before.ends_with('\n') {
         ""

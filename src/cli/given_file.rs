@@ -1,4 +1,4 @@
-//! Certificates and keys that a command line names: read, or rejected with what the file is instead and what to do.
+//! Reads certificates and keys named on a command line. Errors name the actual format of the file and the remedy.
 
 use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
@@ -9,7 +9,7 @@ use std::path::Path;
 /// The certificates of a file, leaf first.
 ///
 /// # Errors
-/// In words, with the file and what to do.
+/// A message with the file and the remedy.
 pub(super) fn given_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     certificates(path).map_err(|error| explained(path, FileKind::Certificates, &error))
 }
@@ -17,7 +17,7 @@ pub(super) fn given_certificates(path: &Path) -> Result<Vec<CertificateDer<'stat
 /// The private key of a file.
 ///
 /// # Errors
-/// In words, with the file and what to do.
+/// A message with the file and the remedy.
 pub(super) fn given_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     private_key(path).map_err(|error| explained(path, FileKind::PrivateKey, &error))
 }
@@ -34,7 +34,7 @@ fn explained(path: &Path, wanted: FileKind, error: &PemError) -> String {
     format!("{} {what}; {hint}", path.display())
 }
 
-/// Whether a key was given for a certificate, or the other way round.
+/// Whether a key was given for a certificate, or vice versa.
 fn is_swapped(path: &Path, wanted: FileKind) -> bool {
     matches!(
         (FileFormat::of_file(path, wanted), wanted),

@@ -1,5 +1,5 @@
-//! `portcullis hash-password`: from a password to the hash for a config. On a terminal it asks twice, without showing what is
-//! typed; otherwise it reads standard input. Stores nothing.
+//! `portcullis hash-password`: prints the hash of a password for a config. On a terminal it asks twice, without echo; otherwise
+//! it reads standard input.
 
 mod terminal;
 
@@ -9,10 +9,10 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
-/// Longest input that is read, in bytes.
-const LONGEST: u64 = 4096;
+/// Maximum length of the input in bytes.
+const MAX_LENGTH: u64 = 4096;
 
-/// Why there is no hash.
+/// Why no hash is printed.
 #[derive(Debug, thiserror::Error)]
 enum PasswordInputError {
     #[error("cannot read the password: {0}")]
@@ -50,11 +50,11 @@ fn password() -> Result<Zeroizing<String>, PasswordInputError> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
         let mut text = Zeroizing::new(String::new());
-        stdin.lock().take(LONGEST).read_to_string(&mut text)?;
+        stdin.lock().take(MAX_LENGTH).read_to_string(&mut text)?;
         return Ok(without_line_end(&text));
     }
     let first = terminal::ask("Password: ")?;
-    // Not asked for again: it would be rejected either way.
+    // An empty password is rejected anyway, so it is not asked for again.
     if first.is_empty() {
         return Err(PasswordInputError::Empty);
     }
@@ -64,7 +64,7 @@ fn password() -> Result<Zeroizing<String>, PasswordInputError> {
     Ok(first)
 }
 
-/// The line end is not part of the password.
+/// The text without its line end, which is not part of the password.
 fn without_line_end(text: &str) -> Zeroizing<String> {
     let line = text
         .strip_suffix('\n')

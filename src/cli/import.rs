@@ -1,10 +1,10 @@
-//! `portcullis import`: users of other software to config text on standard output. What it makes of them is in
+//! `portcullis import`: converts users of other software to config text on standard output. The conversion is in
 //! `crate::import`.
 
 use super::{say, say_error};
 use crate::authorize::CompiledPermission;
 use crate::error_text::with_causes;
-use crate::import::{ImportError, ImportFile, Imported, Weight, haproxy, icinga2, nginx};
+use crate::import::{ImportError, ImportFile, ImportedConfig, Weight, haproxy, icinga2, nginx};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,11 +15,11 @@ const CODES: &str = "Exit codes: 0 all of it was carried over, 1 something needs
 /// The commands below `portcullis import`.
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
-    /// ApiUsers of Icinga 2, from what the daemon lists
+    /// ApiUsers of Icinga 2, from the daemon's listing
     ///
-    /// The configuration itself is written in a programming language, and only Icinga can tell what it comes to. The JSON
-    /// has no passwords; the object list has them, and they become hashes, but it escapes no quotes, so that a text with a
-    /// quote in it may be refused.
+    /// The configuration itself is written in a programming language that only Icinga can evaluate. The JSON has no passwords.
+    /// The object list has them, and they become hashes; but it escapes no quotes, so a text with a quote in it may be
+    /// rejected.
     #[command(after_help = format!("{CODES}\n\nExamples:\n  \
         icinga2 object list --type ApiUser > users.txt\n  \
         portcullis import icinga2 users.txt \\\n    \
@@ -46,18 +46,18 @@ pub(super) struct Icinga2 {
     /// The listing; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The name of a cluster node, whose certificate must be no user; may be repeated
+    /// The name of a cluster node, so that its certificate is no user; may be repeated
     #[arg(long, value_name = "NAME")]
     node_name: Vec<String>,
 }
 
-/// The arguments of the others.
+/// The arguments of `portcullis import nginx` and `portcullis import haproxy`.
 #[derive(Debug, Args)]
 pub(super) struct Clients {
     /// The configuration; `-` is standard input. Files that it names are read from where it lies
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What each user may do; may be repeated. Without it nobody may do anything yet
+    /// What each user may do; may be repeated. Without it, the users have no permissions yet
     #[arg(long, value_name = "PATTERN", value_parser = permission)]
     permission: Vec<String>,
 }
@@ -68,7 +68,7 @@ fn permission(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Exit code for what could not be read.
+/// Exit code if the input could not be read.
 const NOTHING_READ: u8 = 2;
 
 pub(super) fn run(command: &ImportCommand) -> ExitCode {
@@ -89,7 +89,7 @@ pub(super) fn run(command: &ImportCommand) -> ExitCode {
     }
 }
 
-fn report(imported: &Imported) -> ExitCode {
+fn report(imported: &ImportedConfig) -> ExitCode {
     say(&imported.config);
     for note in &imported.notes {
         let word = if note.weight == Weight::Attention {

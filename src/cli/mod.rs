@@ -1,4 +1,4 @@
-//! Words to calls: the command line, and what each command prints. Decides nothing about requests.
+//! The command line: arguments, and the output of each command.
 
 mod admin_listener;
 mod check;
@@ -85,7 +85,7 @@ enum Command {
     Quickstart(quickstart::Quickstart),
 }
 
-/// Where the config is.
+/// The path of the config.
 #[derive(Debug, clap::Args)]
 struct ConfigFlag {
     /// The config file
@@ -99,7 +99,7 @@ struct ConfigFlag {
     config: PathBuf,
 }
 
-/// How much the gateway logs about itself.
+/// The level of the gateway's own log.
 #[derive(Debug, clap::Args)]
 struct LogFlag {
     /// Log level (error, warn, info, debug, trace) or filter, instead of that of the config, also after a reload
@@ -108,7 +108,7 @@ struct LogFlag {
 }
 
 impl LogFlag {
-    /// `None` if neither the flag nor the environment says anything.
+    /// `None` if neither the flag nor the environment variable is set.
     fn filter(&self) -> Option<&str> {
         self.log_level
             .as_deref()
@@ -123,12 +123,12 @@ fn log_filter(text: &str) -> Result<String, String> {
         .map_err(|error| format!("{error}; {hint}"))
 }
 
-/// Runs what the arguments say.
+/// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     let first = std::env::args().nth(1);
     let cli = Cli::try_parse()
         .unwrap_or_else(|error| suggestion::with_suggestion(error, first.as_deref()).exit());
-    // Own code names its provider; this is for libraries that ask for the process's default.
+    // Own code passes its provider; this is for libraries that use the process default.
     let _ = rustls::crypto::CryptoProvider::install_default(
         rustls::crypto::aws_lc_rs::default_provider(),
     );
@@ -153,7 +153,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// An address to connect to, for one that is listened on.
+/// The address to connect to for a listening address: loopback for an unspecified one.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -169,7 +169,7 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// With the prefix of an error. A report of the config has it already, before each of its errors.
+/// Adds the prefix `error: `. A report of the config has it already.
 fn as_error(text: &str) -> String {
     if text.starts_with("error: ") {
         text.to_owned()
@@ -178,12 +178,12 @@ fn as_error(text: &str) -> String {
     }
 }
 
-/// To standard error. If that is closed, there is nobody to tell.
+/// Prints to standard error. Write errors are ignored.
 fn say_error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// To standard output.
+/// Prints to standard output. Write errors are ignored.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
 }

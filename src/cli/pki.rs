@@ -1,4 +1,4 @@
-//! `portcullis pki`: words to calls. What the commands do is in `crate::pki`; here are their flags and their report.
+//! `portcullis pki`: flags and reports of the commands. Their implementation is in `crate::pki`.
 
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use clap::{ArgGroup, Args, Subcommand, value_parser};
 use crate::file_read::FileKind;
 use crate::pki::{
     Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile,
-    RevocationList, SerialNumberText, Signed, create_folder, refuse_shared_paths, self_signed,
-    write_files,
+    RevocationList, SerialNumberText, SignedCertificate, create_folder, refuse_shared_paths,
+    self_signed, write_files,
 };
 
-/// As Icinga 2's certificates.
+/// The lifetime of certificates of Icinga 2.
 const LEAF_DAYS: u32 = 397;
 
 /// The commands below `portcullis pki`.
@@ -38,8 +38,8 @@ pub enum PkiCommand {
     SignCsr(SignCsr),
     /// Make a revocation list (CRL), or a newer one that also revokes others
     ///
-    /// If the file exists, the new list says all that it says, and replaces it. Make a new one before the days are over,
-    /// also if nobody else is to be revoked: a list that is too old lets nobody in.
+    /// If the file exists, its entries are kept, and the new list replaces it. Make a new list before the old one expires, also
+    /// if no other certificate is to be revoked: with an expired list, no client is accepted.
     #[command(
         after_help = "Example:\n  portcullis pki new-crl --crl pki/ca.crl --cert my-api-client.crt"
     )]
@@ -116,7 +116,7 @@ pub struct SignCsr {
 /// The flags of `portcullis pki new-crl`.
 #[derive(Debug, Args)]
 pub struct NewCrl {
-    /// Where the list goes; if it exists, what it says stays said
+    /// Where the list goes; existing entries are kept
     #[arg(long, value_name = "FILE")]
     crl: PathBuf,
     /// Folder of the CA, with ca.crt and ca.key
@@ -128,12 +128,12 @@ pub struct NewCrl {
     /// A certificate to be revoked (PEM); may be repeated
     #[arg(long, value_name = "FILE")]
     cert: Vec<PathBuf>,
-    /// How long the list counts
+    /// How long the list is valid
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = value_parser!(u32).range(1..=36500))]
     days: u32,
 }
 
-/// Carries out `command` and reports to `out` what was written.
+/// Runs `command` and reports the written files to `out`.
 ///
 /// # Errors
 /// [`PkiError`]. All files are written, or none ([`PkiError::Report`] comes after the writing).
@@ -246,7 +246,7 @@ fn write_and_report(
 fn report_signed(
     request: &CertificateRequest,
     profile: &Profile,
-    signed: &Signed,
+    signed: &SignedCertificate,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     if signed.lifetime == Lifetime::CutToAuthority {
@@ -297,7 +297,7 @@ fn toml_key(name: &str) -> String {
     }
 }
 
-/// Escapes what cannot be seen, too: a name must not look like another one.
+/// A TOML string. Invisible characters are escaped, so that a name cannot look like another one.
 fn toml_string(name: &str) -> String {
     let escaped: String = name
         .chars()

@@ -2,8 +2,8 @@
 
 use super::signals::EarlySignals;
 use super::{ConfigFlag, LogFlag, failed, say_error};
-use crate::drain::Drained;
-use crate::gateway::{Cessation, Gateway};
+use crate::drain::DrainOutcome;
+use crate::gateway::{ExitReason, Gateway};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{LogControl, Telemetry};
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ pub(super) fn run(flags: Run) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    // Before anything else: a signal that comes while the config is read is not lost.
+    // Before anything else, so that a signal during the load of the config is not lost.
     let caught = {
         let _entered = runtime.enter();
         EarlySignals::catch()
@@ -50,7 +50,7 @@ pub(super) fn run(flags: Run) -> ExitCode {
     for warning in outcome.warnings() {
         tracing::warn!("{warning}");
     }
-    let told = telemetry.clone();
+    let telemetry_at_end = telemetry.clone();
     let code = runtime.block_on(async {
         let mut requests = match signals.listen() {
             Ok(requests) => requests,
@@ -69,19 +69,19 @@ pub(super) fn run(flags: Run) -> ExitCode {
         };
         let cessation = gateway.run(&mut requests).await;
         match (cessation, gateway.shut_down().await) {
-            (Cessation::Asked, Drained::Complete) => ExitCode::SUCCESS,
-            (Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed) => ExitCode::FAILURE,
+            (ExitReason::Requested, DrainOutcome::Complete) => ExitCode::SUCCESS,
+            (ExitReason::WorkerDied, _) | (_, DrainOutcome::DeadlinePassed) => ExitCode::FAILURE,
         }
     });
-    // What ends with the process, such as tunnels, is still told.
-    told.close_access_log();
-    told.close_audit_log();
-    // A look-up of a name that hangs must not hold up an end that has been decided.
+    // Entries for requests that end with the process, such as tunnels, are still written.
+    telemetry_at_end.close_access_log();
+    telemetry_at_end.close_audit_log();
+    // A hanging DNS lookup must not block the end.
     runtime.shutdown_background();
     code
 }
 
-/// For signals, reloads and admin: what must not wait for requests, nor hold them up. The workers have their own.
+/// The runtime for signals, reloads and the admin listener, independent of the workers and their requests.
 pub(super) fn control_runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

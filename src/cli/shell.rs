@@ -1,6 +1,6 @@
-//! Words of commands that are printed to be copied. Runs nothing.
+//! Shell quoting for printed commands.
 
-/// A text as one word of a POSIX shell, in quotes where it needs them.
+/// A text as one word of a POSIX shell, quoted if necessary.
 pub(super) fn shell_word(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
     match !text.is_empty() && text.bytes().all(is_plain) {

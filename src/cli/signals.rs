@@ -1,25 +1,25 @@
-//! Signals to requests for the gateway.
+//! Converts signals to requests for the gateway.
 
-use crate::gateway::Request;
+use crate::gateway::GatewayRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Exit code of an end that was forced by a second signal.
+/// Exit code if a second signal forced the end.
 const FORCED: i32 = 2;
 
-/// The signals that must not end the process while it starts. They are caught before the config is read and kept until
-/// the gateway runs, so none is lost.
+/// The signals that must not end the process during its start. They are caught before the config is read, and kept until the
+/// gateway runs.
 pub(super) struct EarlySignals {
     hangup: Signal,
     reopen: Signal,
-    /// Reserved for upgrades. Until then it does nothing.
+    /// Reserved for upgrades; ignored.
     upgrade: Signal,
     /// A timer that the parent process set survives `execve`.
     alarm: Signal,
 }
 
 impl EarlySignals {
-    /// Catches them from now on. Call this inside the runtime that [`listen`](Self::listen) runs on.
+    /// Starts to catch the signals. Call this inside the runtime that [`listen`](Self::listen) runs on.
     ///
     /// # Errors
     /// If a signal cannot be caught.
@@ -32,12 +32,12 @@ impl EarlySignals {
         })
     }
 
-    /// Turns signals into requests, those included that came since [`catch`](Self::catch). Until now SIGTERM, SIGINT and
-    /// SIGQUIT ended the process at once.
+    /// Turns signals into requests, including those since [`catch`](Self::catch). Before this call, SIGTERM, SIGINT and SIGQUIT
+    /// end the process at once.
     ///
     /// # Errors
     /// If a signal cannot be caught.
-    pub(super) fn listen(mut self) -> std::io::Result<mpsc::UnboundedReceiver<Request>> {
+    pub(super) fn listen(mut self) -> std::io::Result<mpsc::UnboundedReceiver<GatewayRequest>> {
         let (sender, requests) = mpsc::unbounded_channel();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -46,11 +46,11 @@ impl EarlySignals {
             let mut shutting_down = false;
             loop {
                 let request = tokio::select! {
-                    _ = terminate.recv() => Request::Shutdown,
-                    _ = interrupt.recv() => Request::Shutdown,
-                    _ = quit.recv() => Request::Shutdown,
-                    _ = self.hangup.recv() => Request::Reload,
-                    _ = self.reopen.recv() => Request::ReopenLogs,
+                    _ = terminate.recv() => GatewayRequest::Shutdown,
+                    _ = interrupt.recv() => GatewayRequest::Shutdown,
+                    _ = quit.recv() => GatewayRequest::Shutdown,
+                    _ = self.hangup.recv() => GatewayRequest::Reload,
+                    _ = self.reopen.recv() => GatewayRequest::ReopenLogs,
                     _ = self.upgrade.recv() => {
                         tracing::warn!(signal = "SIGUSR2", "signal ignored: it is reserved for upgrades");
                         continue;
@@ -60,11 +60,13 @@ impl EarlySignals {
                         continue;
                     }
                 };
-                if request == Request::Shutdown && std::mem::replace(&mut shutting_down, true) {
+                if request == GatewayRequest::Shutdown
+                    && std::mem::replace(&mut shutting_down, true)
+                {
                     super::say_error("ended by a second signal");
                     std::process::exit(FORCED);
                 }
-                // Nobody receives while a shutdown is under way, and then nothing else matters.
+                // The receiver is gone during a shutdown, when other requests do not matter.
                 let _ = sender.send(request);
             }
         });

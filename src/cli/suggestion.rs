@@ -1,11 +1,11 @@
-//! Which subcommand was meant by a word that is none, and which flag is missing before a file. Runs nothing.
+//! Suggestions for usage errors: the subcommand for an unknown word, and the missing flag before a file.
 
 use super::Cli;
 use clap::CommandFactory;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-/// What other programs call it.
+/// Names of commands in other programs, and the matching command.
 const OTHER_NAMES: [(&str, &str); 9] = [
     ("start", "run"),
     ("serve", "run"),
@@ -18,11 +18,10 @@ const OTHER_NAMES: [(&str, &str); 9] = [
     ("init", "quickstart"),
 ];
 
-/// Below this likeness (Jaro-Winkler) two words are different ones.
+/// Minimum Jaro-Winkler similarity for a suggestion.
 const LIKENESS: f64 = 0.7;
 
-/// Adds the command that was meant by `first`, the first argument, where the library finds none: it knows only the names
-/// that exist.
+/// Adds a suggestion for `first`, the first argument, if clap has none: clap compares with existing names only.
 pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
     if let Some(tip) = first.and_then(|command| missing_config_flag(&error, command)) {
         error.insert(

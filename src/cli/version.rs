@@ -1,4 +1,4 @@
-//! `portcullis --version`: which TLS and which cryptography this binary has, so that nobody must guess from a package.
+//! `portcullis --version`: the versions of the TLS and cryptography libraries in this binary.
 
 use crate::telemetry::build::{
     CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, FIPS, RUSTLS_VERSION, VERSION,
@@ -14,7 +14,7 @@ pub(super) fn short() -> &'static str {
     })
 }
 
-/// Several lines, for `--version`. Key exchange groups and cipher suites stand as they are offered, the first choice first.
+/// Several lines, for `--version`. Key exchange groups and cipher suites are in the order of preference.
 pub(super) fn long() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {

@@ -1,24 +1,31 @@
-//! Times and spans of time: their literals, their limits, and the parts of a date. Looks at no clock and knows no zones
-//! but fixed ones.
+//! Timestamps and durations: their literals, their limits, and the parts of a date. Reads no clock and supports only fixed
+//! time zones.
 
 use super::error::EvaluationError;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Nanoseconds of a second.
+/// Nanoseconds per second.
 pub(super) const SECOND: i128 = 1_000_000_000;
-/// The years 1 to 9999, in which alone a date can be written.
+/// The start of year 1. RFC 3339 writes dates only in years 1 to 9999.
 const FIRST: i128 = -62_135_596_800 * SECOND;
+/// The end of year 9999.
 const LAST: i128 = 253_402_300_800 * SECOND - 1;
-/// Ten thousand years.
+/// Longest duration: ten thousand years.
 const LONGEST: i128 = 315_576_000_000 * SECOND;
 
-/// Seconds since 1970 as a time.
+/// Converts seconds since 1970 to a timestamp.
+///
+/// # Errors
+/// [`EvaluationError::OutOfRange`]
 pub(super) fn time_of_seconds(seconds: i64) -> Result<i128, EvaluationError> {
     within_calendar(i128::from(seconds) * SECOND)
 }
 
-/// The time, if it can be written.
+/// Returns the timestamp if it is within years 1 to 9999.
+///
+/// # Errors
+/// [`EvaluationError::OutOfRange`]
 pub(super) fn within_calendar(time: i128) -> Result<i128, EvaluationError> {
     if (FIRST..=LAST).contains(&time) {
         Ok(time)
@@ -27,8 +34,11 @@ pub(super) fn within_calendar(time: i128) -> Result<i128, EvaluationError> {
     }
 }
 
-/// The span, if it is not too long.
-pub(super) fn within_ages(span: i128) -> Result<i128, EvaluationError> {
+/// Returns the duration if it is at most ten thousand years.
+///
+/// # Errors
+/// [`EvaluationError::OutOfRange`]
+pub(super) fn within_longest(span: i128) -> Result<i128, EvaluationError> {
     if (-LONGEST..=LONGEST).contains(&span) {
         Ok(span)
     } else {
@@ -36,7 +46,7 @@ pub(super) fn within_ages(span: i128) -> Result<i128, EvaluationError> {
     }
 }
 
-/// A time as RFC 3339 writes it.
+/// Parses a timestamp in RFC 3339 form.
 pub(super) fn read_time(text: &str) -> Option<i128> {
     let time = OffsetDateTime::parse(text, &Rfc3339)
         .ok()?
@@ -44,12 +54,12 @@ pub(super) fn read_time(text: &str) -> Option<i128> {
     within_calendar(time).ok()
 }
 
-/// RFC 3339, in whole seconds; the number where no calendar has it.
-pub(super) fn written(time: i128) -> String {
+/// Formats a timestamp as RFC 3339 in whole seconds, or as the number if it is out of range.
+pub(super) fn format_time(time: i128) -> String {
     i64::try_from(time.div_euclid(SECOND)).map_or_else(|_| time.to_string(), crate::clock::rfc3339)
 }
 
-/// A span as CEL writes it: `90s`, `1h30m`, `1.5h`, `-250ms`.
+/// Parses a duration in CEL's form: `90s`, `1h30m`, `1.5h`, `-250ms`.
 pub(super) fn read_span(text: &str) -> Option<i128> {
     let (sign, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -63,7 +73,7 @@ pub(super) fn read_span(text: &str) -> Option<i128> {
             .find(|c: char| !c.is_ascii_alphabetic())
             .unwrap_or(tail.len());
         let (unit, after) = tail.split_at_checked(number_at)?;
-        span = within_ages(span.checked_add(scaled(number, unit_length(unit)?)?)?).ok()?;
+        span = within_longest(span.checked_add(scaled(number, unit_length(unit)?)?)?).ok()?;
         if after.is_empty() {
             return Some(sign * span);
         }
@@ -83,10 +93,10 @@ fn unit_length(unit: &str) -> Option<i128> {
     })
 }
 
-/// A decimal number of units; what is less than a nanosecond is left out.
+/// Parses a decimal number of units. Fractions of a nanosecond are truncated.
 fn scaled(number: &str, unit: i128) -> Option<i128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |text: &str| text.len() <= 12 && text.bytes().all(|octet| octet.is_ascii_digit());
+    let digits = |text: &str| text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || number.ends_with('.') || !digits(whole) || !digits(fraction) {
         return None;
     }
@@ -98,9 +108,9 @@ fn scaled(number: &str, unit: i128) -> Option<i128> {
     Some(nanoseconds)
 }
 
-/// A part of a date, as CEL counts it.
+/// A part of a date, with CEL's numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum DatePart {
     FullYear,
     /// From 0.
     Month,
@@ -118,8 +128,8 @@ pub(super) enum Part {
     Milliseconds,
 }
 
-impl Part {
-    /// The functions that give parts.
+impl DatePart {
+    /// The CEL functions by name.
     pub(super) const FUNCTIONS: [(&'static str, Self); 10] = [
         ("getFullYear", Self::FullYear),
         ("getMonth", Self::Month),
@@ -133,9 +143,9 @@ impl Part {
         ("getMilliseconds", Self::Milliseconds),
     ];
 
-    /// The part of a time in a zone that is so many seconds ahead of UTC.
-    pub(super) fn of(self, time: i128, ahead: i32) -> Result<i64, EvaluationError> {
-        let local = within_calendar(time + i128::from(ahead) * SECOND)?;
+    /// The part of a timestamp in a zone with this offset from UTC, in seconds.
+    pub(super) fn of(self, time: i128, offset: i32) -> Result<i64, EvaluationError> {
+        let local = within_calendar(time + i128::from(offset) * SECOND)?;
         let date = OffsetDateTime::from_unix_timestamp_nanos(local)
             .map_err(|_| EvaluationError::OutOfRange)?;
         Ok(match self {
@@ -153,7 +163,7 @@ impl Part {
     }
 }
 
-/// How many seconds a fixed zone is ahead of UTC: `UTC`, `+02:00`, `-08:00`.
+/// Parses a fixed time zone to its offset from UTC in seconds: `UTC`, `+02:00`, `-08:00`.
 pub(super) fn read_zone(text: &str) -> Option<i32> {
     if text == "UTC" {
         return Some(0);
@@ -163,10 +173,12 @@ pub(super) fn read_zone(text: &str) -> Option<i32> {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let (hours, minutes) = clock.split_once(':')?;
-    let two = |text: &str| {
-        (text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_digit())).then(|| text.parse())
+    let two_digits = |text: &str| -> Option<i32> {
+        let is_valid = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_valid)
     };
-    let (hours, minutes): (i32, i32) = (two(hours)?.ok()?, two(minutes)?.ok()?);
+    let hours = two_digits(hours)?;
+    let minutes = two_digits(minutes)?;
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
@@ -209,13 +221,13 @@ mod tests {
 
     #[test]
     fn a_zone_is_utc_or_a_fixed_distance() {
-        for (text, ahead) in [
+        for (text, offset) in [
             ("UTC", 0),
             ("+02:00", 7200),
             ("02:00", 7200),
             ("-08:30", -30_600),
         ] {
-            assert_eq!(read_zone(text), Some(ahead), "{text}");
+            assert_eq!(read_zone(text), Some(offset), "{text}");
         }
         for bad in [
             "",
@@ -236,10 +248,13 @@ mod tests {
     fn parts_of_a_date_are_counted_as_cel_counts_them() {
         // A Thursday.
         let time = read_time("2026-12-31T23:30:15.250Z").unwrap();
-        let parts = |ahead| Part::FUNCTIONS.map(|(_, part)| part.of(time, ahead).unwrap());
+        let parts = |offset| DatePart::FUNCTIONS.map(|(_, part)| part.of(time, offset).unwrap());
         assert_eq!(parts(0), [2026, 11, 31, 30, 4, 364, 23, 30, 15, 250]);
         assert_eq!(parts(3600), [2027, 0, 1, 0, 5, 0, 0, 30, 15, 250]);
-        assert_eq!(Part::Hours.of(LAST, 3600), Err(EvaluationError::OutOfRange));
-        assert_eq!(Part::FullYear.of(FIRST, 0), Ok(1));
+        assert_eq!(
+            DatePart::Hours.of(LAST, 3600),
+            Err(EvaluationError::OutOfRange)
+        );
+        assert_eq!(DatePart::FullYear.of(FIRST, 0), Ok(1));
     }
 }

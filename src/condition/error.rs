@@ -1,4 +1,4 @@
-//! Why a condition cannot be used, and why one has no outcome for a request. Neither ever means yes.
+//! Errors of conditions: at compilation, and at evaluation for a request. An error never counts as true.
 
 use std::sync::Arc;
 
@@ -8,46 +8,48 @@ use std::sync::Arc;
 pub struct ConditionError {
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// The action that resolves the error.
     pub hint: String,
-    /// The octet of the text where it is wrong, if that is known.
+    /// The byte offset of the error in the text, if known.
     pub offset: Option<usize>,
 }
 
-/// Why a condition is neither true nor false for a request. Says nothing that the client sent.
+/// The reason why a condition is neither true nor false for a request. Contains no data from the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluationError {
-    /// It is not there, and the expression does not ask first whether it is.
+    /// The attribute is absent, and the expression does not test its presence first.
     #[error("`{0}` is absent")]
     Absent(Arc<str>),
-    /// It stands more than once, and two readers would pick different ones.
-    #[error("`{0}` stands more than once")]
+    /// The attribute is repeated, and an upstream may use another value.
+    #[error("`{0}` is repeated")]
     Several(Arc<str>),
-    /// It stands under another name that some readers take for the same one.
-    #[error("`{0}` is written otherwise, and an upstream may read both as one")]
+    /// The request has a field with a name that some readers treat as the same name.
+    #[error(
+        "`{0}` has another spelling in the request, which an upstream may treat as the same field"
+    )]
     OtherSpelling(Arc<str>),
-    /// Its octets are no text.
-    #[error("`{0}` is not text in UTF-8")]
+    /// The value is not UTF-8.
+    #[error("`{0}` is not UTF-8")]
     NotText(Arc<str>),
     /// The query can be read in more than one way.
-    #[error("the query cannot be read in one way alone")]
+    #[error("the query is ambiguous")]
     UnclearQuery,
-    /// A text that is turned into a number is none.
-    #[error("a text is no whole number")]
+    /// A text to convert is not an integer.
+    #[error("a text is not an integer")]
     NotANumber,
-    /// No 64 bits hold the number, or no calendar the time.
+    /// A number exceeds 64 bits, or a time the calendar.
     #[error("a number or a time is out of range")]
     OutOfRange,
-    /// Division by zero, or what remains of it.
+    /// Division or remainder by zero.
     #[error("a number is divided by zero")]
     DivisionByZero,
     /// The list has no such element.
     #[error("a list has no such element")]
     NoSuchElement,
-    /// Values are not of the kinds that the check found, which cannot be.
+    /// A value has another kind than the check determined. Unreachable after a successful check.
     #[error("values do not fit the condition")]
     Unfit,
-    /// More work than a request is worth.
+    /// The evaluation exceeded its work limit.
     #[error("the condition needs too much work")]
     TooCostly,
 }

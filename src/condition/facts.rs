@@ -1,12 +1,12 @@
-//! What a condition may look at: one request, who sent it, and when. Borrowed; holds no opinion.
+//! The input of a condition: one request, its client, and the time. Borrowed.
 
 use crate::tls::PeerCertificate;
 use std::net::IpAddr;
 
-/// One request as conditions see it. Nothing of it is read unless an expression names it.
+/// One request as conditions read it. Only attributes that the expression names are read.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The method that is judged.
+    /// The request method that authorization uses.
     pub method: &'a str,
     /// The canonical path.
     pub path: &'a str,
@@ -18,30 +18,30 @@ pub struct Facts<'a> {
     pub captures: &'a [(&'a str, &'a str)],
     /// The header fields.
     pub headers: &'a dyn HeaderValues,
-    /// The client's certificate, verified; `None` if it came without one.
+    /// The client's verified certificate; `None` without one.
     pub certificate: Option<&'a PeerCertificate>,
-    /// The name of the trust domain that vouched for the certificate.
+    /// The name of the trust domain that verified the certificate.
     pub trust_domain: Option<&'a str>,
     /// The ApiUser.
     pub user: &'a str,
-    /// Where the client is.
+    /// The IP address of the client.
     pub source: IpAddr,
     /// Seconds since 1970.
     pub now: i64,
 }
 
-/// Header fields of whatever engine, looked up by name.
+/// Header fields, looked up by name; independent of their representation.
 pub trait HeaderValues {
-    /// Calls `visit` with the value of each field that has this name to a reader that folds names (any case, any other
-    /// character in place of a dash), in the order of arrival.
+    /// Calls `visit` with the value of each field whose name equals this name after folding (any case, any other
+    /// character for a dash), in the order of arrival.
     fn each_value(&self, name: &str, visit: &mut dyn FnMut(Spelling, &[u8]));
 }
 
-/// How the name of a field is written that has a wanted name to a reader that folds names.
+/// The spelling of a field name that equals the requested name after folding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
-    /// As the wanted name, in any case.
+    /// The requested name, in any case.
     AsNamed,
-    /// With another character: `X_Team` for `X-Team`.
+    /// Another character for a dash: `X_Team` for `X-Team`.
     Otherwise,
 }

@@ -1,5 +1,5 @@
-//! Conditions in CEL: from text to a checked expression, and from one request to yes, no or an error. Pure: no socket, no
-//! clock, and it grants nothing.
+//! Conditions in CEL: compiles a text to a checked expression, and evaluates it for a request to true, false or an error.
+//! Pure: no socket, no clock.
 //!
 //! | Name | Kind |
 //! |---|---|
@@ -12,10 +12,10 @@
 //!
 //! Functions: `has`, `inNetwork`, `size`, `int`, `string`, `timestamp`, `duration`, `matches`, `startsWith`, `endsWith`,
 //! `contains`, `lowerAscii`, the parts of a date (`getHours` and so on), and the macros `exists`, `all`, `exists_one`,
-//! `filter` and `map`. `docs/conditions.md` says what each is, and how they are bounded.
+//! `filter` and `map`. `docs/conditions.md` describes each and the limits.
 //!
-//! The crate `cel` parses. Check and evaluation are our own: its interpreter has no bound on work, and finds wrong kinds
-//! only when a request is there; in the tests it is the oracle.
+//! The crate `cel` parses. Check and evaluation are separate code: the interpreter of `cel` has no work limit, and detects
+//! type errors only at evaluation. In the tests it is the oracle.
 
 mod calendar;
 mod check;
@@ -33,77 +33,80 @@ pub use facts::{Facts, HeaderValues, Spelling};
 pub use reads::{Input, Reads};
 
 use evaluate::Evaluation;
-use tree::{Node, Read};
+use tree::{Attribute, CelNode};
 
 /// A checked expression.
 #[derive(Debug)]
 pub struct Condition {
     text: Box<str>,
-    node: Node,
-    /// Each part of a request that the expression names, once.
-    named: Vec<Read>,
+    node: CelNode,
+    /// Each attribute that the expression reads, once.
+    attributes: Vec<Attribute>,
     reads: Reads,
 }
 
 impl Condition {
-    /// Reads and checks an expression. What passes can only fail for what a request brings.
+    /// Parses and checks an expression. After that, evaluation fails only because of the data of a request.
     ///
     /// # Errors
-    /// [`ConditionError`] with the place inside the text.
+    /// [`ConditionError`] with the position in the text.
     pub fn compile(text: &str) -> Result<Self, ConditionError> {
         if text.len() > parse::LONGEST {
             return Err(ConditionError {
-                message: format!("the expression is longer than {} octets", parse::LONGEST),
+                message: format!("the expression is longer than {} bytes", parse::LONGEST),
                 hint: "make it simpler, or write several permissions".to_owned(),
                 offset: None,
             });
         }
-        let check::Checked { node, reads: named } = with_stack(|| check::check(text))?;
+        let check::CheckedExpression {
+            node,
+            reads: attributes,
+        } = with_stack(|| check::check(text))?;
         Ok(Self {
             text: text.into(),
             node,
-            reads: Reads::of(&named),
-            named,
+            reads: Reads::of(&attributes),
+            attributes,
         })
     }
 
-    /// The expression as it was written.
+    /// The text of the expression.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it holds for a request.
+    /// Evaluates the condition for a request.
     ///
     /// # Errors
-    /// [`EvaluationError`] if it has no outcome, which never means yes.
+    /// [`EvaluationError`] if it is neither true nor false. An error never counts as true.
     pub fn holds(&self, facts: &Facts<'_>) -> Result<bool, EvaluationError> {
         Evaluation::of(facts).holds(&self.node)
     }
 
-    /// Each part of the request that it names, with its value as text: for explanations. Credentials are not shown.
+    /// Each attribute that the condition reads, with its value as text, for explanations. Credentials are not shown.
     pub fn values(&self, facts: &Facts<'_>) -> Vec<(String, String)> {
-        let shown = |read| {
+        let named_value = |attribute| {
             (
-                Read::written(read).to_string(),
-                Evaluation::of(facts).shown(read),
+                Attribute::expression(attribute).to_string(),
+                Evaluation::of(facts).display(attribute),
             )
         };
-        self.named.iter().map(shown).collect()
+        self.attributes.iter().map(named_value).collect()
     }
 
-    /// What it looks at.
+    /// The parts of a request that the condition reads.
     pub fn reads(&self) -> &Reads {
         &self.reads
     }
 }
 
-/// Works on a stack that holds the parser, which recurses deep and is not ours. Should it panic, this is an error too.
+/// Runs the work on a thread with a stack for the parser, which recurses deeply. A panic of the parser becomes an error.
 fn with_stack<T: Send>(
     work: impl FnOnce() -> Result<T, ConditionError> + Send,
 ) -> Result<T, ConditionError> {
     let failed = |reason: &str| ConditionError {
         message: format!("the expression cannot be read: {reason}"),
-        hint: "this is not the expression's fault if others are read".to_owned(),
+        hint: "if other expressions fail too, the cause is not the expression".to_owned(),
         offset: None,
     };
     std::thread::scope(|scope| {
@@ -115,7 +118,7 @@ fn with_stack<T: Send>(
             .map_err(|error| failed(&error.to_string()))?;
         thread
             .join()
-            .unwrap_or_else(|_| Err(failed("the parser gave up")))
+            .unwrap_or_else(|_| Err(failed("the parser failed")))
     })
 }
 

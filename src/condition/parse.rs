@@ -1,26 +1,26 @@
-//! From text to CEL's syntax tree, and from its nodes to places in the text. Knows no names and no kinds.
+//! Parses a text to CEL's syntax tree, and maps its nodes to offsets in the text. Independent of names and kinds.
 
 use super::error::ConditionError;
 use cel::IdedExpr;
 use cel::common::ast::SourceInfo;
 use cel::{Env, ParseErrors};
 
-/// Octets of a text; what is longer is a program.
+/// Longest expression, in bytes.
 pub(super) const LONGEST: usize = 2048;
-/// How deep the parser goes into brackets and the like.
-const DEEPEST: u16 = 24;
-/// The parser takes up to 100 KiB of stack for each of these levels in a build without optimisation, and some for each
-/// operator of a chain.
+/// Maximum recursion depth of the parser, such as for nested brackets.
+const MAX_DEPTH: u16 = 24;
+/// Stack size of the parser in bytes. It needs up to 100 KiB per level in a build without optimisation, and some for
+/// each operator of a chain.
 pub(super) const STACK: usize = 16 << 20;
 
-/// Where the nodes of a tree stand.
-pub(super) struct Places<'t> {
+/// The offsets of the nodes of a tree.
+pub(super) struct NodeOffsets<'t> {
     text: &'t str,
     info: SourceInfo,
 }
 
-impl Places<'_> {
-    /// The octet where a node stands: of an operator its sign, of a call its bracket.
+impl NodeOffsets<'_> {
+    /// The byte offset of a node: for an operator its sign, for a call its bracket.
     pub(super) fn of(&self, id: u64) -> Option<usize> {
         let (start, _) = self.info.offset_for(id)?;
         usize::try_from(start)
@@ -28,24 +28,24 @@ impl Places<'_> {
             .filter(|start| self.text.is_char_boundary(*start))
     }
 
-    /// The octet where the name begins that stands before this one.
-    pub(super) fn name_before(&self, octet: Option<usize>, name: &str) -> Option<usize> {
-        let before = self.text.get(..octet?)?.trim_end();
+    /// The byte offset of the name that ends before an offset, or the offset itself.
+    pub(super) fn name_before(&self, offset: Option<usize>, name: &str) -> Option<usize> {
+        let before = self.text.get(..offset?)?.trim_end();
         before
             .ends_with(name)
             .then(|| before.len() - name.len())
-            .or(octet)
+            .or(offset)
     }
 
-    /// The octet where the next word begins behind this one.
-    pub(super) fn behind(&self, octet: Option<usize>) -> Option<usize> {
-        let rest = self.text.get(octet? + 1..)?;
+    /// The byte offset of the next word after an offset.
+    pub(super) fn next_word(&self, offset: Option<usize>) -> Option<usize> {
+        let rest = self.text.get(offset? + 1..)?;
         Some(self.text.len() - rest.trim_start().len())
     }
 }
 
-/// The parser counts octets in trees and characters in errors.
-fn octet_of(text: &str, character: usize) -> Option<usize> {
+/// Converts a character index to a byte offset. The parser counts bytes in trees and characters in errors.
+fn byte_offset(text: &str, character: usize) -> Option<usize> {
     let ends = std::iter::once(text.len());
     text.char_indices()
         .map(|(at, _)| at)
@@ -53,18 +53,20 @@ fn octet_of(text: &str, character: usize) -> Option<usize> {
         .nth(character)
 }
 
-/// Reads a text. Macros are left as the calls that they are written as. To be called with [`STACK`].
-pub(super) fn parse(text: &str) -> Result<(IdedExpr, Places<'_>), ConditionError> {
+/// Parses a text. Macros stay calls. The caller provides a stack of [`STACK`] bytes.
+pub(super) fn parse(text: &str) -> Result<(IdedExpr, NodeOffsets<'_>), ConditionError> {
     let parser = Env::default().with_optional_support(false).parser();
-    // What follows a first mistake is guessed, and of no use here.
-    let parser = parser.max_recursion_depth(DEEPEST).error_recovery_limit(0);
+    // Errors after the first one are guesses.
+    let parser = parser
+        .max_recursion_depth(MAX_DEPTH)
+        .error_recovery_limit(0);
     match parser.parse_with_source_info(text) {
-        Ok((root, info)) => Ok((root, Places { text, info })),
-        Err(errors) => Err(unreadable(text, &errors)),
+        Ok((root, info)) => Ok((root, NodeOffsets { text, info })),
+        Err(errors) => Err(syntax_error(text, &errors)),
     }
 }
 
-fn unreadable(text: &str, errors: &ParseErrors) -> ConditionError {
+fn syntax_error(text: &str, errors: &ParseErrors) -> ConditionError {
     let Some(first) = errors.errors.first() else {
         return ConditionError {
             message: "the expression cannot be read".to_owned(),
@@ -105,12 +107,13 @@ fn unreadable(text: &str, errors: &ParseErrors) -> ConditionError {
     }
 }
 
-/// The parser gives lines and columns in characters, both from 1.
-fn offset_of(text: &str, (line, column): (isize, isize)) -> Option<usize> {
+/// Converts a position of the parser to a byte offset. Line and column count from 1; columns count characters.
+fn offset_of(text: &str, position: (isize, isize)) -> Option<usize> {
+    let (line, column) = position;
     let line = usize::try_from(line).ok()?.checked_sub(1)?;
     let column = usize::try_from(column).ok()?.checked_sub(1)?;
     let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    Some(start + octet_of(text.get(start..)?, column)?)
+    Some(start + byte_offset(text.get(start..)?, column)?)
 }
 
 fn hint_at(rest: &str) -> &'static str {

@@ -1,67 +1,70 @@
-//! One parameter of a raw query. Where two servers may read a query in two ways it gives neither.
+//! Finds one parameter of a raw query. A query that two servers may read differently is an error.
 
 use std::borrow::Cow;
 
-/// What a query says of a name.
+/// The result of a search for a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Found<'q> {
-    Nothing,
-    /// Decoded, if that is text.
+pub(super) enum QueryParameter<'q> {
+    Absent,
+    /// The decoded value; `None` if it is not UTF-8.
     One(Option<Cow<'q, str>>),
     Several,
 }
 
-/// The query can be read in more than one way: it has a broken escape, or `;`, which some take for `&`.
+/// The query is ambiguous: it has an invalid escape, or `;`, which some servers treat as `&`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unclear;
+pub(super) struct AmbiguousQuery;
 
-/// Looks for a parameter as forms write them: `&` separates, `+` is a space, escapes are decoded in names as in values.
-/// All pairs are looked at, so that the outcome does not depend on their order.
-pub(super) fn find<'q>(query: &'q str, wanted: &str) -> Result<Found<'q>, Unclear> {
+/// Finds a parameter in form encoding: `&` separates, `+` is a space, escapes are decoded in names and values. All pairs
+/// are checked, so that the result does not depend on their order.
+pub(super) fn find<'q>(
+    query: &'q str,
+    parameter: &str,
+) -> Result<QueryParameter<'q>, AmbiguousQuery> {
     if query.contains(';') {
-        return Err(Unclear);
+        return Err(AmbiguousQuery);
     }
-    let mut found = Found::Nothing;
+    let mut result = QueryParameter::Absent;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = decoded(value)?;
-        if *decoded(name)? == *wanted.as_bytes() {
-            found = if found == Found::Nothing {
-                Found::One(as_text(value))
+        if *decoded(name)? == *parameter.as_bytes() {
+            result = if result == QueryParameter::Absent {
+                QueryParameter::One(as_text(value))
             } else {
-                Found::Several
+                QueryParameter::Several
             };
         }
     }
-    Ok(found)
+    Ok(result)
 }
 
-fn as_text(octets: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
-    match octets {
-        Cow::Borrowed(octets) => std::str::from_utf8(octets).ok().map(Cow::Borrowed),
-        Cow::Owned(octets) => String::from_utf8(octets).ok().map(Cow::Owned),
+fn as_text(bytes: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
 }
 
-fn decoded(text: &str) -> Result<Cow<'_, [u8]>, Unclear> {
+fn decoded(text: &str) -> Result<Cow<'_, [u8]>, AmbiguousQuery> {
     if !text.contains(['%', '+']) {
         return Ok(Cow::Borrowed(text.as_bytes()));
     }
-    let mut octets = Vec::with_capacity(text.len());
+    let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
-    while let Some((&octet, after)) = rest.split_first() {
+    while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        octets.push(match octet {
+        bytes.push(match byte {
             b'%' => {
-                let (digits, after) = rest.split_first_chunk().ok_or(Unclear)?;
+                let (digits, after) = rest.split_first_chunk().ok_or(AmbiguousQuery)?;
                 rest = after;
-                escaped(*digits).ok_or(Unclear)?
+                escaped(*digits).ok_or(AmbiguousQuery)?
             }
             b'+' => b' ',
             other => other,
         });
     }
-    Ok(Cow::Owned(octets))
+    Ok(Cow::Owned(bytes))
 }
 
 fn escaped(digits: [u8; 2]) -> Option<u8> {
@@ -74,8 +77,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn one(value: &str) -> Result<Found<'_>, Unclear> {
-        Ok(Found::One(Some(value.into())))
+    fn one(value: &str) -> Result<QueryParameter<'_>, AmbiguousQuery> {
+        Ok(QueryParameter::One(Some(value.into())))
     }
 
     #[test]
@@ -92,14 +95,14 @@ mod tests {
             assert_eq!(find(query, "a"), one(value), "{query}");
         }
         for query in ["", "b=a", "A=1", "ab=1", "=a", "&"] {
-            assert_eq!(find(query, "a"), Ok(Found::Nothing), "{query}");
+            assert_eq!(find(query, "a"), Ok(QueryParameter::Absent), "{query}");
         }
     }
 
     #[test]
     fn a_query_with_two_readings_has_none() {
         for query in ["a=1&a=1", "a=1&%61=2", "a&b&a"] {
-            assert_eq!(find(query, "a"), Ok(Found::Several), "{query}");
+            assert_eq!(find(query, "a"), Ok(QueryParameter::Several), "{query}");
         }
         for query in [
             "a=1;b=2",
@@ -111,15 +114,15 @@ mod tests {
             "%+1=",
             "a=%\u{e4}",
         ] {
-            assert_eq!(find(query, "a"), Err(Unclear), "{query}");
+            assert_eq!(find(query, "a"), Err(AmbiguousQuery), "{query}");
         }
-        assert_eq!(find("a=%ff", "a"), Ok(Found::One(None)));
+        assert_eq!(find("a=%ff", "a"), Ok(QueryParameter::One(None)));
     }
 
     proptest! {
         #[test]
         fn what_is_encoded_is_found_again(name in any::<String>(), value in any::<String>()) {
-            let encoded = |text: &str| text.bytes().map(|octet| format!("%{octet:02X}")).collect::<String>();
+            let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
             let query = format!("x=1&{}={}&y", encoded(&name), encoded(&value));
             prop_assume!(!["x", "y"].contains(&name.as_str()));
             prop_assert_eq!(find(&query, &name), one(&value));

@@ -1,8 +1,8 @@
-//! Which parts of a request an expression looks at. Reads none of them.
+//! The parts of a request that an expression reads.
 
-use super::tree::{Named, Read};
+use super::tree::{Attribute, AttributeName};
 
-/// A part of a request that conditions may look at.
+/// A part of a request that conditions can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// `request.method`
@@ -27,7 +27,7 @@ pub enum Input {
     Time,
 }
 
-/// What an expression looks at.
+/// The parts of a request that an expression reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     inputs: Vec<Input>,
@@ -36,26 +36,26 @@ pub struct Reads {
 }
 
 impl Reads {
-    pub(super) fn of(reads: &[Read]) -> Self {
+    pub(super) fn of(reads: &[Attribute]) -> Self {
         let mut all = Self::default();
         for read in reads {
             let input = match read {
-                Read::Method => Input::Method,
-                Read::Path => Input::Path,
-                Read::Host => Input::Host,
-                Read::User => Input::User,
-                Read::Source => Input::Source,
-                Read::Now => Input::Time,
-                Read::Query(_) => Input::Query,
-                Read::Header(Named { name, .. }) => {
+                Attribute::Method => Input::Method,
+                Attribute::Path => Input::Path,
+                Attribute::Host => Input::Host,
+                Attribute::User => Input::User,
+                Attribute::Source => Input::Source,
+                Attribute::Now => Input::Time,
+                Attribute::Query(_) => Input::Query,
+                Attribute::Header(AttributeName { name, .. }) => {
                     all.headers.push(name.clone());
                     Input::Headers
                 }
-                Read::Capture(Named { name, .. }) => {
+                Attribute::Capture(AttributeName { name, .. }) => {
                     all.captures.push(name.clone());
                     Input::Captures
                 }
-                Read::Certificate(_) => Input::Certificate,
+                Attribute::Certificate(_) => Input::Certificate,
             };
             if !all.inputs.contains(&input) {
                 all.inputs.push(input);
@@ -64,22 +64,22 @@ impl Reads {
         all
     }
 
-    /// Whether it looks at this part.
+    /// Whether the expression reads this part.
     pub fn has(&self, input: Input) -> bool {
         self.inputs.contains(&input)
     }
 
-    /// The parts that it looks at, each once, in the order of the text.
+    /// The parts that the expression reads, each once, in the order of the text.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
 
-    /// The names of the header fields that it looks at, in lower case, each once.
+    /// The names of the header fields that the expression reads, in lower case, each once.
     pub fn headers(&self) -> &[Box<str>] {
         &self.headers
     }
 
-    /// The names of the captures that it looks at, each once. A route that has not all of them can never satisfy it.
+    /// The names of the captures that the expression reads, each once. A route without one of them never satisfies it.
     pub fn captures(&self) -> &[Box<str>] {
         &self.captures
     }

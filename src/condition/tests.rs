@@ -219,12 +219,12 @@ fn the_manual_knows_every_name_and_its_examples_are_conditions() {
     for (name, _, _) in tree::CertificateField::NAMES {
         assert!(manual.contains(&format!(".{name}`")), "{name}");
     }
-    for name in calendar::Part::FUNCTIONS
+    for name in calendar::DatePart::FUNCTIONS
         .iter()
         .map(|(name, _)| *name)
         .chain(check::functions())
     {
         assert!(manual.contains(name), "{name}");
     }
-    assert!(manual.contains(&format!("at most {} octets", parse::LONGEST)));
+    assert!(manual.contains(&format!("at most {} bytes", parse::LONGEST)));
 }

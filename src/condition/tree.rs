@@ -1,65 +1,65 @@
-//! Checked expressions: every name resolved, every literal read. Does not evaluate them.
+//! Checked expressions: every name is resolved, every literal is parsed.
 
-use super::calendar::Part;
-use super::value::{Kind, Scalar, Value};
+use super::calendar::DatePart;
+use super::value::{CelKind, CelValue, Scalar};
 use crate::identity::Network;
 use regex_automata::meta::Regex;
 use std::sync::Arc;
 
-/// An expression whose kinds fit.
+/// A node of a checked expression.
 #[derive(Debug)]
-pub(super) enum Node {
-    Constant(Value<'static>),
-    Read(Read),
-    /// Whether it is there.
-    Has(Read),
-    /// What a macro goes through, one after the other.
+pub(super) enum CelNode {
+    Constant(CelValue<'static>),
+    Read(Attribute),
+    /// Whether the attribute is present.
+    Has(Attribute),
+    /// The current element of a macro.
     Element,
-    Not(Box<Node>),
-    Negate(Box<Node>),
-    Logic(Logic, Box<[Node; 2]>),
-    Choose(Box<[Node; 3]>),
-    Compare(Comparison, Box<[Node; 2]>),
-    Arithmetic(Arithmetic, Box<[Node; 2]>),
-    Find(Find, Box<[Node; 2]>),
-    Matches(Box<Node>, Regex),
+    Not(Box<CelNode>),
+    Negate(Box<CelNode>),
+    Logic(Logic, Box<[CelNode; 2]>),
+    Choose(Box<[CelNode; 3]>),
+    Compare(Comparison, Box<[CelNode; 2]>),
+    Arithmetic(Arithmetic, Box<[CelNode; 2]>),
+    Find(TextTest, Box<[CelNode; 2]>),
+    Matches(Box<CelNode>, Regex),
     /// The element, then the list.
-    In(Box<[Node; 2]>),
-    InNetwork(Box<Node>, Vec<Network>),
-    Lower(Box<Node>),
-    Size(Box<Node>),
+    In(Box<[CelNode; 2]>),
+    InNetwork(Box<CelNode>, Vec<Network>),
+    Lower(Box<CelNode>),
+    Size(Box<CelNode>),
     /// The list, then the position.
-    Index(Box<[Node; 2]>),
-    List(Vec<Node>),
-    /// The list, then what is asked of each element.
-    Each(Each, Box<[Node; 2]>),
-    /// How many seconds the zone is ahead of UTC.
-    Calendar(Part, i32, Box<Node>),
-    ToInt(Box<Node>),
-    ToText(Box<Node>),
+    Index(Box<[CelNode; 2]>),
+    List(Vec<CelNode>),
+    /// The list, then the expression for each element.
+    Each(ListMacro, Box<[CelNode; 2]>),
+    /// The part of a date; the offset of the zone from UTC in seconds; the timestamp.
+    Calendar(DatePart, i32, Box<CelNode>),
+    ToInt(Box<CelNode>),
+    ToText(Box<CelNode>),
 }
 
-/// A part of the request.
+/// An attribute of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(super) enum Attribute {
     Method,
     Path,
     Host,
     User,
     Source,
     Now,
-    Query(Named),
-    Header(Named),
-    Capture(Named),
+    Query(AttributeName),
+    Header(AttributeName),
+    Capture(AttributeName),
     Certificate(CertificateField),
 }
 
-/// One of many that go by a name.
+/// The name of a query parameter, header field or capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct AttributeName {
     pub(super) name: Box<str>,
-    /// As an expression writes it, for messages.
-    pub(super) written: Arc<str>,
+    /// The attribute in expression syntax, for messages.
+    pub(super) expression: Arc<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,21 +106,21 @@ impl CertificateField {
         ("not_after", "certificate.not_after", Self::NotAfter),
     ];
 
-    fn written(self) -> &'static str {
+    fn expression(self) -> &'static str {
         let mut names = Self::NAMES.into_iter();
         names
             .find(|(_, _, field)| *field == self)
-            .map_or("certificate", |(_, written, _)| written)
+            .map_or("certificate", |(_, expression, _)| expression)
     }
 }
 
-impl Read {
-    pub(super) fn kind(&self) -> Kind {
+impl Attribute {
+    pub(super) fn kind(&self) -> CelKind {
         match self {
-            Self::Source => Kind::ADDRESS,
+            Self::Source => CelKind::ADDRESS,
             Self::Now
             | Self::Certificate(CertificateField::NotBefore | CertificateField::NotAfter) => {
-                Kind::TIME
+                CelKind::TIME
             }
             Self::Certificate(
                 CertificateField::DnsNames
@@ -128,13 +128,13 @@ impl Read {
                 | CertificateField::Emails
                 | CertificateField::Organizations
                 | CertificateField::OrganizationalUnits,
-            ) => Kind::List(Scalar::Text),
-            _ => Kind::TEXT,
+            ) => CelKind::List(Scalar::Text),
+            _ => CelKind::TEXT,
         }
     }
 
-    /// As an expression writes it.
-    pub(super) fn written(&self) -> Arc<str> {
+    /// The attribute in expression syntax.
+    pub(super) fn expression(&self) -> Arc<str> {
         match self {
             Self::Method => "request.method".into(),
             Self::Path => "request.path".into(),
@@ -143,9 +143,9 @@ impl Read {
             Self::Source => "source".into(),
             Self::Now => "now".into(),
             Self::Query(named) | Self::Header(named) | Self::Capture(named) => {
-                named.written.clone()
+                named.expression.clone()
             }
-            Self::Certificate(field) => field.written().into(),
+            Self::Certificate(field) => field.expression().into(),
         }
     }
 }
@@ -176,15 +176,15 @@ pub(super) enum Arithmetic {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Find {
+pub(super) enum TextTest {
     StartsWith,
     EndsWith,
     Contains,
 }
 
-/// What a macro asks of a list.
+/// A macro over a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Each {
+pub(super) enum ListMacro {
     Exists,
     All,
     ExistsOne,

@@ -1,17 +1,17 @@
-//! Values of expressions and their kinds. Borrowed from the request or the expression wherever they can be.
+//! Values of expressions and their kinds. Borrowed from the request or the expression if possible.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
-/// What an expression gives, known when it is checked.
+/// The kind of a value, determined by the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CelKind {
     One(Scalar),
     List(Scalar),
 }
 
-/// The kind of a value that is no list.
+/// The kind of a value other than a list, or of a list element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scalar {
     Bool,
@@ -22,7 +22,7 @@ pub(super) enum Scalar {
     Address,
 }
 
-impl Kind {
+impl CelKind {
     pub(super) const BOOL: Self = Self::One(Scalar::Bool);
     pub(super) const INT: Self = Self::One(Scalar::Int);
     pub(super) const TEXT: Self = Self::One(Scalar::Text);
@@ -32,7 +32,7 @@ impl Kind {
 }
 
 impl Scalar {
-    /// As CEL calls it.
+    /// The name of the kind in CEL.
     fn name(self) -> &'static str {
         match self {
             Self::Bool => "bool",
@@ -45,7 +45,7 @@ impl Scalar {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for CelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::One(scalar) => f.write_str(scalar.name()),
@@ -54,9 +54,9 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A value.
+/// A value of an expression.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value<'v> {
+pub(super) enum CelValue<'v> {
     Bool(bool),
     Int(i64),
     Text(Cow<'v, str>),
@@ -65,64 +65,64 @@ pub(super) enum Value<'v> {
     /// Nanoseconds.
     Span(i128),
     Address(IpAddr),
-    List(List<'v>),
+    List(CelList<'v>),
 }
 
-/// A list.
+/// A list value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum List<'v> {
-    /// Of a certificate.
+pub(super) enum CelList<'v> {
+    /// Names of a certificate.
     Names(&'v [Box<str>]),
-    /// Of the expression.
-    Written(&'v [Value<'v>]),
-    /// Made for this request.
-    Made(Vec<Value<'v>>),
+    /// Borrowed from the expression.
+    Borrowed(&'v [CelValue<'v>]),
+    /// Computed for this request.
+    Owned(Vec<CelValue<'v>>),
 }
 
-impl<'v> Value<'v> {
+impl<'v> CelValue<'v> {
     pub(super) fn text(text: &'v str) -> Self {
         Self::Text(Cow::Borrowed(text))
     }
 
-    /// The same value without its own memory.
+    /// The same value, borrowed.
     pub(super) fn borrowed(&'v self) -> Self {
         match self {
             Self::Text(text) => Self::text(text),
-            Self::List(List::Made(values)) => Self::List(List::Written(values)),
+            Self::List(CelList::Owned(values)) => Self::List(CelList::Borrowed(values)),
             other => other.clone(),
         }
     }
 }
 
-impl<'v> List<'v> {
+impl<'v> CelList<'v> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Names(names) => names.len(),
-            Self::Written(values) => values.len(),
-            Self::Made(values) => values.len(),
+            Self::Borrowed(values) => values.len(),
+            Self::Owned(values) => values.len(),
         }
     }
 
-    pub(super) fn get(&self, at: usize) -> Option<Value<'v>> {
+    pub(super) fn get(&self, at: usize) -> Option<CelValue<'v>> {
         match self {
-            Self::Names(names) => names.get(at).map(|name| Value::text(name)),
-            Self::Written(values) => values.get(at).map(Value::borrowed),
-            Self::Made(values) => values.get(at).cloned(),
+            Self::Names(names) => names.get(at).map(|name| CelValue::text(name)),
+            Self::Borrowed(values) => values.get(at).map(CelValue::borrowed),
+            Self::Owned(values) => values.get(at).cloned(),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Value<'v>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = CelValue<'v>> {
         (0..self.len()).filter_map(|at| self.get(at))
     }
 }
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for CelValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => value.fmt(f),
             Self::Int(value) => value.fmt(f),
             Self::Text(value) => f.write_str(value),
-            Self::Time(value) => f.write_str(&super::calendar::written(*value)),
+            Self::Time(value) => f.write_str(&super::calendar::format_time(*value)),
             Self::Span(value) => write!(f, "{}s", value / super::calendar::SECOND),
             Self::Address(value) => value.fmt(f),
             Self::List(list) => {

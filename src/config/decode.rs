@@ -1,4 +1,4 @@
-//! From TOML tables to the model: one function for each table. Which keys exist is said here and nowhere else.
+//! Decodes TOML tables to the model, with one function per table. The set of known keys is defined here alone.
 
 mod admin;
 mod authorizer;
@@ -10,7 +10,7 @@ mod expect;
 mod limits;
 mod listener;
 mod request_limits;
-mod manners;
+mod quirks;
 mod route;
 mod trust_domain;
 
@@ -18,7 +18,7 @@ use super::model::*;
 use super::source::Spanned;
 use super::table::TableReader;
 
-/// Reads all tables of one file into `config`, which may already hold those of other files.
+/// Decodes all tables of one file into `config`, which may already contain those of other files.
 pub(super) fn decode(
     mut root: TableReader<'_>,
     config: &mut Config,
@@ -30,7 +30,7 @@ pub(super) fn decode(
         let Some(mut table) = root.table(key) else {
             return;
         };
-        match singles.iter().find(|(seen, _)| *seen == key) {
+        match singles.iter().find(|(name, _)| *name == key) {
             Some(_) => table.problems().error(
                 table.place(),
                 format!("`[{key}]` is defined in more than one file"),
@@ -50,7 +50,7 @@ pub(super) fn decode(
         config.metrics = Some(admin::metrics(table))
     });
     single(&mut root, "access_log", &mut |table| {
-        config.access_log = AccessLog {
+        config.access_log = AccessLogTable {
             format: log_format(table),
             path: table.string("path"),
         };
@@ -80,13 +80,13 @@ pub(super) fn decode(
 }
 
 /// All `[api_user.NAME]`.
-pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUser> {
+pub(super) fn api_users(root: &mut TableReader<'_>) -> impl Iterator<Item = ApiUserTable> {
     root.named_tables("api_user")
         .into_iter()
         .map(|(name, mut table)| api_user(name, &mut table))
 }
 
-/// The tables that have names, and the routes.
+/// Decodes named tables, routes and expectations.
 fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     config.listeners.extend(
         root.named_tables("listener")
@@ -135,7 +135,7 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
     expectations(root, config);
 }
 
-/// What the config expects of itself.
+/// Decodes `[[expect]]`.
 pub(super) fn expectations(root: &mut TableReader<'_>, config: &mut Config) {
     let tables = root.listed_tables("expect").into_iter();
     config
@@ -143,14 +143,14 @@ pub(super) fn expectations(root: &mut TableReader<'_>, config: &mut Config) {
         .extend(tables.filter_map(|mut table| expect::expectation(&mut table)));
 }
 
-fn gateway(table: &mut TableReader<'_>) -> Gateway {
+fn gateway(table: &mut TableReader<'_>) -> GatewayTable {
     let workers = match table.holds_string("workers") {
         true => table
             .choice("workers", &[("auto", None)])
             .and_then(|word| word.value),
         false => table.integer("workers", 1..=1024),
     };
-    Gateway {
+    GatewayTable {
         workers,
         drain_deadline: table.duration("drain_deadline"),
         drain_delay: table.duration_or_zero("drain_delay"),
@@ -172,9 +172,9 @@ fn identity_headers(table: &mut TableReader<'_>) -> IdentityHeaders {
     }
 }
 
-fn expiry(table: &mut TableReader<'_>) -> Expiry {
+fn expiry(table: &mut TableReader<'_>) -> ExpiryTable {
     let warn_before = table.duration_or_off("warn_before");
-    Expiry {
+    ExpiryTable {
         warn_before,
         response_header: table.string("response_header"),
     }
@@ -191,8 +191,8 @@ fn log_format(table: &mut TableReader<'_>) -> Option<Spanned<LogFormat>> {
     )
 }
 
-fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
-    ApiUser {
+fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUserTable {
+    ApiUserTable {
         name,
         client_cn: table.strings("client_cn"),
         client_dns: table.strings("client_dns"),
@@ -213,12 +213,12 @@ fn api_user(name: Spanned<String>, table: &mut TableReader<'_>) -> ApiUser {
         client_token: table.strings("client_token"),
         token_issuer: table.string("token_issuer"),
         request_limits: request_limits::request_limits_of_user(table),
-        at_upstreams: manners::users_at_upstreams(table),
+        upstream_accounts: quirks::upstream_accounts(table),
     }
 }
 
-fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
-    Upstream {
+fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> UpstreamTable {
+    UpstreamTable {
         name,
         endpoints: table.strings("endpoints"),
         anchors: table.strings("anchors"),
@@ -241,7 +241,7 @@ fn upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstream {
             "proxy_protocol",
             &[("off", ProxyProtocol::Off), ("v2", ProxyProtocol::V2)],
         ),
-        manners: manners::manners(table),
+        quirks: quirks::quirks(table),
         limits: limits::upstream_limits(table),
     }
 }

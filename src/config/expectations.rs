@@ -1,17 +1,17 @@
-//! Files of expectations beside the config: `[[expect]]` and nothing else. Knows no meaning.
+//! Files of expectations (`--expect FILE`), which contain only `[[expect]]`.
 
 use super::decode;
 use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
 use super::syntax::{self, SyntaxSource};
-use super::table::{Reading, TableReader};
+use super::table::{ReaderContext, TableReader};
 use crate::file_read::{self, FileKind};
 use std::path::Path;
 use std::sync::Arc;
 use toml::de::DeTable;
 
-/// Reads a file of expectations. What is wrong with it is among the problems.
+/// Reads a file of expectations. Errors are added to the problems.
 pub fn load_expectations(
     path: &Path,
     sources: &mut Sources,
@@ -45,7 +45,7 @@ pub fn load_expectations(
         return Vec::new();
     }
     let mut config = Config::default();
-    let reading = Reading {
+    let context = ReaderContext {
         problems,
         text: &text,
         offset: 0,
@@ -54,7 +54,7 @@ pub fn load_expectations(
         String::new(),
         root.get_ref(),
         Place::new(file, &(0..0)),
-        reading,
+        context,
     );
     decode::expectations(&mut reader, &mut config);
     config.expectations

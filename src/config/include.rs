@@ -1,4 +1,4 @@
-//! Patterns of included files, and the files that they stand for. Reads folders, and none of the files.
+//! Include patterns and the files that they match.
 
 use super::problem::Problems;
 use super::source::Place;
@@ -6,17 +6,17 @@ use super::watched::WatchedFile;
 use crate::file_read;
 use std::path::{Path, PathBuf};
 
-/// A pattern of included files, from the folder of the main file.
+/// A pattern of included files, relative to the folder of the main file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// As it is written.
+    /// The pattern as written.
     pub(super) pattern: String,
-    /// Where the main file is.
+    /// The folder of the main file.
     pub(super) folder: PathBuf,
 }
 
 impl Include {
-    /// The files of one include pattern in the order of their names. A pattern without wildcards must exist.
+    /// The files of the pattern, sorted by name. A pattern without wildcards is returned as it is.
     pub(super) fn expand(
         &self,
         place: Place,
@@ -27,8 +27,8 @@ impl Include {
         let full = self.folder.join(&self.pattern);
         let folder = full.parent().unwrap_or(Path::new(""));
         let name = full.file_name().unwrap_or_default().to_string_lossy();
-        let said_folder = Path::new(&self.pattern).parent().unwrap_or(Path::new(""));
-        if has_wildcard(&said_folder.to_string_lossy()) {
+        let written_folder = Path::new(&self.pattern).parent().unwrap_or(Path::new(""));
+        if has_wildcard(&written_folder.to_string_lossy()) {
             let message = "wildcards are for file names, not for folders";
             problems.error(place, message, "list the folders, one pattern for each");
             return Vec::new();
@@ -38,8 +38,8 @@ impl Include {
         }
         // New files appear in the folder, so the folder itself is watched.
         watched.push(WatchedFile::new(folder));
-        let wanted = match glob::Pattern::new(&name) {
-            Ok(wanted) => wanted,
+        let name_pattern = match glob::Pattern::new(&name) {
+            Ok(name_pattern) => name_pattern,
             Err(error) => {
                 let message = format!("bad include pattern: {error}");
                 problems.error(place, message, "use * and ? in file names");
@@ -62,7 +62,7 @@ impl Include {
                 };
                 paths.retain(|path| {
                     name_of(path)
-                        .is_some_and(|name| !name.starts_with('.') && wanted.matches(&name))
+                        .is_some_and(|name| !name.starts_with('.') && name_pattern.matches(&name))
                 });
                 paths.sort_unstable();
                 paths
@@ -76,8 +76,8 @@ impl Include {
     }
 }
 
-/// No file in a folder is fine, but a folder that is not there (a volume that is not mounted) is not: all its
-/// users would be gone without a word.
+/// Reports a missing or unreadable folder. An empty folder is valid. A missing one (such as an unmounted volume) is an
+/// error, since all its users would silently be removed.
 fn report_unread(folder: &Path, place: Place, error: &std::io::Error, problems: &Problems) {
     let (message, hint) = match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => (

@@ -1,13 +1,13 @@
-//! What can be read of a config file with syntax errors, one section at a time. For commands that look for a name or a path
-//! only: nothing that is read like this may grant anything.
+//! Lenient reading of config files with syntax errors, section by section. Only for commands that need a name or a
+//! path: the result must not grant rights.
 
 use std::fmt;
 use std::path::PathBuf;
 use toml::de::DeTable;
 
-/// Keys that are taken from a section with a syntax error: they lead to a deny list or to the admin listener.
+/// Keys that are read from a section with a syntax error, since they lead to a deny list or to the admin listener.
 const KEPT_KEYS: [&str; 5] = ["include", "deny_list", "trust_domain", "path", "address"];
-/// Tables that a config lists, with two brackets. Needed only where the brackets of a heading differ.
+/// Tables with double brackets. Needed only for headings with unequal brackets.
 const LISTED_TABLES: [&str; 3] = ["route", "host", "expect"];
 
 /// Lines of a config file that could not be read.
@@ -15,22 +15,22 @@ const LISTED_TABLES: [&str; 3] = ["route", "host", "expect"];
 pub struct UnreadSection {
     /// The file.
     pub path: PathBuf,
-    /// Counted from 1.
+    /// First line, from 1.
     pub first_line: usize,
-    /// Counted from 1.
+    /// Last line, from 1.
     pub last_line: usize,
-    /// The heading as it is written; `None` above the first one.
+    /// The heading as written; `None` above the first heading.
     pub heading: Option<String>,
-    /// Whether the heading names a table.
+    /// Whether the table of the heading is known.
     pub table: TableName,
 }
 
 /// Whether the heading of a section could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableName {
-    /// The table is known, also if nothing in it is.
+    /// The heading names a table.
     Known,
-    /// It may be any table.
+    /// The heading is unreadable.
     Unknown,
 }
 
@@ -50,17 +50,17 @@ impl fmt::Display for UnreadSection {
     }
 }
 
-/// A file without its syntax errors.
+/// The readable part of a file.
 #[derive(Debug, Default)]
 pub(super) struct ReadableText {
-    /// TOML, with places that differ from those of the file.
+    /// Well-formed TOML. Its places differ from those in the file.
     pub(super) text: String,
-    /// What is left out of it. Without paths.
+    /// The skipped sections, without paths.
     pub(super) unread: Vec<UnreadSection>,
 }
 
 impl ReadableText {
-    /// What can be read of this text.
+    /// Extracts the readable part of a text.
     pub(super) fn of(text: &str) -> Self {
         let mut readable = Self::default();
         for section in sections(
@@ -70,7 +70,7 @@ impl ReadableText {
             },
             MultiLine::Respected,
         ) {
-            // A string that is not closed hides the headings behind it.
+            // An unclosed string hides the headings after it.
             let inner = match is_toml(section.text) {
                 true => vec![section],
                 false => sections(&section, MultiLine::Ignored),
@@ -98,7 +98,7 @@ impl ReadableText {
             return self.push(&kept_lines(section.text));
         }
         let Some(heading) = heading(first) else {
-            // Its keys belong to no table.
+            // The table of its keys is unknown.
             return self
                 .unread
                 .push(unread(Some(first), lines, TableName::Unknown));
@@ -128,17 +128,17 @@ struct Section<'t> {
     first_line: usize,
 }
 
-/// What lines in a string of several lines are.
+/// How lines inside multi-line strings are treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MultiLine {
-    /// No headings.
+    /// They are never headings.
     Respected,
-    /// As other lines.
+    /// They are treated like other lines.
     Ignored,
 }
 
 fn sections<'t>(whole: &Section<'t>, multi_line: MultiLine) -> Vec<Section<'t>> {
-    let mut found = Vec::new();
+    let mut sections = Vec::new();
     let mut rest = whole.text;
     let mut first_line = whole.first_line;
     while !rest.is_empty() {
@@ -158,27 +158,27 @@ fn sections<'t>(whole: &Section<'t>, multi_line: MultiLine) -> Vec<Section<'t>> 
         let Some((text, behind)) = rest.split_at_checked(length) else {
             break;
         };
-        found.push(Section { text, first_line });
+        sections.push(Section { text, first_line });
         first_line += lines;
         rest = behind;
     }
-    found
+    sections
 }
 
-/// Whether a table begins in this line, also one whose heading cannot be read.
+/// Whether a line begins a table, with a readable heading or not.
 fn begins_section(line: &str) -> bool {
     line.trim_start().starts_with('[') || heading(line).is_some()
 }
 
-/// The heading in this line, with the bracket that is missing.
+/// The heading in a line, with missing brackets added.
 fn heading(line: &str) -> Option<String> {
-    let said = line.split('#').next()?.trim();
-    let behind = said.trim_start_matches('[');
+    let content = line.split('#').next()?.trim();
+    let behind = content.trim_start_matches('[');
     let key = behind.trim_end_matches(']');
-    let opening = said.len() - behind.len();
+    let opening = content.len() - behind.len();
     let closing = behind.len() - key.len();
     let key = key.trim();
-    // The last line of a list ends with a bracket as well.
+    // The last line of a list also ends with a bracket.
     let is_heading =
         opening > 0 || closing > 0 && key.starts_with(|letter: char| letter.is_ascii_alphabetic());
     if !is_heading || key.is_empty() {
@@ -198,7 +198,7 @@ fn heading(line: &str) -> Option<String> {
     is_toml(&heading).then_some(heading)
 }
 
-/// The lines that are well-formed alone and whose key is needed. A key that is written twice may mean either.
+/// The well-formed lines with a needed key. A key that occurs twice is ambiguous and skipped.
 fn kept_lines(text: &str) -> String {
     let lines: Vec<(&str, &str)> = text
         .lines()
@@ -224,7 +224,7 @@ fn is_toml(text: &str) -> bool {
     DeTable::parse_recoverable(text).1.is_empty()
 }
 
-/// The quotes of a string of several lines that is open after this line.
+/// The quotes of the multi-line string that is open after this line.
 fn string_left_open(line: &str, open: Option<&'static str>) -> Option<&'static str> {
     let mut rest = line;
     let mut open = open;
@@ -243,12 +243,12 @@ fn string_left_open(line: &str, open: Option<&'static str>) -> Option<&'static s
             rest = rest.strip_prefix(quotes)?;
             continue;
         }
-        // A comment, or a string without its end, has no closing quote.
+        // A comment and an unclosed string have no closing quote.
         rest = behind_string(rest)?;
     }
 }
 
-/// What is behind the string that this text begins with.
+/// The text after the string at the beginning.
 fn behind_string(text: &str) -> Option<&str> {
     let quote = text.chars().next().filter(|letter| *letter != '#')?;
     let mut letters = text.char_indices().skip(1);

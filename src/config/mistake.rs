@@ -1,5 +1,5 @@
-//! The likely mistake behind a syntax error of TOML, by the line that the error is in. Only words for people: whether a
-//! file can be read is decided by the TOML library alone.
+//! Guesses the mistake behind a TOML syntax error from its line, for hints. The TOML library alone decides whether a
+//! file is valid.
 
 mod bracket;
 mod value;
@@ -8,37 +8,37 @@ use bracket::{Bracket, first_open};
 use std::ops::Range;
 use value::{ErrorAt, of_value};
 
-/// What is probably wrong, as a hint, and what else follows from it.
+/// A likely mistake: a hint, and the errors that follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mistake {
     pub(super) hint: String,
     pub(super) explains: Consequences,
-    /// What is not closed, where that is the mistake.
+    /// The unclosed bracket, if that is the mistake.
     pub(super) unclosed: Option<Unclosed>,
 }
 
-/// A bracket that is not closed.
+/// An unclosed bracket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unclosed {
-    /// The position of the bracket.
+    /// Offset of the bracket.
     pub(super) at: usize,
-    /// What is wrong, as an error says it.
+    /// Error message.
     pub(super) message: &'static str,
 }
 
-/// Which further errors are consequences of a mistake.
+/// Range of further errors that are consequences of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Consequences {
-    /// Those in the same line.
+    /// The same line.
     Line,
-    /// Those up to the next table header.
+    /// Up to the next table header.
     Table,
-    /// All that follow.
+    /// The rest of the file.
     Rest,
 }
 
 impl Mistake {
-    /// The position up to which errors are consequences of a mistake at `at`.
+    /// Offset up to which errors are consequences of a mistake at `at`.
     pub(super) fn explains_until(&self, text: &str, at: usize) -> usize {
         let end_of_line = line_at(text, at).map_or(at, |line| line.end + 1);
         match self.explains {
@@ -53,14 +53,14 @@ impl Mistake {
     }
 }
 
-/// Quotes of word processors, and marks that look like quotes.
+/// Typographic quotes, and marks that look like quotes.
 const TYPOGRAPHIC_QUOTES: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '″', '´'];
-/// How a comment begins elsewhere.
+/// Comment markers of other languages.
 const FOREIGN_COMMENTS: [&str; 5] = ["//", ";", "/*", "--", "<!--"];
-/// Tables of which there may be several without a name.
+/// Tables that are lists (`[[NAME]]`).
 const LISTED: [&str; 2] = ["route", "expect"];
 
-/// The likely mistake at a position of a text with this error of the library.
+/// The likely mistake at an offset, for an error message of the TOML library.
 pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
     let range = line_at(text, at)?;
     let line = text.get(range.clone())?;
@@ -90,11 +90,11 @@ pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
     })
 }
 
-/// What to do about an error whose mistake is not known.
+/// Hint for an error without a known mistake.
 pub(super) const GENERAL: &str = "the config is TOML: `[table.NAME]`, below it `key = \"text\"`, `key = 1`, `key = true` or \
                                   `key = [\"a\", \"b\"]`; a comment begins with `#`";
 
-/// The line that a position is in; the one before a line break belongs to the line that ends there.
+/// The line that contains an offset. A line break belongs to the line that it ends.
 pub(super) fn line_at(text: &str, at: usize) -> Option<Range<usize>> {
     let at = text.floor_char_boundary(at.min(text.len()));
     let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
@@ -102,7 +102,7 @@ pub(super) fn line_at(text: &str, at: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// A list or an inline table that is still open at an error.
+/// An unclosed list or inline table at an error.
 fn unclosed(text: &str, at: usize, message: &str) -> Option<Mistake> {
     let (bracket, open) = match open_list_at(text, at, message) {
         Some(open) => (Bracket::Square, open),
@@ -131,7 +131,7 @@ fn unclosed(text: &str, at: usize, message: &str) -> Option<Mistake> {
     })
 }
 
-/// Where the list begins that is still open at an error: the text ends in it, or the error's line is no element of it.
+/// Start of the list that is unclosed at an error: the text ends in it, or the line of the error is no element.
 fn open_list_at(text: &str, at: usize, message: &str) -> Option<usize> {
     if message.contains("unclosed array") && !message.contains("table") {
         let before = text.get(..text.floor_char_boundary(at))?;
@@ -139,7 +139,7 @@ fn open_list_at(text: &str, at: usize, message: &str) -> Option<usize> {
     }
     let is_in_list =
         message.contains("comma between array elements") || message.contains("in array");
-    // The library names the end of the line before, or the line itself.
+    // The library reports the end of the previous line, or the line itself.
     let from = text.get(text.floor_char_boundary(at)..)?.trim_start();
     let at = text.len() - from.len();
     let range = line_at(text, at)?;
@@ -151,7 +151,7 @@ fn open_list_at(text: &str, at: usize, message: &str) -> Option<usize> {
     first_open(text.get(..range.start)?, Bracket::Square)
 }
 
-/// Whether a line can be no element of a list: it begins a table, or gives a key a value.
+/// Whether a line cannot be an element of a list: it is a table header, or sets a key.
 fn is_no_element(line: &str) -> bool {
     line.starts_with('[') && line.ends_with(']') && !line.contains(['"', ',', '\''])
         || key_and_value(line).is_some_and(|(key, _)| is_bare(key))
@@ -196,11 +196,11 @@ fn comment(line: &str, behind: &str) -> Option<String> {
 }
 
 fn quotes(line: &str) -> Option<String> {
-    let found = line
+    let quote = line
         .chars()
         .find(|letter| TYPOGRAPHIC_QUOTES.contains(letter))?;
     Some(format!(
-        "write straight quotes (`\"`) in place of `{found}`"
+        "write straight quotes (`\"`) in place of `{quote}`"
     ))
 }
 
@@ -245,7 +245,7 @@ fn header(line: &str) -> Option<String> {
     }
 }
 
-/// The name of a header with its last part in quotes, if that is not written as a bare key.
+/// The name of a header with its last part in quotes, if that is no bare key.
 fn quoted_name(name: &str) -> String {
     match name.split_once('.') {
         None if !name.contains(['"', '\'']) && !is_bare(name) => format!("\"{name}\""),
@@ -260,7 +260,7 @@ fn is_bare(key: &str) -> bool {
     !key.is_empty()
         && key
             .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 fn braces(line: &str) -> Option<String> {
@@ -271,7 +271,7 @@ fn braces(line: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with a key, or with what stands between it and its value.
+/// A mistake in a key, or between the key and its value.
 fn of_key(line: &str, message: &str) -> Option<String> {
     if line.starts_with('=') {
         return Some("the key is missing in front of `=`".to_owned());
@@ -309,7 +309,7 @@ fn of_key(line: &str, message: &str) -> Option<String> {
     without_equals_sign(line)
 }
 
-/// Key and value of `key := value` and the like.
+/// Key and value of foreign assignments such as `key := value`.
 fn other_assignment(line: &str) -> Option<(&str, &str)> {
     let end = line.find(|letter: char| {
         !letter.is_ascii_alphanumeric() && !matches!(letter, '-' | '_' | '.')
@@ -347,7 +347,7 @@ fn without_equals_sign(line: &str) -> Option<String> {
     })
 }
 
-/// The parts of `key = value`. `None` if the first `=` stands inside quotes, or there is none.
+/// The parts of `key = value`. `None` without `=`, or if the first `=` is inside quotes.
 fn key_and_value(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once('=')?;
     let key = key.trim();
@@ -362,8 +362,8 @@ fn without_comment(value: &str) -> &str {
         .trim()
 }
 
-/// The header of a table as it would be with its name in quotes, where dots in the name made tables in tables:
-/// `[api_user.host1.example.org]`. `at` is a position in the header.
+/// A table header with its name in quotes, for a name with dots that created nested tables, such as
+/// `[api_user.host1.example.org]`. `at` is an offset in the header.
 pub(super) fn header_with_quotes(text: &str, at: usize) -> Option<String> {
     const NAMED: [&str; 7] = [
         "api_user",

@@ -1,4 +1,4 @@
-//! The config files as text: reading, includes, places, problems. Knows what is written, not what it means.
+//! The config files as text: reading, includes, places and problems. Does not interpret values.
 
 mod decode;
 mod expectations;
@@ -16,8 +16,9 @@ mod text;
 mod unexpanded;
 mod unit;
 mod watched;
-mod written;
+mod config_values;
 
+pub use config_values::{Change, ChangeKind, ConfigValues};
 pub use expectations::load_expectations;
 pub use include::Include;
 pub use lenient::{TableName, UnreadSection};
@@ -28,7 +29,6 @@ pub use source::{FileId, Location, Place, SourceFile, Sources, Spanned};
 pub use text::Text;
 pub use unexpanded::unexpanded;
 pub use watched::WatchedFile;
-pub use written::{Change, ChangeKind, Written};
 
 use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::{self, FileKind};
@@ -38,58 +38,57 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use syntax::SyntaxSource;
-use table::{Reading, TableReader};
+use table::{ReaderContext, TableReader};
 use toml::de::DeTable;
 
-/// A larger file is read in parts: what takes it to pieces takes ten times its size.
+/// Size in bytes above which a file is parsed in parts, since the TOML library needs ten times the size in memory.
 const LARGE: usize = 1 << 20;
-/// What is parsed at once of such a file.
+/// Size of such a part in bytes.
 const PART: usize = 256 << 10;
 
-/// What one load of the config files gave.
+/// Result of loading the config files.
 pub struct Loaded {
-    /// What the files say, as far as it could be read.
+    /// The config, as far as it could be read.
     pub config: Config,
     /// The files, for showing places.
     pub sources: Sources,
-    /// What is wrong so far.
+    /// Problems of reading and decoding.
     pub problems: Problems,
-    /// Every file and folder whose change could change the outcome, also of files that could not be read.
+    /// Every file and folder that the result depends on, including unreadable ones.
     pub watched: Vec<WatchedFile>,
-    /// Whether all files are well-formed TOML; without that, looking for more errors would only mislead.
+    /// Whether all files are well-formed TOML. If not, further checks would report misleading errors.
     pub readable: Readable,
     /// The patterns of included files.
     pub includes: Vec<Include>,
-    /// Files and folders that are missing, cannot be read, or are not TOML: nobody knows what they say.
+    /// Files and folders that are missing, unreadable or not TOML. Their content is unknown.
     pub unread: Vec<PathBuf>,
-    /// Lines that [`Occasion::Lenient`] left out.
+    /// Sections that [`Occasion::Lenient`] skipped.
     pub unread_sections: Vec<UnreadSection>,
-    /// Whether what can be read of a broken file counts.
+    /// Whether the readable part of a malformed file is used.
     takes_parts: bool,
 }
 
-/// Whether the text could be taken apart.
+/// Whether the files could be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readable {
-    /// All files.
+    /// All files are well-formed.
     Yes,
     /// A file is missing or not TOML.
     No,
 }
 
-/// What may stand in for the main file, and for what it includes.
+/// Why the config is loaded, which determines how strict the load is.
 #[derive(Clone, Copy, Debug)]
 pub enum Occasion<'a> {
-    /// A command, or a start. The main file may also be a pipe.
+    /// A command or a start. The main file may be a pipe.
     First,
-    /// As far as it can be read, also behind syntax errors: for commands that only look for a name or a path. What is read
-    /// like this grants nothing.
+    /// Reads sections after syntax errors, for commands that only need a name or a path. The result must grant nothing.
     Lenient,
-    /// The main file is a regular one. If it says nothing that can be read, it includes what it included before.
+    /// A reload. The main file must be a regular file. If it is unreadable, its previous includes are read.
     Again(&'a [Include]),
 }
 
-/// Reads the main file and all that it includes. Never fails: what is wrong is in [`Loaded::problems`].
+/// Reads the main file and its includes. Never fails: errors are in [`Loaded::problems`].
 pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
     let mut loaded = Loaded {
         config: Config::default(),
@@ -104,8 +103,8 @@ pub fn load(main: &Path, occasion: Occasion<'_>) -> Loaded {
     };
     let mut singles = Vec::new();
     let folder = main.parent().unwrap_or(Path::new(""));
-    let include = |said: &Spanned<String>| Include {
-        pattern: said.value.clone(),
+    let include = |pattern: &Spanned<String>| Include {
+        pattern: pattern.value.clone(),
         folder: folder.to_owned(),
     };
     match (loaded.read_main(main, occasion, &mut singles), occasion) {
@@ -133,11 +132,11 @@ enum FileRole {
     Included(Place),
 }
 
-/// Tables that may stand in one file only, and where they were found.
+/// Tables that may occur in one file only, and their places.
 type Singles = Vec<(&'static str, Place)>;
 
 impl Loaded {
-    /// What the main file includes. `None` if nobody knows.
+    /// The include patterns of the main file. `None` if the file cannot be read.
     fn read_main(
         &mut self,
         path: &Path,
@@ -203,19 +202,20 @@ impl Loaded {
                 problems,
             }) = parts::read(file, &text, PART)
         {
-            // Users alone, in many small steps; what is left is small.
+            // The users are parsed in parts; the rest of the file is small.
             self.config.api_users.extend(api_users);
             self.problems.append(problems);
-            return self.decode_whole(file, (&rest, &text), role, singles);
+            return self.decode_parsed(file, &rest, &text, role, singles);
         }
-        self.decode_whole(file, (&text, &text), role, singles)
+        self.decode_parsed(file, &text, &text, role, singles)
     }
 
-    /// Reads what is parsed at once: a whole file, or what is left of it, with places as in the file.
-    fn decode_whole(
+    /// Decodes `parsed`: a whole file, or its rest without users. `text` is the file, for places.
+    fn decode_parsed(
         &mut self,
         file: FileId,
-        (parsed, text): (&str, &Arc<String>),
+        parsed: &str,
+        text: &Arc<String>,
         role: FileRole,
         singles: &mut Singles,
     ) -> Option<Vec<Spanned<String>>> {
@@ -236,31 +236,31 @@ impl Loaded {
         if readable == Readable::No && !self.takes_parts {
             return None;
         }
-        let mended;
+        let repaired;
         if readable == Readable::No {
-            mended = ReadableText::of(parsed);
-            let sections = mended.unread.iter().cloned();
+            repaired = ReadableText::of(parsed);
+            let sections = repaired.unread.iter().cloned();
             self.unread_sections
                 .extend(sections.map(|section| UnreadSection {
                     path: path.to_owned(),
                     ..section
                 }));
-            root = DeTable::parse_recoverable(&mended.text).0;
+            root = DeTable::parse_recoverable(&repaired.text).0;
         }
         let place = Place::new(file, &(0..0));
-        // Behind a syntax error, further errors mislead: what is read there is only a guess.
-        let misleading = Problems::default();
+        // After a syntax error, further errors are misleading, since the rest is read by guess.
+        let ignored = Problems::default();
         let problems = if readable == Readable::No {
-            &misleading
+            &ignored
         } else {
             &self.problems
         };
-        let reading = Reading {
+        let context = ReaderContext {
             problems,
             text,
             offset: 0,
         };
-        let mut reader = TableReader::new(String::new(), root.get_ref(), place, reading);
+        let mut reader = TableReader::new(String::new(), root.get_ref(), place, context);
         let includes = reader.strings("include");
         if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
             problems.error(
@@ -307,20 +307,20 @@ impl Loaded {
     }
 
     fn report(&self, role: FileRole, message: String, hint: Option<String>) {
-        let or = |usual: &str| hint.clone().unwrap_or_else(|| usual.to_owned());
+        let hint_or = |default: &str| hint.clone().unwrap_or_else(|| default.to_owned());
         match role {
             FileRole::Main => self
                 .problems
-                .error_without_place(message, or("name the config file with --config FILE")),
+                .error_without_place(message, hint_or("name the config file with --config FILE")),
             FileRole::Included(place) => {
                 self.problems
-                    .error(place, message, or("check the file and its mode"))
+                    .error(place, message, hint_or("check the file and its mode"))
             }
         }
     }
 }
 
-/// What to do about a main file that does not exist.
+/// Hint for a missing main file. `None` for other errors.
 fn hint_without_config(role: FileRole, error: &std::io::Error) -> Option<String> {
     let is_missing = matches!(role, FileRole::Main) && error.kind() == ErrorKind::NotFound;
     is_missing.then(|| {

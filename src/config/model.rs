@@ -1,5 +1,5 @@
-//! What `gateway.toml` says, table by table, with places. No meaning yet: names are not looked up and files not read.
-//! Defaults live with the domain that they belong to (`snapshot` fills them in), so an `Option` here means "not said".
+//! The content of `gateway.toml`, table by table, with places. Names are not resolved and files not read. `None` means
+//! that a key is missing; `snapshot` fills in defaults.
 
 mod admin;
 mod authorizer;
@@ -12,77 +12,78 @@ mod limits;
 mod listener;
 mod policy;
 mod preset;
-mod manners;
+mod quirks;
 mod route;
 mod trust;
 
-pub use admin::{Admin, MetricsTable};
-pub use audit::{AuditLog, AuditedDecisions, Share};
+pub use admin::{AdminTable, MetricsTable};
+pub use audit::{AuditLogTable, AuditedDecisions, SampleRate};
 pub use authorizer::*;
 pub use credentials::*;
 pub use engines::{Http1Engine, RecordLayer};
 pub use expect::{Claim, Expectation, ExpectedVerdict};
-pub use front_proxy::{Belief, ForwardedIdentity, FrontProxy};
-pub use limits::{Limits, RequestLimits, RequestRate};
+pub use front_proxy::{Belief, ForwardedIdentity, FrontProxyTable};
+pub use limits::{LimitSettings, RequestLimits, RequestRate};
 pub use listener::{ClientAuth, Host, Listener};
-pub use manners::*;
 pub use policy::{
-    Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry,
+    Enforcement, PermissionEntry, PermissionQualifiers, RequirementEntry, RouteRequirement,
+    TakeOnce,
 };
 pub use preset::{Forbidden, MethodOverride, Preset};
-pub use route::{PathMatch, Respond, Route};
+pub use quirks::*;
+pub use route::{PathMatch, Respond, RouteEntry};
 pub use trust::*;
 
 use super::source::{Place, Spanned};
 use std::time::Duration;
 
-/// Everything the config files say.
+/// The content of all config files.
 #[derive(Debug, Default)]
 pub struct Config {
     /// `[gateway]`
-    pub gateway: Gateway,
+    pub gateway: GatewayTable,
     /// `[admin]`
-    pub admin: Option<Admin>,
+    pub admin: Option<AdminTable>,
     /// `[metrics]`
     pub metrics: Option<MetricsTable>,
     /// `[access_log]`
-    pub access_log: AccessLog,
+    pub access_log: AccessLogTable,
     /// `[audit_log]`
-    pub audit_log: Option<AuditLog>,
+    pub audit_log: Option<AuditLogTable>,
     /// `[log]`
     pub log: Log,
     /// `[limits]`
-    pub limits: Limits,
+    pub limits: LimitSettings,
     /// `[identity_headers]`
     pub identity_headers: IdentityHeaders,
     /// `[expiry]`
-    pub expiry: Expiry,
+    pub expiry: ExpiryTable,
     /// `[listener.NAME]`
     pub listeners: Vec<Listener>,
     /// `[trust_domain.NAME]`
-    pub trust_domains: Vec<TrustDomain>,
+    pub trust_domains: Vec<TrustDomainTable>,
     /// `[api_user.NAME]`
-    pub api_users: Vec<ApiUser>,
+    pub api_users: Vec<ApiUserTable>,
     /// `[role.NAME]`
     pub roles: Vec<Role>,
     /// `[upstream.NAME]`
-    pub upstreams: Vec<Upstream>,
+    pub upstreams: Vec<UpstreamTable>,
     /// `[[route]]`
-    pub routes: Vec<Route>,
+    pub routes: Vec<RouteEntry>,
     /// `[passwords]`
-    pub passwords: Passwords,
+    pub passwords: PasswordsTable,
     /// `[token_issuer.NAME]`
-    pub token_issuers: Vec<TokenIssuer>,
+    pub token_issuers: Vec<TokenIssuerTable>,
     /// `[authorizer.NAME]`
-    pub authorizers: Vec<Authorizer>,
+    pub authorizers: Vec<AuthorizerTable>,
     /// `[[expect]]`
     pub expectations: Vec<Expectation>,
 }
 
 /// `[gateway]`: the process.
 #[derive(Debug, Default)]
-pub struct Gateway {
-    /// Worker threads; `None` means one for each core.
+pub struct GatewayTable {
+    /// Number of worker threads; `None` means one per core.
     pub workers: Option<u32>,
     /// How long a shutdown waits for requests to finish.
     pub drain_deadline: Option<Duration>,
@@ -90,16 +91,16 @@ pub struct Gateway {
     pub drain_delay: Option<Duration>,
     /// User to become once the ports are bound.
     pub user: Option<Spanned<String>>,
-    /// Whether refusals of ApiUsers are only marked, everywhere.
+    /// Shadow mode for all ApiUsers.
     pub shadow: Option<Spanned<Enforcement>>,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For machines.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Text for people.
     Text,
     /// No lines at all.
     Off,
@@ -107,23 +108,23 @@ pub enum LogFormat {
 
 /// `[access_log]`: one line for each request.
 #[derive(Debug, Default)]
-pub struct AccessLog {
-    /// How lines look.
+pub struct AccessLogTable {
+    /// Format of lines.
     pub format: Option<Spanned<LogFormat>>,
-    /// File to append to; standard output if not said.
+    /// File to append to; `None` means standard output.
     pub path: Option<Spanned<String>>,
 }
 
-/// `[log]`: what the gateway says about itself, on standard error.
+/// `[log]`: the process log, on standard error.
 #[derive(Debug, Default)]
 pub struct Log {
     /// A level, or a filter such as `info,portcullis::tls=debug`.
     pub level: Option<Spanned<String>>,
-    /// How lines look.
+    /// Format of lines.
     pub format: Option<Spanned<LogFormat>>,
 }
 
-/// `[identity_headers]`: what upstreams are told about the client.
+/// `[identity_headers]`: client identity in requests to upstreams.
 #[derive(Debug, Default)]
 pub struct IdentityHeaders {
     /// Names of header sets; `None` means the default set.
@@ -135,70 +136,70 @@ pub struct IdentityHeaders {
 /// `[identity_headers.jwt]`: how assertions are signed.
 #[derive(Debug)]
 pub struct Assertions {
-    /// Where the table stands.
+    /// Place of the table.
     pub place: Place,
     /// PEM files with private keys: the first signs, all are published.
     pub keys: Vec<Spanned<String>>,
-    /// Who says so (`iss`).
+    /// Issuer (`iss`).
     pub issuer: Option<Spanned<String>>,
-    /// How long one counts.
+    /// Lifetime of an assertion.
     pub lifetime: Option<Spanned<Duration>>,
 }
 
-/// `[expiry]`: who is told of certificates that are about to expire.
+/// `[expiry]`: warnings about certificates that are about to expire.
 #[derive(Debug, Default)]
-pub struct Expiry {
-    /// How long before; `Some(None)` is off.
+pub struct ExpiryTable {
+    /// How long before the expiry warnings begin; `Some(None)` means off.
     pub warn_before: Option<Option<Duration>>,
-    /// The field of answers that tells the client.
+    /// Response header that warns the client.
     pub response_header: Option<Spanned<String>>,
 }
 
 /// `[api_user.NAME]`
 #[derive(Debug)]
-pub struct ApiUser {
+pub struct ApiUserTable {
     /// The NAME.
     pub name: Spanned<String>,
-    /// Common names that are this user.
+    /// Common names of this user.
     pub client_cn: Vec<Spanned<String>>,
-    /// DNS names that are this user.
+    /// DNS names of this user.
     pub client_dns: Vec<Spanned<String>>,
-    /// URIs that are this user.
+    /// URIs of this user.
     pub client_uri: Vec<Spanned<String>>,
-    /// E-mail addresses that are this user.
+    /// E-mail addresses of this user.
     pub client_email: Vec<Spanned<String>>,
-    /// SHA-256 of certificates that are this user.
+    /// SHA-256 of certificates of this user.
     pub client_fingerprint: Vec<Spanned<String>>,
-    /// SHA-256 of keys that are this user.
+    /// SHA-256 of public keys of this user.
     pub client_spki: Vec<Spanned<String>>,
-    /// For how long expired certificates still count.
+    /// How long expired certificates are accepted.
     pub tolerate_expiry: Option<Duration>,
-    /// The domain that must have vouched.
+    /// The trust domain that must verify the certificate.
     pub trust_domain: Option<Spanned<String>>,
-    /// What is granted.
-    pub permissions: GivenAway<PermissionEntry>,
+    /// Granted permissions.
+    pub permissions: TakeOnce<PermissionEntry>,
     /// The place of `permissions = []`.
     pub empty_permissions: Option<Place>,
-    /// What is refused whatever is granted.
-    pub deny: GivenAway<PermissionEntry>,
-    /// Roles whose permissions this user has, too.
+    /// Denied permissions, which override granted ones.
+    pub deny: TakeOnce<PermissionEntry>,
+    /// Roles of this user.
     pub roles: Vec<Spanned<String>>,
-    /// Until when it counts.
+    /// Day or time until which the user is enabled.
     pub enabled_until: Option<Spanned<String>>,
-    /// Whether refusals of it are only marked.
+    /// Shadow mode for this user.
     pub shadow: Option<Spanned<Enforcement>>,
-    /// Hashes of its passwords.
+    /// Password hashes.
     pub password_hashes: Vec<Spanned<String>>,
-    /// Files (or `env:NAME`) with such hashes, one on each line.
+    /// Files (or `env:NAME`) with password hashes, one per line.
     pub password_hash_files: Vec<Spanned<String>>,
-    /// What the user claim of its tokens says.
+    /// Values of the user claim in its tokens.
     pub client_token: Vec<Spanned<String>>,
-    /// Who issues these.
+    /// Issuer of its tokens.
     pub token_issuer: Option<Spanned<String>>,
-    /// How much its requests may use.
+    /// Limits of its requests.
     pub request_limits: RequestLimits,
-    /// Who it is at upstreams.
-    pub at_upstreams: Vec<UserAtUpstream>,
+    /// Accounts at upstreams.
+    pub upstream_accounts: Vec<UpstreamAccount>,
 }
 
 /// `[role.NAME]`
@@ -206,51 +207,51 @@ pub struct ApiUser {
 pub struct Role {
     /// The NAME.
     pub name: Spanned<String>,
-    /// Organizations whose certificates bring this role.
+    /// Organizations (O) of certificates that grant this role.
     pub client_o: Vec<Spanned<String>>,
-    /// Organizational units whose certificates bring this role.
+    /// Organizational units (OU) of certificates that grant this role.
     pub client_ou: Vec<Spanned<String>>,
-    /// The domain that must have vouched for them.
+    /// The trust domain that must verify these certificates.
     pub trust_domain: Option<Spanned<String>>,
-    /// What is granted.
-    pub permissions: GivenAway<PermissionEntry>,
-    /// What is refused whatever is granted.
-    pub deny: GivenAway<PermissionEntry>,
-    /// Roles whose permissions this role has, too.
+    /// Granted permissions.
+    pub permissions: TakeOnce<PermissionEntry>,
+    /// Denied permissions, which override granted ones.
+    pub deny: TakeOnce<PermissionEntry>,
+    /// Roles that this role includes.
     pub roles: Vec<Spanned<String>>,
-    /// How much the requests of each of its users may use.
+    /// Limits of the requests of each of its users.
     pub request_limits: RequestLimits,
 }
 
-/// Which Host header an upstream sees.
+/// The Host header in requests to an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostHeader {
-    /// The one the client sent.
+    /// The client's.
     Client,
-    /// The endpoint's own.
+    /// The host of the endpoint.
     Endpoint,
 }
 
-/// What a connection to an upstream begins with.
+/// Whether connections to an upstream begin with a PROXY header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyProtocol {
-    /// The request.
+    /// No PROXY header.
     #[default]
     Off,
-    /// A header of the PROXY protocol, version 2, that says who the client is.
+    /// A header of the PROXY protocol version 2, with the client's identity.
     V2,
 }
 
 /// `[upstream.NAME]`
 #[derive(Debug)]
-pub struct Upstream {
+pub struct UpstreamTable {
     /// The NAME.
     pub name: Spanned<String>,
     /// `http://host:port` or `https://host:port`
     pub endpoints: Vec<Spanned<String>>,
-    /// PEM files with the CAs that may vouch for `https` endpoints.
+    /// PEM files with the CAs for `https` endpoints.
     pub anchors: Vec<Spanned<String>>,
-    /// The name that an `https` endpoint's certificate must carry, if not the endpoint's host.
+    /// Required name in the certificate of an `https` endpoint; `None` means the host of the endpoint.
     pub server_name: Option<Spanned<String>>,
     /// PEM file with our client certificate.
     pub certificate: Option<Spanned<String>>,
@@ -258,20 +259,20 @@ pub struct Upstream {
     pub private_key: Option<Spanned<String>>,
     /// File (or `env:NAME`) with `user:password` to send as HTTP basic authentication.
     pub basic_credentials: Option<Spanned<String>>,
-    /// Which Host header the upstream sees.
+    /// The Host header in requests.
     pub host_header: Option<Spanned<HostHeader>>,
-    /// How long an unused connection is kept.
+    /// How long an idle connection is kept.
     pub pool_idle_timeout: Option<Duration>,
-    /// The most unused connections that are kept for each endpoint.
+    /// Maximum number of idle connections per endpoint.
     pub pool_size: Option<u32>,
     /// Names of header sets; `None` means those of `[identity_headers]`.
     pub identity_headers: Option<Vec<Spanned<String>>>,
-    /// For whom assertions are meant (`aud`); the NAME if not said.
+    /// Audience (`aud`) of assertions; `None` means the NAME.
     pub jwt_audience: Option<Spanned<String>>,
-    /// What each connection begins with.
+    /// Whether connections begin with a PROXY header.
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
-    /// What differs from the rest of the world.
-    pub manners: Manners,
-    /// Limits said here.
-    pub limits: Limits,
+    /// Quirks of the upstream.
+    pub quirks: UpstreamQuirks,
+    /// Limits in this table.
+    pub limits: LimitSettings,
 }

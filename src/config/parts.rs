@@ -1,43 +1,42 @@
-//! A large file of ApiUsers in parts. The TOML library keeps all tokens, events and tables of a text at once, about ten
-//! times its size; so users are parsed some at a time. Whatever is not plainly made of whole users and a rest is not read
-//! here, and is parsed at once as any other file: this is a way to need less memory, and nothing else.
+//! Parses large files of ApiUsers in parts, to save memory: the TOML library keeps all tokens, events and tables of a
+//! text, about ten times its size. A file that does not clearly consist of whole users and a rest is parsed at once.
 //!
-//! Why it reads the same: each part is well-formed by itself, so that none begins inside a text or list of another; no
-//! user stands in two parts; and the rest, in which users are blank, says nothing of users.
+//! The result is the same. Each part is well-formed by itself, so none begins inside a string or list of another. No
+//! user occurs in two parts. The rest, in which users are replaced by blanks, contains no users.
 
 use super::decode;
-use super::model::ApiUser;
+use super::model::ApiUserTable;
 use super::problem::Problems;
 use super::source::{FileId, Place};
-use super::table::{Reading, TableReader};
+use super::table::{ReaderContext, TableReader};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::DeTable;
 
-/// What a file is made of.
+/// The parts of a file.
 pub(super) struct Parts {
-    /// The file with blanks for users, so that places are the same.
+    /// The file with users replaced by blanks, so that places stay the same.
     pub(super) rest: String,
-    pub(super) api_users: Vec<ApiUser>,
-    /// What is wrong with users.
+    pub(super) api_users: Vec<ApiUserTable>,
+    /// Problems of users.
     pub(super) problems: Problems,
 }
 
 /// A run of sections that are parsed together.
-struct Part {
+struct ConfigPart {
     range: Range<usize>,
-    is: PartOf,
+    kind: PartKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PartOf {
+enum PartKind {
     Users,
     Rest,
 }
 
-/// Takes a file apart into users, about `size` octets at a time, and the rest. `None` if that is not surely the same as
-/// parsing it at once.
+/// Splits a file into users, in parts of about `size` bytes, and the rest. `None` if the result might differ from that
+/// of parsing the file at once.
 pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Parts> {
     let parts = parts(text, size)?;
     let mut read = Parts {
@@ -46,13 +45,13 @@ pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Part
         problems: Problems::default(),
     };
     for part in &parts {
-        let own = text.get(part.range.clone())?;
-        let (root, errors) = DeTable::parse_recoverable(own);
+        let part_text = text.get(part.range.clone())?;
+        let (root, errors) = DeTable::parse_recoverable(part_text);
         if !errors.is_empty() {
             return None;
         }
-        if part.is == PartOf::Users {
-            let reading = Reading {
+        if part.kind == PartKind::Users {
+            let context = ReaderContext {
                 problems: &read.problems,
                 text,
                 offset: part.range.start,
@@ -61,50 +60,53 @@ pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Part
                 String::new(),
                 root.get_ref(),
                 Place::new(file, &(0..0)),
-                reading,
+                context,
             );
             read.api_users.extend(decode::api_users(&mut reader));
         }
     }
-    let last = parts.iter().rposition(|part| part.is == PartOf::Rest);
+    let last = parts.iter().rposition(|part| part.kind == PartKind::Rest);
     for part in parts.iter().take(last.map_or(0, |last| last + 1)) {
-        match part.is {
-            PartOf::Rest => read.rest.push_str(text.get(part.range.clone())?),
-            PartOf::Users => read.rest.extend(std::iter::repeat_n(' ', part.range.len())),
+        match part.kind {
+            PartKind::Rest => read.rest.push_str(text.get(part.range.clone())?),
+            PartKind::Users => read.rest.extend(std::iter::repeat_n(' ', part.range.len())),
         }
     }
     let (root, errors) = DeTable::parse_recoverable(&read.rest);
     (errors.is_empty() && !root.get_ref().contains_key("api_user")).then_some(read)
 }
 
-/// The parts in their order. `None` if a user stands in two places.
-fn parts(text: &str, size: usize) -> Option<Vec<Part>> {
-    let mut parts: Vec<Part> = vec![Part {
+/// The parts in order. `None` if a user occurs in two places.
+fn parts(text: &str, size: usize) -> Option<Vec<ConfigPart>> {
+    let mut parts: Vec<ConfigPart> = vec![ConfigPart {
         range: 0..0,
-        is: PartOf::Rest,
+        kind: PartKind::Rest,
     }];
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut names: HashSet<&str> = HashSet::new();
     let mut user: Option<&str> = None;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let heading = line.trim_start_matches([' ', '\t']);
         if heading.starts_with('[') {
-            let named = user_of(heading);
-            let begins = named != user;
-            if begins && named.is_some_and(|name| !seen.insert(name)) {
+            let name = user_of(heading);
+            let begins = name != user;
+            if begins && name.is_some_and(|name| !names.insert(name)) {
                 return None;
             }
-            user = named;
-            let is = if named.is_some() {
-                PartOf::Users
+            user = name;
+            let kind = if name.is_some() {
+                PartKind::Users
             } else {
-                PartOf::Rest
+                PartKind::Rest
             };
             let is_other = parts.last().is_none_or(|part| {
-                part.is != is || is == PartOf::Users && begins && part.range.len() >= size
+                part.kind != kind || kind == PartKind::Users && begins && part.range.len() >= size
             });
             if is_other {
-                parts.push(Part { range: at..at, is });
+                parts.push(ConfigPart {
+                    range: at..at,
+                    kind,
+                });
             }
         }
         at += line.len();
@@ -115,7 +117,7 @@ fn parts(text: &str, size: usize) -> Option<Vec<Part>> {
     Some(parts)
 }
 
-/// The name in a heading such as `[api_user.NAME]` or `[api_user."NAME".upstream.x]`, if it is written plainly.
+/// The name in a heading such as `[api_user.NAME]` or `[api_user."NAME".upstream.x]`. `None` for a name with escapes.
 fn user_of(heading: &str) -> Option<&str> {
     let rest = heading.strip_prefix("[api_user.")?;
     let (name, behind) = match rest.as_bytes().first()? {

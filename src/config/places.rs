@@ -1,9 +1,9 @@
-//! Places as people read them, without the texts that they are in: those may be large, and hold secrets. Knows no meaning.
+//! Line and column of places, without the text of the files, which may be large and contain secrets.
 
 use super::source::{Place, SourceFile, Sources};
 use std::path::{Path, PathBuf};
 
-/// Where lines begin in all config files of one load.
+/// Line starts of all config files of a load.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     files: Vec<Lines>,
@@ -12,14 +12,14 @@ pub struct Places {
 #[derive(Clone, Debug)]
 struct Lines {
     path: PathBuf,
-    /// The octet at which each line begins.
+    /// Offset in bytes of each line start.
     starts: Vec<u32>,
-    /// The octets that begin no character, since columns count characters.
-    inner: Vec<u32>,
+    /// Offsets of UTF-8 continuation bytes, since columns count characters.
+    continuation_bytes: Vec<u32>,
 }
 
 impl Places {
-    /// Those of these files.
+    /// The line starts of these files.
     pub fn of(sources: &Sources) -> Self {
         Self {
             files: sources.files().map(Lines::of).collect(),
@@ -33,7 +33,7 @@ impl Places {
             .map(|file| file.path.as_path())
     }
 
-    /// As [`Sources::describe`]: `path:line:column`. Costs the same however long the file is.
+    /// As [`Sources::describe`]: `path:line:column`. Uses binary search.
     pub fn describe(&self, place: Place) -> String {
         let Some(file) = self.files.get(place.file.index()) else {
             return String::new();
@@ -45,26 +45,31 @@ impl Places {
             .and_then(|at| file.starts.get(at))
             .copied()
             .unwrap_or(0);
-        let inner_before = |octet: u32| file.inner.partition_point(|inner| *inner < octet);
-        let column = (start - begin) as usize - (inner_before(start) - inner_before(begin)) + 1;
+        let continuations_before = |offset: u32| {
+            file.continuation_bytes
+                .partition_point(|byte| *byte < offset)
+        };
+        let continuations = continuations_before(start) - continuations_before(begin);
+        let column = (start - begin) as usize - continuations + 1;
         format!("{}:{line}:{column}", file.path.display())
     }
 }
 
 impl Lines {
     fn of(file: &SourceFile) -> Self {
-        let (mut starts, mut inner) = (vec![0], Vec::new());
-        for (octet, at) in file.text.bytes().zip(0u32..) {
-            match octet {
-                b'\n' => starts.push(at.saturating_add(1)),
-                0x80..=0xBF => inner.push(at),
+        let mut starts = vec![0];
+        let mut continuation_bytes = Vec::new();
+        for (byte, offset) in file.text.bytes().zip(0u32..) {
+            match byte {
+                b'\n' => starts.push(offset.saturating_add(1)),
+                0x80..=0xBF => continuation_bytes.push(offset),
                 _ => {}
             }
         }
         Self {
             path: file.path.clone(),
             starts,
-            inner,
+            continuation_bytes,
         }
     }
 }

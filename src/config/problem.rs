@@ -1,4 +1,4 @@
-//! What is wrong with a config, collected so that one run reports everything. Decides nothing about meaning.
+//! Problems of a config, collected so that one run reports all of them.
 
 use super::source::{Place, Sources};
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -7,40 +7,40 @@ use std::cell::RefCell;
 /// Whether a problem stops the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The config is refused.
+    /// The config is rejected.
     Error,
-    /// The config works, but will hurt.
+    /// The config is valid, but probably not as intended.
     Warning,
 }
 
-/// Whether a report shows the line that it is about.
+/// Whether a report shows the source line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excerpt {
-    /// As people know it from compilers.
+    /// The line is shown with a marker.
     Shown,
-    /// Reports end in logs, and there may be a secret in the line.
+    /// The line is not shown: it may contain a secret, and reports end up in logs.
     Withheld,
 }
 
-/// One thing that is wrong, where, and what to do about it.
+/// One problem with its place and a hint.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Refuses the config, or only warns.
+    /// Error or warning.
     pub severity: Severity,
-    /// What is wrong, in one sentence.
+    /// Description in one sentence.
     pub message: String,
-    /// Where it stands; `None` for what has no place in a file.
+    /// Its place; `None` if it has none in a file.
     pub place: Option<Place>,
-    /// Whether the place is shown with its line.
+    /// Whether the source line is shown.
     pub excerpt: Excerpt,
-    /// What to do.
+    /// Remedy.
     pub hint: Option<String>,
 }
 
 /// Collects the problems of one load.
 #[derive(Debug, Default)]
 pub struct Problems {
-    found: RefCell<Vec<Problem>>,
+    list: RefCell<Vec<Problem>>,
 }
 
 impl Problems {
@@ -49,7 +49,7 @@ impl Problems {
         self.push(Severity::Error, Some(place), message.into(), hint.into());
     }
 
-    /// Reports an error about what may be a secret: where it stands is said, and nothing of it is shown.
+    /// Reports an error about a possible secret: the report shows its place and not its text.
     pub fn error_about_secret(
         &self,
         place: Place,
@@ -57,57 +57,54 @@ impl Problems {
         hint: impl Into<String>,
     ) {
         self.push(Severity::Error, Some(place), message.into(), hint.into());
-        if let Some(problem) = self.found.borrow_mut().last_mut() {
+        if let Some(problem) = self.list.borrow_mut().last_mut() {
             problem.excerpt = Excerpt::Withheld;
         }
     }
 
-    /// Reports an error that stands nowhere in a config file.
+    /// Reports an error without a place in a config file.
     pub fn error_without_place(&self, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Severity::Error, None, message.into(), hint.into());
     }
 
-    /// Reports what works but will hurt.
+    /// Reports a warning.
     pub fn warning(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Severity::Warning, Some(place), message.into(), hint.into());
     }
 
-    /// Takes over what was found elsewhere.
+    /// Appends other problems.
     pub(super) fn append(&self, others: Self) {
-        self.found
-            .borrow_mut()
-            .append(&mut others.found.into_inner());
+        self.list.borrow_mut().append(&mut others.list.into_inner());
     }
 
-    /// Whether anything was found that refuses the config.
+    /// Whether there is any error.
     pub fn any_error(&self) -> bool {
-        self.found
+        self.list
             .borrow()
             .iter()
             .any(|problem| problem.severity == Severity::Error)
     }
 
-    /// The first of this kind, in the order of the files.
+    /// The first problem of a severity, by place.
     pub fn first_of(&self, severity: Severity) -> Option<Problem> {
-        let found = self.found.borrow();
-        found
-            .iter()
+        let list = self.list.borrow();
+        list.iter()
             .filter(|problem| problem.severity == severity)
             .min_by_key(|problem| problem.place)
             .cloned()
     }
 
-    /// All that was found: errors first, then in the order of the files.
+    /// All problems: errors first, each severity by place.
     pub fn into_sorted(self) -> Vec<Problem> {
-        let mut found = self.found.into_inner();
-        found.sort_by_key(|problem| (problem.severity == Severity::Warning, problem.place));
-        found
+        let mut list = self.list.into_inner();
+        list.sort_by_key(|problem| (problem.severity == Severity::Warning, problem.place));
+        list
     }
 
     fn push(&self, severity: Severity, place: Option<Place>, message: String, hint: String) {
         let hint = (!hint.is_empty()).then_some(hint);
         let excerpt = Excerpt::Shown;
-        self.found.borrow_mut().push(Problem {
+        self.list.borrow_mut().push(Problem {
             severity,
             message,
             place,
@@ -117,7 +114,7 @@ impl Problems {
     }
 }
 
-/// Renders problems as people know them from compilers, each with its lines of source.
+/// Renders problems as compilers do, each with its source lines.
 pub fn render(problems: &[Problem], sources: &Sources) -> String {
     problems
         .iter()
@@ -155,10 +152,10 @@ fn render_one(problem: &Problem, sources: &Sources) -> String {
     Renderer::plain().render(&[group]).clone()
 }
 
-/// Only the first line of a long span: a whole table underlined says less than its heading.
+/// The first line of a span: for a table, its heading.
 fn visible_span(place: Place, text: &str) -> std::ops::Range<usize> {
     let range = place.range();
-    // A long span may be cut inside a character.
+    // A long span may be cut off inside a character.
     let range = range.start..text.floor_char_boundary(range.end);
     let end = text
         .get(range.clone())

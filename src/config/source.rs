@@ -1,10 +1,10 @@
-//! Where a configured value stands: file, line and column. Knows text, not meaning.
+//! Source positions of configured values: file, line and column.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One of the files that make up the config.
+/// Identifies one file of the config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u16);
 
@@ -15,8 +15,8 @@ impl FileId {
     }
 }
 
-/// A span of bytes in one config file. Ordered as people read: by file, then from top to bottom. Kept small, since there
-/// may be millions: of a span of more than 64 KiB only the beginning counts, which is all of it that is ever shown.
+/// A span of bytes in one config file, ordered by file and offset. Kept small, since there may be millions. A span is
+/// cut off at 64 KiB, since reports show only its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file that holds the span.
@@ -36,7 +36,7 @@ impl Place {
         }
     }
 
-    /// The place of what stands in no file.
+    /// The place of a value without a file.
     pub fn nowhere() -> Self {
         Self {
             file: FileId(u16::MAX),
@@ -52,17 +52,17 @@ impl Place {
     }
 }
 
-/// A value together with the place where the operator wrote it.
+/// A value with its place in the config.
 #[derive(Clone, Debug)]
 pub struct Spanned<T> {
-    /// What was written.
+    /// The value.
     pub value: T,
-    /// Where it was written.
+    /// Its place.
     pub place: Place,
 }
 
 impl<T> Spanned<T> {
-    /// The same place with another value, for parsing text into meaning.
+    /// Converts the value and keeps the place.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Spanned<U> {
         Spanned {
             value: f(self.value),
@@ -74,20 +74,20 @@ impl<T> Spanned<T> {
 /// One config file as it was read.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// The path as the operator would write it.
+    /// The path, relative to the working directory or absolute as configured.
     pub path: PathBuf,
-    /// The whole text.
+    /// The content.
     pub text: Arc<String>,
 }
 
-/// A place as people and programs read it.
+/// A place as path, line and column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// The file.
     pub path: String,
-    /// Counted from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// In characters, counted from 1.
+    /// Column in characters, from 1.
     pub column: usize,
 }
 
@@ -98,7 +98,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a file. `None` if there are more files than a [`FileId`] can count.
+    /// Adds a file. `None` above 65,535 files.
     pub fn add(&mut self, path: PathBuf, text: String) -> Option<FileId> {
         let id = u16::try_from(self.files.len()).ok()?;
         self.files.push(SourceFile {
@@ -113,7 +113,7 @@ impl Sources {
         self.files.iter()
     }
 
-    /// The file behind an id.
+    /// The file with an id.
     pub fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(usize::from(id.0))
     }
@@ -123,14 +123,14 @@ impl Sources {
         self.files.iter()
     }
 
-    /// The folder against which paths in this file are resolved.
+    /// The folder that paths in this file are relative to.
     pub fn folder(&self, id: FileId) -> &Path {
         self.file(id)
             .and_then(|file| file.path.parent())
             .unwrap_or_else(|| Path::new(""))
     }
 
-    /// `path:line:column`, both counted from 1 as editors do.
+    /// `path:line:column`, with line and column from 1.
     pub fn describe(&self, place: Place) -> String {
         self.locate(place)
             .map_or_else(String::new, |Location { path, line, column }| {
@@ -138,7 +138,7 @@ impl Sources {
             })
     }
 
-    /// The parts of [`Self::describe`]; `None` for what stands in no file.
+    /// The parts of [`Self::describe`]; `None` for a place without a file.
     pub fn locate(&self, place: Place) -> Option<Location> {
         let file = self.file(place.file)?;
         let (line, column) = line_and_column(&file.text, place.start as usize);

@@ -1,4 +1,4 @@
-//! Syntax errors of a config file, each with its likely mistake. What is read is decided by the TOML library.
+//! Reports of TOML syntax errors, each with a hint about the likely mistake.
 
 use super::Readable;
 use super::mistake::{self, GENERAL, line_at};
@@ -8,7 +8,7 @@ use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
-/// What was given to the TOML library.
+/// A text that was parsed by the TOML library.
 #[derive(Clone, Copy)]
 pub(super) struct SyntaxSource<'t> {
     pub(super) path: &'t Path,
@@ -16,8 +16,8 @@ pub(super) struct SyntaxSource<'t> {
     pub(super) text: &'t str,
 }
 
-/// Reports syntax errors, but none that follows from the mistake before it, and one alone for a file that is something else
-/// altogether. Says whether the file can be read all the same.
+/// Reports syntax errors, except those that follow from an earlier mistake. A file of another format gets a single
+/// error. Returns whether the file can be read despite its errors.
 pub(super) fn report(
     errors: &[toml::de::Error],
     parsed: SyntaxSource<'_>,
@@ -36,7 +36,7 @@ pub(super) fn report(
             FileFormat::misplaced(text.as_bytes(), path, FileKind::Config)
     {
         let first_line = line_at(text, 0).unwrap_or(0..0);
-        // Shown without its content, which may be a key or a password.
+        // The content may be a key or a password, so it is not shown.
         problems.error_about_secret(
             Place::new(file, &first_line),
             format!("{} {what}", path.display()),
@@ -47,7 +47,7 @@ pub(super) fn report(
     let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
     let line = |error: &toml::de::Error| line_at(text, start(error)).map_or(0, |line| line.start);
     let mut errors: Vec<&toml::de::Error> = errors.iter().collect();
-    // A header that is not closed may be a duplicate, too, which says less.
+    // An unclosed header may also be reported as a duplicate, which is less helpful, so duplicates are sorted last.
     errors.sort_by_key(|error| (line(error), is_duplicate(error), start(error)));
     let mut explained_until = 0;
     for error in errors {
@@ -67,7 +67,10 @@ pub(super) fn report(
         let unclosed = mistake.as_ref().and_then(|mistake| mistake.unclosed);
         let hint = mistake.map_or_else(|| general.to_owned(), |mistake| mistake.hint);
         match unclosed {
-            Some(it) => problems.error(Place::new(file, &(it.at..it.at + 1)), it.message, hint),
+            Some(bracket) => {
+                let span = bracket.at..bracket.at + 1;
+                problems.error(Place::new(file, &span), bracket.message, hint)
+            }
             None => problems.error(Place::new(file, &span), error.message(), hint),
         }
     }

@@ -1,5 +1,4 @@
-//! Reads one TOML table strictly: each key is asked for by name, and what nobody asked for is an error.
-//! Knows types of values, not what they mean.
+//! Strict reader of one TOML table. Every key is read by name, and keys that were not read are errors.
 
 mod choices;
 mod entries;
@@ -13,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// A table that is being read. Dropping it reports the keys that were never asked for.
+/// Reader of a table. Its drop reports the keys that were not read.
 pub(super) struct TableReader<'a> {
     name: String,
     table: &'a DeTable<'a>,
@@ -26,14 +25,14 @@ pub(super) struct TableReader<'a> {
     unknown_keys: UnknownKeys,
 }
 
-/// What all readers of one file share.
+/// Context that all readers of one file share.
 #[derive(Clone, Copy)]
-pub(super) struct Reading<'a> {
-    /// Where mistakes go.
+pub(super) struct ReaderContext<'a> {
+    /// Receives errors.
     pub(super) problems: &'a Problems,
-    /// The whole file.
+    /// Content of the file.
     pub(super) text: &'a Arc<String>,
-    /// Where in it what is parsed begins.
+    /// Offset in the file of the parsed text.
     pub(super) offset: usize,
 }
 
@@ -44,14 +43,14 @@ impl<'a> TableReader<'a> {
         name: String,
         table: &'a DeTable<'a>,
         place: Place,
-        reading: Reading<'a>,
+        context: ReaderContext<'a>,
     ) -> Self {
         let unknown_keys = UnknownKeys::Refuse;
-        let Reading {
+        let ReaderContext {
             problems,
             text,
             offset,
-        } = reading;
+        } = context;
         Self {
             name,
             table,
@@ -73,15 +72,15 @@ impl<'a> TableReader<'a> {
         self.problems
     }
 
-    fn reading(&self) -> Reading<'a> {
-        Reading {
+    fn context(&self) -> ReaderContext<'a> {
+        ReaderContext {
             problems: self.problems,
             text: self.text,
             offset: self.offset,
         }
     }
 
-    /// What the operator would call this key: `listener.main.address`.
+    /// Full name of a key, such as `listener.main.address`.
     fn full_name(&self, key: &str) -> String {
         if self.name.is_empty() {
             key.to_owned()
@@ -97,7 +96,7 @@ impl<'a> TableReader<'a> {
         self.table.get(key)
     }
 
-    /// Where a part of the table stands in its file.
+    /// Place in the file of a part of the table.
     fn place_at(&self, span: Range<usize>) -> Place {
         Place::new(
             self.file,
@@ -110,18 +109,18 @@ impl<'a> TableReader<'a> {
     }
 
     fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &str) {
-        let found = value.get_ref().type_str();
+        let actual = value.get_ref().type_str();
         self.problems.error(
             self.place_of(value),
             format!(
-                "`{}` is a TOML {found}, not {expected}",
+                "`{}` is a TOML {actual}, not {expected}",
                 self.full_name(key)
             ),
             format!("write {expected}"),
         );
     }
 
-    /// Reports that a key must be there.
+    /// Reports a missing key.
     pub(super) fn missing(&self, key: &str, hint: &str) {
         self.problems.error(
             self.place,
@@ -183,19 +182,19 @@ impl<'a> TableReader<'a> {
         strings
     }
 
-    /// The same, where an empty array is something else than nothing said.
+    /// As [`Self::strings`], but `None` if the key is missing.
     pub(super) fn strings_if_said(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
-        let said = self.table.contains_key(key);
+        let is_present = self.table.contains_key(key);
         let strings = self.strings(key);
-        said.then_some(strings)
+        is_present.then_some(strings)
     }
 
-    /// Where the value of a key stands.
+    /// Place of the value of a key.
     pub(super) fn place_of_key(&self, key: &str) -> Option<Place> {
         self.table.get(key).map(|value| self.place_of(value))
     }
 
-    /// Where the value of a key stands, if that is a list without elements.
+    /// Place of the value of a key, if it is an empty list.
     pub(super) fn place_of_empty_list(&self, key: &str) -> Option<Place> {
         let is_empty = self
             .table
@@ -206,7 +205,7 @@ impl<'a> TableReader<'a> {
         self.place_of_key(key).filter(|_| is_empty)
     }
 
-    /// Reports a text that means nothing here.
+    /// Reports an invalid string value.
     pub(super) fn bad_text<T>(
         &self,
         key: &str,
@@ -250,7 +249,7 @@ impl<'a> TableReader<'a> {
             .is_some_and(|value| value.get_ref().is_str())
     }
 
-    /// Whether a key is there at all.
+    /// Whether a key is present.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -263,11 +262,11 @@ impl<'a> TableReader<'a> {
     }
 }
 
-/// Whether keys that nobody asked for are errors.
+/// Whether keys that were not read are errors.
 #[derive(PartialEq, Eq)]
 enum UnknownKeys {
     Refuse,
-    /// The keys are names that the operator chose.
+    /// The keys are names chosen by the operator.
     Allow,
 }
 

@@ -1,12 +1,12 @@
-//! Texts that stand in a config file as they are, and share its memory. There may be millions. Knows no meaning.
+//! Strings that share the memory of their config file, since there may be millions.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A text of a config file. It keeps the whole file, and a copy of its own only where the file writes it otherwise (with
-/// escapes): the files are kept while they are loaded anyway, and most of what is in them are such texts.
+/// A string of a config file. It references the whole file, or a copy if the file writes the string with escapes. The
+/// file consists mostly of such strings, so keeping it costs little.
 #[derive(Clone)]
 pub struct Text {
     whole: Arc<String>,
@@ -15,12 +15,10 @@ pub struct Text {
 }
 
 impl Text {
-    /// The part `range` of a file, if it is this text.
+    /// References `range` of a file. `None` if that is not equal to `text`.
     pub(super) fn within(whole: &Arc<String>, range: Range<usize>, text: &str) -> Option<Self> {
-        let (start, end) = (
-            u32::try_from(range.start).ok()?,
-            u32::try_from(range.end).ok()?,
-        );
+        let start = u32::try_from(range.start).ok()?;
+        let end = u32::try_from(range.end).ok()?;
         (whole.get(range)? == text).then(|| Self {
             whole: whole.clone(),
             start,
@@ -28,10 +26,10 @@ impl Text {
         })
     }
 
-    /// What stands behind this many octets, without a copy.
-    pub fn behind(&self, octets: usize) -> Self {
-        let start = u32::try_from(octets).map_or(self.end, |octets| {
-            self.start.saturating_add(octets).min(self.end)
+    /// The rest after this many bytes, without a copy.
+    pub fn behind(&self, bytes: usize) -> Self {
+        let start = u32::try_from(bytes).map_or(self.end, |bytes| {
+            self.start.saturating_add(bytes).min(self.end)
         });
         Self {
             start,
@@ -48,7 +46,7 @@ impl Text {
 }
 
 impl From<String> for Text {
-    /// A text of more than 4 GiB is cut off; a config file has none.
+    /// Truncates a text above 4 GiB, which no config file contains.
     fn from(text: String) -> Self {
         let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
         Self {
@@ -75,7 +73,7 @@ impl Deref for Text {
 
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
-        // Compared with each request, so without a look at where characters begin.
+        // Compared with each request, so without a check of character boundaries.
         self.whole
             .as_bytes()
             .get(self.start as usize..self.end as usize)

@@ -1,8 +1,8 @@
-//! Paths with `~` or `$NAME`, which shells expand and configs do not. Only words for people.
+//! Hints for paths with `~` or `$NAME`, which shells expand and configs do not.
 
 use std::path::Path;
 
-/// What to write in place of a path with something that is not expanded; `None` if there is nothing of the kind.
+/// A hint for a path with `~` or a variable; `None` for other paths.
 pub fn unexpanded(path: &str) -> Option<String> {
     if let Some(rest) = path.strip_prefix('~') {
         let home = std::env::var("HOME")

@@ -1,9 +1,9 @@
-//! Durations, sizes and rates as they should have been written. For hints; reads none itself.
+//! Corrections of malformed durations, sizes and rates, for hints.
 
-/// The duration that was probably meant: `30` is `30s`, and `5 min.` is `5m`.
+/// The likely intended duration: `30` becomes `30s`, and `5 min.` becomes `5m`.
 pub(super) fn duration_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
-    let unit = unit_beginning(
+    let unit = unit_with_prefix(
         unit,
         &[
             ("ms", "ms"),
@@ -18,7 +18,7 @@ pub(super) fn duration_near(text: &str) -> Option<String> {
     Some(format!("{number}{unit}"))
 }
 
-/// The size that was probably meant: `10 MB/s` is `10MB`, and `10 mega` is `10MiB`.
+/// The likely intended size: `10 MB/s` becomes `10MB`, and `10 mega` becomes `10MiB`.
 pub(super) fn size_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
     let unit = unit.split('/').next()?.trim();
@@ -34,24 +34,28 @@ pub(super) fn size_near(text: &str) -> Option<String> {
         .into_iter()
         .find(|(word, _)| word.eq_ignore_ascii_case(unit))
         .map(|(_, unit)| unit);
-    let unit =
-        exact.or_else(|| unit_beginning(unit, &[("k", "KiB"), ("m", "MiB"), ("g", "GiB")], "B"))?;
+    let unit = exact
+        .or_else(|| unit_with_prefix(unit, &[("k", "KiB"), ("m", "MiB"), ("g", "GiB")], "B"))?;
     Some(format!("{number}{unit}"))
 }
 
-/// The unit of the first beginning that a word has, in any case; `default` for no word.
-fn unit_beginning<'u>(word: &str, units: &[(&str, &'u str)], default: &'u str) -> Option<&'u str> {
+/// The unit of the first prefix that matches a word, ignoring case; `default` for an empty word.
+fn unit_with_prefix<'u>(
+    word: &str,
+    units: &[(&str, &'u str)],
+    default: &'u str,
+) -> Option<&'u str> {
     let word = word.to_ascii_lowercase();
     if word.is_empty() {
         return Some(default);
     }
     units
         .iter()
-        .find(|(beginning, _)| word.starts_with(beginning))
+        .find(|(prefix, _)| word.starts_with(prefix))
         .map(|(_, unit)| *unit)
 }
 
-/// The rate of requests that was probably meant: `100` and `100r/s` are `100/s`.
+/// The likely intended request rate: `100` and `100r/s` become `100/s`.
 pub(super) fn rate_near(text: &str) -> Option<String> {
     let Quantity { number, unit } = Quantity::read(text)?;
     let (what, per) = unit
@@ -71,7 +75,7 @@ pub(super) fn rate_near(text: &str) -> Option<String> {
     is_of_requests.then(|| format!("{number}/{per}"))
 }
 
-/// What is expected, and what was probably meant.
+/// The expected form, with the likely intended value.
 pub(super) fn expected(what: &str, near: Option<String>) -> String {
     near.map_or_else(
         || what.to_owned(),
@@ -79,7 +83,7 @@ pub(super) fn expected(what: &str, near: Option<String>) -> String {
     )
 }
 
-/// A whole number above zero, and what stands behind it.
+/// A whole number above zero and the text after it.
 struct Quantity<'t> {
     number: u32,
     unit: &'t str,

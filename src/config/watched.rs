@@ -1,4 +1,4 @@
-//! Files that a load reads, each with how it looked just before it was read, so that no change is ever missed.
+//! Files of a load, each with a stamp from before the read, so that no change is missed.
 
 use crate::file_read;
 use std::collections::BTreeSet;
@@ -6,39 +6,39 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A file or folder whose change could change the outcome of a load.
+/// A file or folder that the result of a load depends on.
 #[derive(Clone, Debug)]
 pub struct WatchedFile {
-    /// Where it is.
+    /// Path of the file or folder.
     pub path: PathBuf,
     stamp: u64,
 }
 
 impl WatchedFile {
-    /// Call this before reading.
+    /// Takes a stamp. Call this before the file is read.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let stamp = stamp(&path);
         Self { path, stamp }
     }
 
-    /// How it looked, as a number that says no more than whether it is the same.
+    /// The stamp, which can only be compared for equality.
     pub fn stamp(&self) -> u64 {
         self.stamp
     }
 
-    /// Whether it looks different now.
+    /// Whether the stamp differs now.
     pub fn has_changed(&self) -> bool {
         stamp(&self.path) != self.stamp
     }
 }
 
-/// How a file looks from outside, through symbolic links, so that a swap of a link farther up is seen, too.
+/// Hash of the metadata of a file. Follows symbolic links, so that a swap of a link on the path is detected.
 fn stamp(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Ok(metadata) = file_read::metadata(path) {
         (metadata.dev(), metadata.ino()).hash(&mut hasher);
-        // A folder's times change with files that are not ours (logs); its list of names is what counts.
+        // The times of a folder change with unrelated files such as logs, so its list of names is used instead.
         if metadata.is_dir() {
             names_in(path).hash(&mut hasher);
         } else {

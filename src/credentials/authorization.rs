@@ -1,4 +1,4 @@
-//! The `Authorization` field, read strictly: one field, one scheme, one reading. Checks no password and no token.
+//! Parses the `Authorization` field strictly: one field, one scheme, no ambiguity. Verifies neither password nor token.
 
 use super::CredentialRule;
 use crate::config::CredentialKind;
@@ -7,30 +7,30 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The longest `Basic` value that is read, in Base64.
+/// Longest accepted `Basic` value, in characters of Base64.
 const LONGEST_BASIC: usize = 2048;
-/// The longest token that is read.
+/// Longest accepted token, in bytes.
 const LONGEST_TOKEN: usize = 8192;
 
-/// What a request shows in `Authorization` that its route takes.
+/// The credential in `Authorization`, of a kind that the route accepts.
 #[derive(Debug)]
 pub enum Shown {
-    /// No field, or one of another scheme than the route takes: that is for the upstream, and is sent as it is.
+    /// No field, or a scheme that the route does not accept. Such a field is forwarded to the upstream unchanged.
     Nothing,
-    /// Several fields, or one that cannot be read. Another reader might take it for one of the schemes that the route takes, so
-    /// it never reaches an upstream.
+    /// Several fields, or a malformed one. Another parser might read an accepted scheme from it, so it is never forwarded to
+    /// an upstream.
     Malformed,
     /// User and password (RFC 7617).
     Password(BasicCredentials),
-    /// A bearer token (RFC 6750), not yet looked into.
+    /// A bearer token (RFC 6750), not yet parsed.
     Token(Box<str>),
 }
 
-/// A user name and a password. The password is wiped when it is dropped, and never printed.
+/// A user name and a password. The password is zeroized on drop, and never printed.
 pub struct BasicCredentials {
-    /// Who it claims to be.
+    /// The claimed user name.
     pub user: Box<str>,
-    /// In UTF-8, perhaps empty.
+    /// The password; may be empty.
     pub password: Zeroizing<String>,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for BasicCredentials {
 }
 
 impl Shown {
-    /// What these fields show to a route with this rule.
+    /// The credential in these fields, for a route with this rule.
     pub fn of<F: Fields + ?Sized>(fields: &F, rule: CredentialRule) -> Self {
         let value = match fields.only("authorization") {
             Ok(Some(value)) => value,
@@ -53,22 +53,22 @@ impl Shown {
         let Ok(value) = std::str::from_utf8(value) else {
             return Self::Malformed;
         };
-        let taken = [
+        let schemes = [
             ("basic", CredentialKind::Password),
             ("bearer", CredentialKind::Token),
         ];
-        let mut taken = taken
+        let mut accepted = schemes
             .into_iter()
             .filter(|(_, kind)| rule.accepts(*kind))
             .peekable();
-        if taken.peek().is_none() {
+        if accepted.peek().is_none() {
             return Self::Nothing;
         }
         let Some((scheme, rest)) = split_scheme(value) else {
             return Self::Malformed;
         };
-        // `Basic.YTpi` is Basic for a reader that looks at the first letters alone.
-        match taken.find(|(name, _)| begins_with(scheme, name)) {
+        // Some parsers compare only the first letters, and read `Basic.YTpi` as Basic.
+        match accepted.find(|(name, _)| begins_with(scheme, name)) {
             None => Self::Nothing,
             Some((name, _)) if name.len() != scheme.len() => Self::Malformed,
             Some((_, CredentialKind::Token)) => read_token(rest),
@@ -77,19 +77,19 @@ impl Shown {
     }
 }
 
-/// Scheme and what stands behind the space (RFC 9110 section 11.4). `None` if the value does not begin with a token, or
-/// anything but a space ends it.
+/// The scheme and the text after the space (RFC 9110 section 11.4). `None` if the value does not begin with a token that
+/// ends at a space.
 fn split_scheme(value: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
-    (!scheme.is_empty() && scheme.bytes().all(is_token_byte)).then_some((scheme, rest))
+    (!scheme.is_empty() && scheme.bytes().all(is_tchar)).then_some((scheme, rest))
 }
 
-/// `tchar` of RFC 9110 section 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
+/// Whether a byte is a `tchar` (RFC 9110 section 5.6.2).
+fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Compared without case.
+/// Whether a scheme begins with a name, ignoring case.
 fn begins_with(scheme: &str, name: &str) -> bool {
     scheme
         .get(..name.len())
@@ -97,8 +97,7 @@ fn begins_with(scheme: &str, name: &str) -> bool {
 }
 
 fn read_token(text: &str) -> Shown {
-    let is_token =
-        !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_token_octet);
+    let is_token = !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_jwt_byte);
     if is_token {
         Shown::Token(text.into())
     } else {
@@ -106,19 +105,19 @@ fn read_token(text: &str) -> Shown {
     }
 }
 
-/// What a JWT is made of: base64url and dots.
-fn is_token_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.')
+/// Whether a byte can occur in a JWT: base64url and dots.
+fn is_jwt_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 impl BasicCredentials {
-    /// Reads what stands behind `Basic `. Users and passwords are split at the first colon, so that names have none.
+    /// Parses the value after `Basic `. The first colon ends the user name, so user names contain no colon.
     fn read(encoded: &str) -> Option<Self> {
         if encoded.len() > LONGEST_BASIC {
             return None;
         }
-        let octets = Zeroizing::new(STANDARD.decode(encoded).ok()?);
-        let text = std::str::from_utf8(&octets).ok()?;
+        let bytes = Zeroizing::new(STANDARD.decode(encoded).ok()?);
+        let text = std::str::from_utf8(&bytes).ok()?;
         let (user, password) = text.split_once(':')?;
         if user.is_empty() || text.chars().any(char::is_control) {
             return None;
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_field_with_one_reading_counts() {
+    fn only_one_unambiguous_field_is_accepted() {
         for bad in [
             &["Basic YTpi", "Basic YTpi"][..],
             &["Basic"],
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_route_does_not_take_is_not_looked_at() {
+    fn a_scheme_that_the_route_does_not_accept_is_ignored() {
         let fields: &[(&str, &[u8])] = &[("authorization", b"Basic !")];
         assert!(matches!(
             Shown::of(fields, CredentialRule::default()),

@@ -1,4 +1,4 @@
-//! What a client may prove itself by beside its certificate: passwords and tokens. Finds no route and grants nothing.
+//! Credentials beside the certificate: passwords and tokens. Independent of routes and permissions.
 
 mod authorization;
 mod password;
@@ -7,8 +7,8 @@ mod token;
 
 pub use authorization::{BasicCredentials, Shown};
 pub use password::{
-    AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash, Passwords,
-    Source, Verdict, hash_password,
+    AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash,
+    PasswordVerdict, Passwords, Source, hash_password,
 };
 pub use rule::{CredentialRule, RuleError};
 pub use token::{
@@ -20,39 +20,39 @@ use crate::config::CredentialKind;
 use crate::identity::{ApiUsers, Principal};
 use std::time::Duration;
 
-/// Everything in a snapshot by which passwords and tokens are judged.
+/// The passwords and token issuers of a snapshot.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    /// Who has which password.
+    /// The passwords of all users.
     pub passwords: Passwords,
-    /// Whose tokens count.
+    /// The trusted token issuers.
     pub issuers: TokenIssuers,
 }
 
-/// What was proven beside the certificate, and by what: enough to ask a later snapshot whether it still stands.
+/// The user that a credential proved, and the evidence. A later snapshot can check whether it is still valid.
 #[derive(Clone, Debug)]
-pub struct Proof {
-    /// Who it is, in the snapshot that it was proven in.
+pub struct CredentialProof {
+    /// The user, in the snapshot that verified the credential.
     pub principal: Principal,
-    /// What proved it.
-    pub by: ProvenBy,
+    /// The evidence.
+    pub by: ProofEvidence,
 }
 
-/// What proved who a client is.
+/// The evidence of a [`CredentialProof`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProvenBy {
-    /// A password that this hash was made from.
+pub enum ProofEvidence {
+    /// A password that matches this hash.
     Password(HashDigest),
     /// A token.
     Token(TokenProof),
 }
 
-impl Proof {
+impl CredentialProof {
     /// The kind of credential.
     pub fn kind(&self) -> CredentialKind {
         match self.by {
-            ProvenBy::Password(_) => CredentialKind::Password,
-            ProvenBy::Token(_) => CredentialKind::Token,
+            ProofEvidence::Password(_) => CredentialKind::Password,
+            ProofEvidence::Token(_) => CredentialKind::Token,
         }
     }
 }
@@ -69,8 +69,13 @@ impl Credentials {
             .chain(self.issuers.names(user).then_some(CredentialKind::Token))
     }
 
-    /// A proof as the user would give it, for explanations: nothing was looked at.
-    pub fn assumed(&self, users: &ApiUsers, user: &str, rule: CredentialRule) -> Option<Proof> {
+    /// A hypothetical proof of a user, for explanations. No credential was verified.
+    pub fn assumed(
+        &self,
+        users: &ApiUsers,
+        user: &str,
+        rule: CredentialRule,
+    ) -> Option<CredentialProof> {
         let principal = users.named(user)?;
         let password = self
             .passwords
@@ -82,48 +87,53 @@ impl Credentials {
                 .filter(|_| rule.accepts(CredentialKind::Token))
         };
         let by = password
-            .map(ProvenBy::Password)
-            .or_else(|| token().map(ProvenBy::Token))?;
-        Some(Proof { principal, by })
+            .map(ProofEvidence::Password)
+            .or_else(|| token().map(ProofEvidence::Token))?;
+        Some(CredentialProof { principal, by })
     }
 
-    /// The principal of this snapshot whom a proof of this or an earlier one still names. `None` if the user, or what
-    /// proved it, is gone, or its time is over at this second since 1970.
-    pub fn still_names(&self, users: &ApiUsers, proof: &Proof, now: u64) -> Option<Principal> {
+    /// The principal in this snapshot for a proof of this or an earlier snapshot. `None` if the user or the evidence was
+    /// removed, or the evidence has expired at `now` (seconds since 1970).
+    pub fn still_names(
+        &self,
+        users: &ApiUsers,
+        proof: &CredentialProof,
+        now: u64,
+    ) -> Option<Principal> {
         let name = &proof.principal.name;
-        let stands = match &proof.by {
-            ProvenBy::Password(hash) => self.passwords.has(name, hash),
-            ProvenBy::Token(token) => self.issuers.user_of(token, now) == Some(name),
+        let is_valid = match &proof.by {
+            ProofEvidence::Password(hash) => self.passwords.has(name, hash),
+            ProofEvidence::Token(token) => self.issuers.user_of(token, now) == Some(name),
         };
-        if stands { users.named(name) } else { None }
+        if is_valid { users.named(name) } else { None }
     }
 }
 
-/// Why what a client showed beside its certificate, or did not show, does not prove who it is.
+/// The reason why credentials beside the certificate are rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialFailure {
-    /// It showed nothing that the route takes.
+    /// The request has no credential that the route accepts.
     Missing,
-    /// Several `Authorization` fields, or one that cannot be read.
+    /// Several `Authorization` fields, or a malformed one.
     Malformed,
-    /// Wrong password, unknown user, or a user without a password: nobody is told which.
+    /// Wrong password, unknown user, or a user without a password. The difference is not disclosed.
     WrongPassword,
-    /// Too many wrong passwords; come back later.
+    /// Too many wrong passwords.
     TooManyAttempts {
-        /// When it is worth trying again.
+        /// The time until the next attempt is allowed.
         retry_after: Duration,
     },
-    /// More passwords to check than can be.
+    /// The queue of password checks is full.
     Busy,
-    /// A token that does not count. The client is not told why.
+    /// The token is rejected. The reason is not disclosed to the client.
     BadToken(TokenError),
-    /// The keys of the token's issuer are not here yet.
+    /// The keys of the token's issuer are not fetched yet.
     NoKeys,
-    /// A good token that names no ApiUser.
+    /// The token is valid, but names no ApiUser.
     UnknownUser,
-    /// What it proved stood when the request began, and does not any more.
+    /// The proof was valid when the request began, but not any more.
     Gone,
-    /// A deny list names the user.
+    /// The user is on a deny list.
     Revoked,
     /// Two credentials that name different ApiUsers.
     Contradictory,
@@ -178,9 +188,9 @@ mod tests {
     #[test]
     fn a_password_stands_for_as_long_as_its_user_and_its_hash() {
         let before = credentials(HASHES[0], KEYS, "a");
-        let proof = Proof {
+        let proof = CredentialProof {
             principal: users(&["alice"]).named("alice").unwrap(),
-            by: ProvenBy::Password(before.passwords.any_of("alice").unwrap()),
+            by: ProofEvidence::Password(before.passwords.any_of("alice").unwrap()),
         };
         let later = users(&["bob", "alice"]);
         assert_eq!(
@@ -214,9 +224,9 @@ mod tests {
             until: 100,
         };
         let users = users(&["alice"]);
-        let proof = Proof {
+        let proof = CredentialProof {
             principal: users.named("alice").unwrap(),
-            by: ProvenBy::Token(token),
+            by: ProofEvidence::Token(token),
         };
         assert!(before.still_names(&users, &proof, 100).is_some());
         assert!(before.still_names(&users, &proof, 101).is_none());

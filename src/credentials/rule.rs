@@ -1,31 +1,31 @@
-//! Which credentials a route takes, and whether one of them is enough. Looks at no request.
+//! The kinds of credentials that a route accepts, and whether one of them is enough.
 
 use crate::config::{CredentialKind, CredentialsRequired};
 
-/// Which credentials a route takes.
+/// The kinds of credentials that a route accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CredentialRule {
-    /// One bit for each kind.
+    /// One bit per kind.
     accepted: u8,
     required: CredentialsRequired,
 }
 
-/// Why a rule makes no sense.
+/// The reason why a rule is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// Then nobody could come in.
-    #[error("`credentials` names none, so nobody could come in")]
+    /// The list is empty.
+    #[error("`credentials` is empty, so all requests would be denied")]
     Empty,
-    /// The same kind stands twice.
+    /// A kind is repeated.
     #[error("`credentials` names one kind twice")]
     Twice,
-    /// Both stand in `Authorization`, of which there is one.
+    /// Password and token both use the only `Authorization` field.
     #[error("a request cannot carry both a password and a token")]
     BothInOneField,
 }
 
 impl Default for CredentialRule {
-    /// Certificates alone.
+    /// Accepts only certificates.
     fn default() -> Self {
         Self {
             accepted: bit(CredentialKind::Certificate),
@@ -43,10 +43,10 @@ fn bit(kind: CredentialKind) -> u8 {
 }
 
 impl CredentialRule {
-    /// A rule that takes these kinds.
+    /// Creates a rule that accepts these kinds.
     ///
     /// # Errors
-    /// [`RuleError`] for a rule that nobody could mean.
+    /// [`RuleError`] if the rule is invalid.
     pub fn new(
         kinds: impl IntoIterator<Item = CredentialKind>,
         required: CredentialsRequired,
@@ -71,17 +71,17 @@ impl CredentialRule {
         }
     }
 
-    /// Whether this kind counts.
+    /// Whether this kind is accepted.
     pub fn accepts(self, kind: CredentialKind) -> bool {
         self.accepted & bit(kind) != 0
     }
 
-    /// Whether nothing but the certificate is looked at.
+    /// Whether only certificates are accepted.
     pub fn is_certificate_alone(self) -> bool {
         self.accepted == bit(CredentialKind::Certificate)
     }
 
-    /// Whether all of them are needed.
+    /// Whether all accepted kinds are required.
     pub fn needs_all(self) -> bool {
         self.required == CredentialsRequired::All
     }

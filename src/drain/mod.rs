@@ -1,4 +1,4 @@
-//! Stop accepting, finish, then close: what a draining gateway tells its parts. Knows no sockets.
+//! Draining: listeners stop accepting, requests finish, connections close.
 
 mod watch;
 
@@ -11,30 +11,30 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Told to everything that runs; cheap to clone.
+/// The drain state, shared with all tasks; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
     announced: CancellationToken,
-    begun: Beginning,
+    start: DrainStart,
     running: TaskTracker,
-    /// For whom it begins later than for others.
+    /// For connections accepted at the last moment: the drain starts at this time at the earliest.
     not_before: Option<Instant>,
 }
 
-/// When a drain begins, and a number that no other has.
+/// The start signal of a drain, with a process-wide unique number.
 #[derive(Clone, Debug)]
-struct Beginning {
+struct DrainStart {
     token: CancellationToken,
     id: u64,
 }
 
-impl Default for Beginning {
+impl Default for DrainStart {
     fn default() -> Self {
         Self::of(CancellationToken::new())
     }
 }
 
-impl Beginning {
+impl DrainStart {
     fn of(token: CancellationToken) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -44,96 +44,96 @@ impl Beginning {
     }
 }
 
-/// How a drain ended.
+/// The result of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
+pub enum DrainOutcome {
     /// Everything finished.
     Complete,
     /// The deadline passed first.
     DeadlinePassed,
 }
 
-/// What a drain waits for.
-pub struct Held {
+/// A drain waits until this is dropped.
+pub struct DrainHold {
     _running: TaskTrackerToken,
 }
 
 impl Drain {
-    /// Makes readiness fail, so that load balancers look elsewhere, while all goes on.
+    /// Makes the readiness probe fail, so that load balancers choose another gateway. Requests are still served.
     pub fn announce(&self) {
         self.announced.cancel();
     }
 
-    /// Whether readiness has failed.
+    /// Whether the readiness probe fails.
     pub fn is_announced(&self) -> bool {
         self.announced.is_cancelled()
     }
 
-    /// Asks everything to finish: listeners close, connections take no further request.
+    /// Starts the drain: listeners close, connections take no further request.
     pub fn begin(&self) {
         self.announced.cancel();
-        self.begun.token.cancel();
+        self.start.token.cancel();
         self.running.close();
     }
 
-    /// Whether everything is to finish.
+    /// Whether the drain has started.
     pub fn has_begun(&self) -> bool {
-        self.begun.token.is_cancelled() && self.not_before.is_none_or(|at| at <= Instant::now())
+        self.start.token.is_cancelled() && self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
-    /// Waits until everything is to finish.
+    /// Waits for the start of the drain.
     pub async fn begun(&self) {
-        self.begun.token.cancelled().await;
+        self.start.token.cancelled().await;
         if let Some(at) = self.not_before {
             tokio::time::sleep_until(at).await;
         }
     }
 
-    /// A drain that begins with this one, or earlier on its own: for one listener.
+    /// A drain that starts with this one, or earlier by [`Self::begin_alone`]: for one listener.
     pub fn child(&self) -> Self {
         Self {
-            begun: Beginning::of(self.begun.token.child_token()),
+            start: DrainStart::of(self.start.token.child_token()),
             ..self.clone()
         }
     }
 
-    /// Begins this drain alone, without waiting for others.
+    /// Starts this child drain alone.
     pub fn begin_alone(&self) {
-        self.begun.token.cancel();
+        self.start.token.cancel();
     }
 
-    /// The same drain, as those see it who came at the last moment: it begins no sooner than `grace` from now.
+    /// The same drain for a connection accepted at the last moment: it starts no sooner than `grace` from now.
     pub fn later(&self, grace: Duration) -> Self {
-        let begun = Beginning::of(self.begun.token.clone());
+        let start = DrainStart::of(self.start.token.clone());
         Self {
-            begun,
+            start,
             not_before: Some(Instant::now() + grace),
             ..self.clone()
         }
     }
 
-    /// Runs a task that a drain waits for.
+    /// Spawns a task that the drain waits for.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.running.spawn(task);
     }
 
-    /// Runs a task that a drain waits for on this thread, whose runtime must be its own.
+    /// Spawns a task on this thread that the drain waits for. The runtime must be a `LocalRuntime`.
     pub fn spawn_local(&self, task: impl Future<Output = ()> + 'static) {
         self.running.spawn_local(task);
     }
 
-    /// A drain waits until this is dropped, as for a task: for one that is under way to another thread.
-    pub fn hold(&self) -> Held {
-        Held {
+    /// Makes the drain wait until the result is dropped, for a connection that is being moved to another thread.
+    pub fn hold(&self) -> DrainHold {
+        DrainHold {
             _running: self.running.token(),
         }
     }
 
-    /// Waits for all tasks, at most `deadline`. Call [`Self::begin`] before.
-    pub async fn finished(&self, deadline: Duration) -> Drained {
+    /// Waits for all tasks, at most `deadline`. Call [`Self::begin`] first.
+    pub async fn finished(&self, deadline: Duration) -> DrainOutcome {
         match tokio::time::timeout(deadline, self.running.wait()).await {
-            Ok(()) => Drained::Complete,
-            Err(_) => Drained::DeadlinePassed,
+            Ok(()) => DrainOutcome::Complete,
+            Err(_) => DrainOutcome::DeadlinePassed,
         }
     }
 }
@@ -162,9 +162,9 @@ mod tests {
         drain.begin();
         assert_eq!(
             drain.finished(Duration::ZERO).await,
-            Drained::DeadlinePassed
+            DrainOutcome::DeadlinePassed
         );
         drop(held);
-        assert_eq!(drain.finished(LONG).await, Drained::Complete);
+        assert_eq!(drain.finished(LONG).await, DrainOutcome::Complete);
     }
 }

@@ -1,64 +1,66 @@
-//! A drain as the tasks of one thread see it: to ask with each request costs no lock and no memory of other cores.
+//! A thread-local view of a drain: checking it with each request takes no lock and touches no memory of other cores.
 
-use super::{Beginning, Drain};
+use super::Drain;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
 thread_local! {
-    static WATCHED: RefCell<Vec<(u64, Rc<WatchedHere>)>> = const { RefCell::new(Vec::new()) };
+    /// The watched drains of this thread, by number.
+    static WATCHED: RefCell<Vec<(u64, Rc<ThreadDrain>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Drain {
-    /// Watches for the beginning from one task of this thread. Needs a `LocalSet`.
+    /// Watches for the start of the drain from one task of this thread. Needs a `LocalSet`.
     pub fn watch(&self) -> DrainWatch {
-        let id = self.begun.id;
+        let id = self.start.id;
         let known = WATCHED.with_borrow(|all| {
             all.iter()
                 .find(|(other, _)| *other == id)
-                .map(|(_, here)| here.clone())
+                .map(|(_, drain)| drain.clone())
         });
-        let here = known.unwrap_or_else(|| self.watched_here());
-        let slot = here.add();
-        DrainWatch { here, slot }
+        let thread_drain = known.unwrap_or_else(|| self.thread_drain());
+        let slot = thread_drain.add();
+        DrainWatch { thread_drain, slot }
     }
 
-    /// What this thread's tasks know of the drain, kept up to date by one task for all of them.
-    fn watched_here(&self) -> Rc<WatchedHere> {
-        let here = Rc::new(WatchedHere {
+    /// This thread's state of the drain, updated by one task for all watchers.
+    fn thread_drain(&self) -> Rc<ThreadDrain> {
+        let thread_drain = Rc::new(ThreadDrain {
             begun: Cell::new(self.has_begun()),
             tasks: RefCell::default(),
         });
-        if here.begun.get() {
-            return here;
+        if thread_drain.begun.get() {
+            return thread_drain;
         }
-        let Beginning { id, .. } = self.begun;
-        let (drain, watched) = (self.clone(), here.clone());
-        WATCHED.with_borrow_mut(|all| all.push((id, here.clone())));
+        let id = self.start.id;
+        let drain = self.clone();
+        let watched = thread_drain.clone();
+        WATCHED.with_borrow_mut(|all| all.push((id, thread_drain.clone())));
         tokio::task::spawn_local(async move {
             drain.begun().await;
             WATCHED.with_borrow_mut(|all| all.retain(|(other, _)| *other != id));
             watched.begun.set(true);
             watched.wake_all();
         });
-        here
+        thread_drain
     }
 }
 
-/// A drain as the tasks of one thread see it: asked with each request, it costs no lock.
-struct WatchedHere {
+/// The state of a drain on one thread.
+struct ThreadDrain {
     begun: Cell<bool>,
-    tasks: RefCell<Tasks>,
+    tasks: RefCell<WatchingTasks>,
 }
 
-/// Who is to be woken.
+/// The wakers of the watching tasks, and free slots among them.
 #[derive(Default)]
-struct Tasks {
+struct WatchingTasks {
     wakers: Vec<Option<Waker>>,
     free: Vec<usize>,
 }
 
-impl WatchedHere {
+impl ThreadDrain {
     fn add(&self) -> usize {
         let mut tasks = self.tasks.borrow_mut();
         tasks.free.pop().unwrap_or_else(|| {
@@ -71,7 +73,7 @@ impl WatchedHere {
         let mut tasks = self.tasks.borrow_mut();
         let waker = tasks.wakers.get_mut(slot).and_then(Option::take);
         tasks.free.push(slot);
-        // What a waker drops may come back here.
+        // Dropping a waker may call `remove` again.
         drop(tasks);
         drop(waker);
     }
@@ -88,37 +90,42 @@ impl WatchedHere {
     }
 }
 
-/// Watches for the beginning of a drain from one task.
+/// Watches for the start of a drain from one task.
 pub struct DrainWatch {
-    here: Rc<WatchedHere>,
+    thread_drain: Rc<ThreadDrain>,
     slot: usize,
 }
 
 impl DrainWatch {
-    /// Whether the drain has begun; if not, the task is woken when it does.
+    /// Whether the drain has started. If not, the task is woken at the start.
     pub fn poll_begun(&self, context: &mut Context<'_>) -> bool {
         if self.has_begun() {
             return true;
         }
-        if let Some(place) = self.here.tasks.borrow_mut().wakers.get_mut(self.slot)
-            && !place
+        if let Some(waker_slot) = self
+            .thread_drain
+            .tasks
+            .borrow_mut()
+            .wakers
+            .get_mut(self.slot)
+            && !waker_slot
                 .as_ref()
                 .is_some_and(|waker| waker.will_wake(context.waker()))
         {
-            *place = Some(context.waker().clone());
+            *waker_slot = Some(context.waker().clone());
         }
         false
     }
 
-    /// Whether the drain has begun.
+    /// Whether the drain has started.
     pub fn has_begun(&self) -> bool {
-        self.here.begun.get()
+        self.thread_drain.begun.get()
     }
 }
 
 impl Drop for DrainWatch {
     fn drop(&mut self) {
-        self.here.remove(self.slot);
+        self.thread_drain.remove(self.slot);
     }
 }
 

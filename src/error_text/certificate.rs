@@ -1,11 +1,11 @@
-//! Why a certificate is not accepted, in words: errors of the TLS library, and of the library that verifies chains.
+//! Texts for certificate errors of the TLS library, and of the library that verifies chains.
 
 use super::{error_text, words};
 use crate::clock::rfc3339;
 use rustls::CertificateError;
 use rustls::pki_types::{ServerName, UnixTime};
 
-/// Why a certificate is not accepted.
+/// The text for a certificate error of the TLS library.
 pub fn certificate_error_text(error: &CertificateError) -> String {
     let fixed = match error {
         CertificateError::BadEncoding => "the certificate cannot be read: its encoding is wrong",
@@ -60,7 +60,7 @@ const UNSUPPORTED_ALGORITHM: &str =
 const UNFITTING_ALGORITHM: &str = "the certificate is signed with an algorithm that does not fit the public key of its issuer, or a key that is not supported";
 const WRONG_USAGE: &str = "the certificate is not for this use: its extended key usage lacks it";
 
-/// Why the library finds no path from a certificate to an anchor.
+/// The text for an error of chain verification.
 pub fn chain_error_text(error: &webpki::Error) -> String {
     use webpki::Error;
     if let Some(malformed) = malformed_text(error) {
@@ -121,7 +121,7 @@ pub fn chain_error_text(error: &webpki::Error) -> String {
     fixed.to_owned()
 }
 
-/// What of a certificate itself is malformed, if that is what is wrong.
+/// The text for a malformed certificate; `None` for other errors.
 fn malformed_text(error: &webpki::Error) -> Option<&'static str> {
     use webpki::Error;
     Some(match error {
@@ -184,7 +184,7 @@ fn other_name(expected: &ServerName<'_>, presented: &[String]) -> String {
     }
 }
 
-/// The library gives names as `DnsName("example.org")` and `IpAddress(127.0.0.1)`.
+/// The name without the type that the library prints: `DnsName("example.org")`, `IpAddress(127.0.0.1)`.
 fn bare_name(presented: &str) -> &str {
     let inner = presented
         .split_once('(')

@@ -1,5 +1,5 @@
-//! Errors in plain sentences, for log lines and messages. Errors of the TLS libraries print the names of their variants;
-//! they are put into words here, and nowhere else.
+//! Errors as plain sentences, for log lines and messages. Errors of the TLS libraries print the names of their variants, so
+//! their texts are defined here.
 
 mod certificate;
 mod tls;
@@ -10,7 +10,7 @@ pub use tls::{alert_name, tls_error_text};
 use std::error::Error;
 use std::io;
 
-/// An error and its causes in one line. Each prints its own level only, so nothing stands twice.
+/// An error and its causes in one line. Each error prints its own level only, so nothing is repeated.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error_text(error);
     let mut cause = error.source();
@@ -24,7 +24,7 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 /// One error, without its causes.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
-    // An I/O error prints what it wraps, and gives the cause of that as its own.
+    // An I/O error prints the wrapped error, and returns the cause of the wrapped error as its own.
     if let Some(wrapped) = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)
@@ -38,7 +38,7 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
         .unwrap_or_else(|| error.to_string())
 }
 
-/// The name of a variant as words: `NoCipherSuitesInCommon` is `no cipher suites in common`. What a variant holds is left out.
+/// The name of a variant as words, without its fields: `NoCipherSuitesInCommon` is `no cipher suites in common`.
 fn words(variant: impl std::fmt::Debug) -> String {
     let text = format!("{variant:?}");
     let name = text
@@ -53,7 +53,7 @@ fn words(variant: impl std::fmt::Debug) -> String {
     words.join(" ")
 }
 
-/// Abbreviations in names of variants.
+/// The long form of an abbreviation in a variant name.
 fn long_form(word: &str) -> &str {
     match word {
         "kx" => "key exchange",
@@ -68,15 +68,15 @@ fn long_form(word: &str) -> &str {
     }
 }
 
-/// A name in capitals and small letters, in small letters with `separator` between its words: `UnknownCA` is `unknown_ca`.
+/// A camel-case name in lower case with `separator` between its words: `UnknownCA` is `unknown_ca`.
 fn separated(name: &str, separator: char) -> String {
     let mut text = String::new();
-    let mut is_after_small = false;
+    let mut is_after_lowercase = false;
     for letter in name.chars() {
-        if letter.is_ascii_uppercase() && is_after_small {
+        if letter.is_ascii_uppercase() && is_after_lowercase {
             text.push(separator);
         }
-        is_after_small = !letter.is_ascii_uppercase();
+        is_after_lowercase = !letter.is_ascii_uppercase();
         text.push(letter.to_ascii_lowercase());
     }
     text

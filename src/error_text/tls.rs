@@ -1,12 +1,12 @@
-//! Errors of TLS connections in words. The gateway is the server towards clients and the client towards upstreams, so the
-//! other one is "the other side".
+//! Texts for errors of TLS connections. The gateway is the server for clients and the client of upstreams, so the peer is
+//! called "the other side".
 
 use super::certificate::certificate_error_text;
 use super::{error_text, separated, words};
 use rustls::{AlertDescription, Error, InconsistentKeys, InvalidMessage};
 use std::fmt::Debug;
 
-/// An alert as RFC 8446 writes it: `UnknownCA` is `unknown_ca`.
+/// The name of an alert in RFC 8446: `UnknownCA` is `unknown_ca`.
 pub fn alert_name(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
@@ -15,7 +15,7 @@ pub fn alert_name(alert: AlertDescription) -> String {
     }
 }
 
-/// An error of the TLS library.
+/// The text for an error of the TLS library.
 pub fn tls_error_text(error: &Error) -> String {
     let fixed = match error {
         Error::InappropriateMessage {

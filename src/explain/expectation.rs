@@ -1,7 +1,7 @@
-//! Expectations of the config, held against what would be decided. Finds no reasons of its own.
+//! Checks expectations of the config against the decisions of a snapshot. Finds no reasons of its own.
 
-use super::explanation::{Decision, Explanation};
-use super::question::{Connection, NoAnswer, Question, Who};
+use super::explanation::{ExplainedDecision, Explanation};
+use super::question::{ConnectionPeer, ExplainError, ExplainQuestion, QuestionClient};
 use crate::config::{Claim, Expectation, ExpectedVerdict, Place, Spanned};
 use crate::identity::IdentityKind;
 use crate::snapshot::Snapshot;
@@ -9,22 +9,26 @@ use crate::tls::{certificates, pem_of};
 use std::net::IpAddr;
 use std::path::Path;
 
-/// An expectation that is not met, or cannot be held against anything.
+/// An expectation that is not met or cannot be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unmet {
-    /// What of it.
+pub struct UnmetExpectation {
+    /// The place of the failed part.
     pub place: Place,
-    /// What was expected, and what came out.
+    /// The expected and the actual result.
     pub message: String,
-    /// The reasoning, or what to do.
+    /// The reasons, or the remedy.
     pub hint: String,
 }
 
-/// Holds an expectation against a snapshot; `folder` is where its file is.
+/// Checks an expectation against a snapshot; `folder` contains its file.
 ///
 /// # Errors
-/// [`Unmet`] with the reasoning.
-pub fn meets(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Result<(), Unmet> {
+/// [`UnmetExpectation`] with the reasons.
+pub fn meets(
+    snapshot: &Snapshot,
+    expected: &Expectation,
+    folder: &Path,
+) -> Result<(), UnmetExpectation> {
     let question = question(snapshot, expected, folder)?;
     let explanation = explained(snapshot, &question, expected.url.place)?;
     let wrong = |place, what: String| {
@@ -36,19 +40,22 @@ pub fn meets(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resu
     };
     let came_out = explanation.decision_text();
     match (expected.verdict.value, explanation.decision) {
-        (ExpectedVerdict::Permit, Decision::Refuse) => {
+        (ExpectedVerdict::Permit, ExplainedDecision::Refuse) => {
             return wrong(
                 expected.verdict.place,
                 format!("expected is permit, but what comes out is {came_out}"),
             );
         }
-        (ExpectedVerdict::Refuse, Decision::Permit | Decision::Shadow | Decision::Depends) => {
+        (
+            ExpectedVerdict::Refuse,
+            ExplainedDecision::Permit | ExplainedDecision::Shadow | ExplainedDecision::Depends,
+        ) => {
             return wrong(
                 expected.verdict.place,
                 format!("expected is refuse, but what comes out is {came_out}"),
             );
         }
-        // An authorizer is not asked; what is expected is expected of the gateway itself.
+        // No authorizer is asked: the expectation is about the gateway itself.
         _ => {}
     }
     if let Some(reason) = expected
@@ -81,27 +88,35 @@ pub fn meets(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resu
     }
 }
 
-fn explained(snapshot: &Snapshot, question: &Question, place: Place) -> Result<Explanation, Unmet> {
+fn explained(
+    snapshot: &Snapshot,
+    question: &ExplainQuestion,
+    place: Place,
+) -> Result<Explanation, UnmetExpectation> {
     super::explain(snapshot, question).map_err(|error| {
         let hint = match error {
-            NoAnswer::Question(_) => {
+            ExplainError::InvalidQuestion(_) => {
                 "an expectation says as much as `portcullis explain` needs to know"
             }
-            NoAnswer::Contradiction { .. } => "please report it",
+            ExplainError::Contradiction { .. } => "please report it",
         };
         unmet(place, error.to_string(), hint)
     })
 }
 
-fn unmet(place: Place, message: impl Into<String>, hint: impl Into<String>) -> Unmet {
-    Unmet {
+fn unmet(place: Place, message: impl Into<String>, hint: impl Into<String>) -> UnmetExpectation {
+    UnmetExpectation {
         place,
         message: message.into(),
         hint: hint.into(),
     }
 }
 
-fn question(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Result<Question, Unmet> {
+fn question(
+    snapshot: &Snapshot,
+    expected: &Expectation,
+    folder: &Path,
+) -> Result<ExplainQuestion, UnmetExpectation> {
     let text = |said: &Option<Spanned<String>>| said.as_ref().map(|said| said.value.clone());
     let source = |said: &Spanned<String>| {
         said.value.parse::<IpAddr>().map_err(|_| {
@@ -113,16 +128,18 @@ fn question(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resul
         })
     };
     let behind = expected.front_proxy.as_ref().is_some_and(|said| said.value);
-    Ok(Question {
+    Ok(ExplainQuestion {
         who: expected
             .who
             .as_ref()
-            .map_or(Ok(Who::Nobody), |who| claimed(snapshot, who, folder))?,
+            .map_or(Ok(QuestionClient::NoCertificate), |who| {
+                claimed(snapshot, who, folder)
+            })?,
         trust_domain: text(&expected.trust_domain),
         connection: if behind {
-            Connection::FrontProxy
+            ConnectionPeer::FrontProxy
         } else {
-            Connection::Own
+            ConnectionPeer::Client
         },
         listener: text(&expected.listener),
         method: expected.method.value.clone(),
@@ -135,7 +152,7 @@ fn question(snapshot: &Snapshot, expected: &Expectation, folder: &Path) -> Resul
         body: text(&expected.body),
         source: expected.source.as_ref().map(source).transpose()?,
         at: text(&expected.at),
-        ..Question::default()
+        ..ExplainQuestion::default()
     })
 }
 
@@ -143,7 +160,7 @@ fn claimed(
     snapshot: &Snapshot,
     (claim, said): &(Claim, Spanned<String>),
     folder: &Path,
-) -> Result<Who, Unmet> {
+) -> Result<QuestionClient, UnmetExpectation> {
     let text = said.value.clone();
     let kind = match claim {
         Claim::User if snapshot.users.named(&text).is_none() => {
@@ -153,7 +170,7 @@ fn claimed(
                 nearest(snapshot, &text),
             ));
         }
-        Claim::User => return Ok(Who::User(text)),
+        Claim::User => return Ok(QuestionClient::User(text)),
         Claim::Certificate => {
             let chain = certificates(&folder.join(&text));
             let wrong = |error: crate::tls::PemError| {
@@ -164,7 +181,7 @@ fn claimed(
                 )
             };
             return chain
-                .map(|chain| Who::Certificate(pem_of(&chain)))
+                .map(|chain| QuestionClient::Certificate(pem_of(&chain)))
                 .map_err(wrong);
         }
         Claim::CommonName => IdentityKind::CommonName,
@@ -174,7 +191,7 @@ fn claimed(
         Claim::Fingerprint => IdentityKind::Fingerprint,
         Claim::Spki => IdentityKind::Spki,
     };
-    Ok(Who::of_kind(kind, text))
+    Ok(QuestionClient::of_kind(kind, text))
 }
 
 fn nearest(snapshot: &Snapshot, name: &str) -> String {
@@ -184,23 +201,23 @@ fn nearest(snapshot: &Snapshot, name: &str) -> String {
     }
 }
 
-/// Who asks for what.
-fn in_short(question: &Question) -> String {
+/// Client and request in one line.
+fn in_short(question: &ExplainQuestion) -> String {
     let who = match &question.who {
-        Who::Nobody => "a client without a certificate".to_owned(),
-        Who::Certificate(_) => "the certificate".to_owned(),
-        Who::Cn(text) => format!("cn \"{text}\""),
-        Who::Dns(text) => format!("dns \"{text}\""),
-        Who::Uri(text) => format!("uri \"{text}\""),
-        Who::Email(text) => format!("email \"{text}\""),
-        Who::Fingerprint(text) => format!("fingerprint \"{text}\""),
-        Who::Spki(text) => format!("spki \"{text}\""),
-        Who::User(text) => format!("\"{text}\""),
+        QuestionClient::NoCertificate => "a client without a certificate".to_owned(),
+        QuestionClient::Certificate(_) => "the certificate".to_owned(),
+        QuestionClient::Cn(text) => format!("cn \"{text}\""),
+        QuestionClient::Dns(text) => format!("dns \"{text}\""),
+        QuestionClient::Uri(text) => format!("uri \"{text}\""),
+        QuestionClient::Email(text) => format!("email \"{text}\""),
+        QuestionClient::Fingerprint(text) => format!("fingerprint \"{text}\""),
+        QuestionClient::Spki(text) => format!("spki \"{text}\""),
+        QuestionClient::User(text) => format!("\"{text}\""),
     };
     format!("{who}, {} {}", question.method, question.url)
 }
 
-/// The reasoning in one line.
+/// The reasons in one line.
 fn reasoning(explanation: &Explanation) -> String {
     let user = match (&explanation.client.user, &explanation.client.nobody) {
         (Some(user), _) => format!("user {} at {}", user.name, user.place),

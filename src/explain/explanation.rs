@@ -1,58 +1,58 @@
-//! What an explanation says, in words that stay: as JSON, and as text in `text`. Finds nothing.
+//! The content of an explanation, with stable words: as JSON, and as text in `text`. Computes nothing.
 
 use serde::{Deserialize, Serialize};
 
-/// What would be decided about one request, and why.
+/// The decision about one request, with its reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// The generation of the running gateway that was asked; `null` if none was.
+    /// The generation of the running gateway; `null` without one.
     pub generation: Option<u64>,
-    /// What would happen.
-    pub decision: Decision,
-    /// The reason in one word, as in answers, log and metrics.
+    /// The decision.
+    pub decision: ExplainedDecision,
+    /// The reason word, as in responses, logs and metrics.
     pub reason: String,
-    /// The status of a denial; `null` where the TLS handshake fails.
+    /// The HTTP status of a denial; `null` if the TLS handshake fails.
     pub status: Option<u16>,
-    /// The alert with which the TLS handshake fails, as RFC 8446 names it.
+    /// The TLS alert of a failed handshake, as RFC 8446 names it.
     #[serde(default)]
     pub alert: Option<String>,
-    /// What else is known about the reason.
+    /// Detail of the reason.
     pub detail: Option<String>,
-    /// What was judged.
+    /// The request.
     pub request: RequestFacts,
-    /// Who asks.
+    /// The client.
     pub client: ClientFacts,
-    /// Where the request leads to.
+    /// The route of the request.
     pub route: Option<RouteFacts>,
-    /// What the route requires.
+    /// The requirement of the route.
     pub requirement: Option<RequirementFacts>,
-    /// The permission that decision.
+    /// The permission that decided.
     pub permission: Option<PermissionFacts>,
-    /// All permissions that were looked at, in the order of looking. After the one that decided none is.
-    pub tried: Vec<Tried>,
-    /// Shadow mode, where it has a say.
+    /// All permissions that were checked, in order. Ends with the one that decided.
+    pub tried: Vec<CheckedPermission>,
+    /// Shadow mode, if it applies.
     pub shadow: Option<ShadowFacts>,
-    /// What else has a say, or is to be known.
+    /// Further notes.
     pub notes: Vec<Note>,
 }
 
-/// What happens to a request.
+/// The decision about a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// It goes on.
+pub enum ExplainedDecision {
+    /// It is permitted.
     Permit,
-    /// It goes on, and is marked: if nothing were on trial it would not.
+    /// It is permitted in shadow mode; enforcement would deny it.
     Shadow,
-    /// It is refused.
+    /// It is denied.
     #[default]
     Refuse,
-    /// An external authorizer has the last word, and nobody asks it for an explanation.
+    /// An external authorizer decides. It is not asked for an explanation.
     Depends,
 }
 
-impl Decision {
-    /// The word for it.
+impl ExplainedDecision {
+    /// The word for JSON and tables.
     pub fn word(self) -> &'static str {
         match self {
             Self::Permit => "permit",
@@ -63,31 +63,31 @@ impl Decision {
     }
 }
 
-/// What was judged.
+/// The request of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestFacts {
     /// The listener.
     pub listener: String,
-    /// The method that is judged.
+    /// The method, after an override.
     pub method: String,
     /// The host, if the request names one.
     pub host: Option<String>,
     /// The canonical path, if it has one.
     pub path: Option<String>,
-    /// Where the client is.
+    /// The address of the client.
     pub source: String,
-    /// When, in RFC 3339.
+    /// The time in RFC 3339.
     pub at: String,
 }
 
-/// Who asks.
+/// The client of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientFacts {
-    /// The trust domain that vouches.
+    /// The trust domain that verified the client.
     pub trust_domain: Option<String>,
     /// The ApiUser.
     pub user: Option<UserFacts>,
-    /// Why it is none.
+    /// The reason if there is none.
     pub nobody: Option<String>,
 }
 
@@ -96,17 +96,17 @@ pub struct ClientFacts {
 pub struct UserFacts {
     /// The name.
     pub name: String,
-    /// Where it stands in the config.
+    /// The place in the config.
     pub place: String,
-    /// What proves it: `certificate`, `password` or `token`.
+    /// The credential: `certificate`, `password` or `token`.
     pub credential: String,
-    /// By which value of the certificate it was found.
+    /// The kind of certificate value that identified the user.
     pub identified_by: Option<String>,
     /// Its roles, and those within them.
     pub roles: Vec<String>,
-    /// The roles that the certificate brings, and those within them.
+    /// Roles from the certificate, and those within them.
     pub roles_of_certificate: Vec<String>,
-    /// Until when it counts.
+    /// The end of its validity.
     pub enabled_until: Option<String>,
 }
 
@@ -115,50 +115,50 @@ pub struct UserFacts {
 pub struct RouteFacts {
     /// Host and path.
     pub name: String,
-    /// Where it stands in the config.
+    /// The place in the config.
     pub place: String,
-    /// The upstream; `null` where the gateway answers itself.
+    /// The upstream; `null` if the gateway responds itself.
     pub upstream: Option<String>,
-    /// Whom it lets in: `authorized`, `public_with_identity` or `public`.
+    /// The admission: `authorized`, `public_with_identity` or `public`.
     pub admission: String,
-    /// Until when it is there.
+    /// The end of its validity.
     pub enabled_until: Option<String>,
-    /// What it demands of everybody: its own condition, then that of its requirement.
+    /// Conditions for every request: its own, then that of its requirement.
     pub conditions: Vec<ConditionFacts>,
 }
 
-/// What is required of a request.
+/// The requirement of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequirementFacts {
-    /// `METHOD /path`, a name, or several.
+    /// `METHOD /path`, a name, or several names.
     pub text: String,
-    /// Where it comes from.
+    /// The origin of the requirement.
     pub origin: String,
 }
 
 /// A permission.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermissionFacts {
-    /// As it stands in the config.
+    /// The text in the config.
     pub text: String,
-    /// Where.
+    /// The place in the config.
     pub place: String,
-    /// The role that it came through; `null` for a user's own.
+    /// The role that contains it; `null` for a user's own.
     pub role: Option<String>,
-    /// What it does: `grant` or `deny`.
+    /// The effect: `grant` or `deny`.
     pub effect: String,
 }
 
-/// A permission that was looked at.
+/// A permission that was checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
+pub struct CheckedPermission {
     /// The permission.
     pub permission: PermissionFacts,
-    /// The name that it was compared with, where a request needs several.
+    /// The name that it was matched against, if the request needs several.
     pub requirement: Option<String>,
     /// Whether its pattern matches.
     pub matches: bool,
-    /// Whether it is only on trial.
+    /// Whether it is in shadow mode.
     pub on_trial: bool,
     /// Its condition.
     pub condition: Option<ConditionFacts>,
@@ -169,15 +169,15 @@ pub struct Tried {
 pub struct ConditionFacts {
     /// The expression.
     pub text: String,
-    /// What it comes to.
+    /// The outcome.
     pub outcome: ConditionOutcome,
-    /// Why it has no outcome.
+    /// The error if it failed.
     pub error: Option<String>,
-    /// What it looked at.
+    /// The values that it read.
     pub values: Vec<ValueFacts>,
 }
 
-/// What a condition comes to.
+/// The outcome of a condition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionOutcome {
@@ -185,17 +185,17 @@ pub enum ConditionOutcome {
     Holds,
     /// It is false.
     DoesNotHold,
-    /// It has no outcome for this request, which never means yes.
+    /// Its evaluation failed. A failed condition never grants.
     Failed,
-    /// Nobody needed to know.
+    /// It was not evaluated.
     #[default]
     NotAsked,
 }
 
-/// A part of a request that a condition looked at.
+/// A value of the request that a condition read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueFacts {
-    /// As the expression names it.
+    /// The name in the expression.
     pub name: String,
     /// Its value as text.
     pub value: String,
@@ -204,19 +204,19 @@ pub struct ValueFacts {
 /// Shadow mode.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowFacts {
-    /// Who says so: `gateway`, `api_user`, `route` or `permission`.
+    /// The origin of the setting: `gateway`, `api_user`, `route` or `permission`.
     pub origin: String,
-    /// What the request would be refused for without it; `null` if it changes nothing.
+    /// The reason word of the suppressed denial; `null` if there is none.
     pub hides: Option<String>,
-    /// The permission that this is about.
+    /// The permission in question.
     pub permission: Option<PermissionFacts>,
 }
 
-/// Something else that has a say, or is to be known: one line.
+/// A note of one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// What it is about.
+    /// The topic.
     pub name: String,
-    /// What there is to say.
+    /// The text.
     pub text: String,
 }

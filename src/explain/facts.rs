@@ -1,60 +1,68 @@
-//! Who asked, what for and on which route, in words. Judges nothing.
+//! Facts about client, request and route, in words. Decides nothing.
 
+use super::context::{ExplainedRequest, QuestionContext};
+use super::decided_question::DecidedQuestion;
 use super::explanation::{ClientFacts, Explanation, Note, RequestFacts, RouteFacts, UserFacts};
-use super::judged::Judged;
-use super::question::{Connection, Who};
-use super::scene::{Asked, Scene};
+use super::question::{ConnectionPeer, QuestionClient};
 use crate::clock::rfc3339;
 use crate::config::CredentialKind;
 use crate::host::HostName;
 use crate::identity::Principal;
 use crate::limit::Bounds;
-use crate::proxy::{Presented, Standing};
+use crate::proxy::{ClientIdentity, PresentedCredentials};
 use crate::route::{Admission, CanonicalTarget, Route, Target};
 use crate::tls::FailureReason;
 
-pub(super) fn request_facts(judged: &Judged<'_>) -> RequestFacts {
-    let decided = judged.decided;
+pub(super) fn request_facts(decided_question: &DecidedQuestion<'_>) -> RequestFacts {
+    let decided = decided_question.decided;
     RequestFacts {
-        listener: judged.scene.listener.name.to_string(),
+        listener: decided_question.context.listener.name.to_string(),
         method: decided.method.to_owned(),
         host: decided.host.as_ref().map(|host| host.as_str().to_owned()),
         path: decided
             .target
             .as_ref()
             .map(|target| target.path.to_string()),
-        source: judged.scene.source.to_string(),
-        at: rfc3339(judged.scene.at),
+        source: decided_question.context.source.to_string(),
+        at: rfc3339(decided_question.context.at),
     }
 }
 
-/// The same before anybody was judged.
-pub(super) fn asked_facts(scene: &Scene<'_>, asked: &Asked) -> RequestFacts {
+/// The request facts before a decision.
+pub(super) fn undecided_request_facts(
+    context: &QuestionContext<'_>,
+    request: &ExplainedRequest,
+) -> RequestFacts {
     RequestFacts {
-        listener: scene.listener.name.to_string(),
-        method: asked.method.clone(),
-        host: HostName::parse_authority(&asked.authority).map(|host| host.as_str().to_owned()),
-        path: CanonicalTarget::parse(&asked.target)
+        listener: context.listener.name.to_string(),
+        method: request.method.clone(),
+        host: HostName::parse_authority(&request.authority).map(|host| host.as_str().to_owned()),
+        path: CanonicalTarget::parse(&request.target)
             .ok()
             .map(|target| target.path.to_string()),
-        source: scene.source.to_string(),
-        at: rfc3339(scene.at),
+        source: context.source.to_string(),
+        at: rfc3339(context.at),
     }
 }
 
-pub(super) fn client_facts(judged: &Judged<'_>) -> ClientFacts {
-    let (client, snapshot) = (judged.client, judged.scene.snapshot);
+pub(super) fn client_facts(decided_question: &DecidedQuestion<'_>) -> ClientFacts {
+    let client = decided_question.client;
+    let snapshot = decided_question.context.snapshot;
     let trust_domain = client.vouched_by.and_then(|id| snapshot.trust_domain(id));
-    let (user, nobody) = match (&judged.evidence.presented, client.standing) {
-        (Presented::Proven(proof), _) => (
-            Some(user_facts(judged, &proof.principal, proof.kind())),
+    let (user, nobody) = match (&decided_question.evidence.presented, client.identity) {
+        (PresentedCredentials::Proven(proof), _) => (
+            Some(user_facts(decided_question, &proof.principal, proof.kind())),
             None,
         ),
-        (_, Standing::Known(user)) => (
-            Some(user_facts(judged, user, CredentialKind::Certificate)),
+        (_, ClientIdentity::Known(user)) => (
+            Some(user_facts(
+                decided_question,
+                user,
+                CredentialKind::Certificate,
+            )),
             None,
         ),
-        (_, standing) => (None, Some(nobody(standing))),
+        (_, identity) => (None, Some(missing_user(identity))),
     };
     ClientFacts {
         trust_domain: trust_domain.map(|domain| domain.name.to_string()),
@@ -63,12 +71,16 @@ pub(super) fn client_facts(judged: &Judged<'_>) -> ClientFacts {
     }
 }
 
-fn user_facts(judged: &Judged<'_>, user: &Principal, credential: CredentialKind) -> UserFacts {
-    let snapshot = judged.scene.snapshot;
-    let said = snapshot.policy.user(user);
-    // What a certificate says beside a password is also of the certificate's user, who must be the same.
-    let by_certificate = match judged.client.standing {
-        Standing::Known(known) if known.id == user.id => known,
+fn user_facts(
+    decided_question: &DecidedQuestion<'_>,
+    user: &Principal,
+    credential: CredentialKind,
+) -> UserFacts {
+    let snapshot = decided_question.context.snapshot;
+    let permissions = snapshot.policy.user(user);
+    // With a password, the certificate must identify the same user.
+    let certificate_user = match decided_question.client.identity {
+        ClientIdentity::Known(known) if known.id == user.id => known,
         _ => user,
     };
     UserFacts {
@@ -79,50 +91,56 @@ fn user_facts(judged: &Judged<'_>, user: &Principal, credential: CredentialKind)
             .map(|user| snapshot.places.describe(user.place))
             .unwrap_or_default(),
         credential: credential.word().to_owned(),
-        identified_by: by_certificate
+        identified_by: certificate_user
             .identified_by
             .map(|kind| kind.word().to_owned()),
-        roles: said
+        roles: permissions
             .into_iter()
-            .flat_map(|said| &said.roles)
+            .flat_map(|permissions| &permissions.roles)
             .filter_map(|set| set.role.as_deref().map(str::to_owned))
             .collect(),
         roles_of_certificate: snapshot
             .policy
-            .brought_roles(by_certificate)
+            .certificate_roles(certificate_user)
             .map(str::to_owned)
             .collect(),
         enabled_until: snapshot.policy.enabled_until(user.id).map(rfc3339),
     }
 }
 
-/// Why a client is no ApiUser.
-fn nobody(standing: &Standing) -> String {
-    match standing {
-        Standing::Known(user) => user.name.to_string(),
-        Standing::Anonymous => "no certificate".to_owned(),
-        Standing::UnknownUser => "the certificate is no ApiUser's".to_owned(),
-        Standing::AmbiguousIdentity(one, other) => {
+/// The reason that a client is no ApiUser.
+fn missing_user(identity: &ClientIdentity) -> String {
+    match identity {
+        ClientIdentity::Known(user) => user.name.to_string(),
+        ClientIdentity::Anonymous => "no certificate".to_owned(),
+        ClientIdentity::UnknownUser => "the certificate is no ApiUser's".to_owned(),
+        ClientIdentity::AmbiguousIdentity(one, other) => {
             format!("the certificate is both \"{one}\" and \"{other}\"")
         }
-        Standing::ReservedName(name) => {
+        ClientIdentity::ReservedName(name) => {
             format!("the name \"{name}\" is reserved in its trust domain")
         }
-        Standing::UnusableName(error) => error.to_string(),
-        Standing::Forwarded(refusal) => refusal.word().to_owned(),
-        Standing::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
-        Standing::Refused(FailureReason::CaCertificate) => {
+        ClientIdentity::UnusableName(error) => error.to_string(),
+        ClientIdentity::Forwarded(refusal) => refusal.word().to_owned(),
+        ClientIdentity::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
+        ClientIdentity::Refused(FailureReason::CaCertificate) => {
             "this is a CA's certificate (CA:TRUE), with which no client may identify itself"
                 .to_owned()
         }
-        Standing::Refused(reason) => format!("the certificate is refused ({})", reason.word()),
+        ClientIdentity::Refused(reason) => {
+            format!("the certificate is refused ({})", reason.word())
+        }
     }
 }
 
-pub(super) fn route_facts(judged: &Judged<'_>, route: &Route) -> RouteFacts {
+pub(super) fn route_facts(decided_question: &DecidedQuestion<'_>, route: &Route) -> RouteFacts {
     RouteFacts {
         name: route.name.clone(),
-        place: judged.scene.snapshot.places.describe(route.place),
+        place: decided_question
+            .context
+            .snapshot
+            .places
+            .describe(route.place),
         upstream: if let Target::Upstream(name) = &route.target {
             Some(name.to_string())
         } else {
@@ -139,8 +157,11 @@ pub(super) fn route_facts(judged: &Judged<'_>, route: &Route) -> RouteFacts {
     }
 }
 
-/// What else has a say, or is to be known. What engines look at beside the judgement has its lines here.
-pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note> {
+/// Notes on checks of the HTTP engines outside of the decision, and on limits of the explanation.
+pub(super) fn notes(
+    decided_question: &DecidedQuestion<'_>,
+    explanation: &Explanation,
+) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut note = |name: &str, text: String| {
         notes.push(Note {
@@ -148,50 +169,43 @@ pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note>
             text,
         })
     };
-    if judged.scene.question.connection == Connection::FrontProxy {
+    if decided_question.context.question.connection == ConnectionPeer::FrontProxy {
         note(
             "front proxy",
             "is taken to have said who the client is".to_owned(),
         );
     }
-    if let Presented::Proven(proof) = &judged.evidence.presented {
+    if let PresentedCredentials::Proven(proof) = &decided_question.evidence.presented {
         note(
             "credential",
             format!("the {} is taken to be right", proof.kind().word()),
         );
     }
-    let limits = judged.limits();
-    if let (Some(body), Some(_)) = (&judged.scene.question.body, judged.decided.route) {
+    let limits = decided_question.limits();
+    if let (Some(body), Some(_)) = (
+        &decided_question.context.question.body,
+        decided_question.decided.route,
+    ) {
         let limit = limits
             .body_size
             .map_or("any number".to_owned(), |limit| limit.to_string());
         note(
             "body",
-            format!("{} octets, of which it may have {limit}", body.len()),
+            format!("{} bytes, of which it may have {limit}", body.len()),
         );
     }
-    for (whose, bounds) in [("the ApiUser", limits.user), ("the route", limits.route)] {
+    for (owner, bounds) in [("the ApiUser", limits.user), ("the route", limits.route)] {
         if let Some(bounds) = bounds {
             note(
                 "limit",
                 format!(
-                    "of {whose}: {}; how much of it is used is not looked at",
+                    "of {owner}: {}; how much of it is used is not looked at",
                     numbers(&bounds)
                 ),
             );
         }
     }
-    let mut conditions = explanation.route.iter().flat_map(|route| &route.conditions);
-    let mut tried = explanation
-        .tried
-        .iter()
-        .filter_map(|tried| tried.condition.as_ref());
-    let has_certificate = matches!(judged.scene.question.who, Who::Certificate(_));
-    let mut asks = conditions
-        .by_ref()
-        .chain(tried.by_ref())
-        .flat_map(|condition| &condition.values);
-    if !has_certificate && asks.any(|value| value.name.starts_with("certificate")) {
+    if lacks_certificate(decided_question, explanation) {
         note(
             "certificate",
             "conditions look at it and see none: ask with --cert to be sure".to_owned(),
@@ -200,7 +214,26 @@ pub(super) fn notes(judged: &Judged<'_>, explanation: &Explanation) -> Vec<Note>
     notes
 }
 
-/// The numbers of a limit.
+/// Whether a condition reads the client certificate and the question has none.
+fn lacks_certificate(decided_question: &DecidedQuestion<'_>, explanation: &Explanation) -> bool {
+    if matches!(
+        decided_question.context.question.who,
+        QuestionClient::Certificate(_)
+    ) {
+        return false;
+    }
+    let of_route = explanation.route.iter().flat_map(|route| &route.conditions);
+    let of_permissions = explanation
+        .tried
+        .iter()
+        .filter_map(|tried| tried.condition.as_ref());
+    of_route
+        .chain(of_permissions)
+        .flat_map(|condition| &condition.values)
+        .any(|value| value.name.starts_with("certificate"))
+}
+
+/// The values of a limit.
 fn numbers(bounds: &Bounds) -> String {
     let rate = bounds.rate.map(|rate| {
         let window = humantime::format_duration(rate.rate.window);
@@ -215,7 +248,7 @@ fn numbers(bounds: &Bounds) -> String {
         bounds.daily_quota.map(|most| format!("{most} on a day")),
         bounds
             .body_size
-            .map(|most| format!("{most} octets of a body")),
+            .map(|most| format!("{most} bytes of a body")),
         bounds
             .request_time
             .map(|time| format!("{} for a request", humantime::format_duration(time))),

@@ -1,11 +1,11 @@
-//! What a snapshot would decide about a request, about one request of all users, or about one user on all routes, and why.
-//! The judgement is that of the proxy; the reasons are found beside it, and where they do not lead to it there is no answer.
+//! Explains decisions of a snapshot: about one request, one request of all users, or one client on all routes. The decision is
+//! that of the proxy; the reasons are computed separately, and an explanation fails if they lead to another decision.
 
-mod asker;
+mod client;
 mod expectation;
 mod explanation;
 mod facts;
-mod judged;
+mod decided_question;
 mod preset;
 mod question;
 mod reach;
@@ -13,33 +13,34 @@ mod reasons;
 mod route_decision;
 mod route_row;
 mod routes;
-mod scene;
+mod context;
 mod text;
-mod trial;
+mod permission_checker;
 mod users;
-mod verdict;
+mod decision_summary;
 
-pub use expectation::{Unmet, meets};
+pub use expectation::{UnmetExpectation, meets};
 pub use explanation::{
-    ClientFacts, ConditionFacts, ConditionOutcome, Decision, Explanation, Note, PermissionFacts,
-    RequestFacts, RequirementFacts, RouteFacts, ShadowFacts, Tried, UserFacts, ValueFacts,
+    CheckedPermission, ClientFacts, ConditionFacts, ConditionOutcome, ExplainedDecision,
+    Explanation, Note, PermissionFacts, RequestFacts, RequirementFacts, RouteFacts, ShadowFacts,
+    UserFacts, ValueFacts,
 };
-pub use question::{About, Connection, NoAnswer, Question, Who};
+pub use question::{ConnectionPeer, ExplainError, ExplainQuestion, QuestionClient, QuestionScope};
 pub use route_decision::RouteDecision;
 pub use route_row::RouteRow;
 pub use routes::AllRoutes;
 pub use users::{AllUsers, Counts, UserRow};
 
 use crate::snapshot::Snapshot;
-use asker::Asker;
-use scene::Scene;
+use client::ExplainedClient;
+use context::QuestionContext;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
-pub enum Answer {
+pub enum ExplainAnswer {
     /// About one request.
     Request(Box<Explanation>),
     /// About one request of each ApiUser.
@@ -48,8 +49,8 @@ pub enum Answer {
     AllRoutes(AllRoutes),
 }
 
-impl Answer {
-    /// The same, of a running gateway with this generation in force.
+impl ExplainAnswer {
+    /// Adds the generation of the running gateway.
     pub fn of_generation(mut self, generation: u64) -> Self {
         let place = match &mut self {
             Self::Request(explanation) => &mut explanation.generation,
@@ -61,7 +62,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ExplainAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(explanation) => explanation.fmt(f),
@@ -71,21 +72,28 @@ impl fmt::Display for Answer {
     }
 }
 
-/// Answers a question of any kind.
+/// Answers a question of any scope.
 ///
 /// # Errors
-/// [`NoAnswer`] if the question makes no sense here.
-pub fn answer(snapshot: &Snapshot, question: &Question) -> Result<Answer, NoAnswer> {
+/// [`ExplainError`] if the question does not apply to this snapshot.
+pub fn answer(
+    snapshot: &Snapshot,
+    question: &ExplainQuestion,
+) -> Result<ExplainAnswer, ExplainError> {
     match question.about {
-        About::Request => explain(snapshot, question)
+        QuestionScope::Request => explain(snapshot, question)
             .map(Box::new)
-            .map(Answer::Request),
-        About::AllUsers => users::all_users(snapshot, question).map(Answer::AllUsers),
-        About::AllRoutes => routes::all_routes(snapshot, question).map(Answer::AllRoutes),
+            .map(ExplainAnswer::Request),
+        QuestionScope::AllUsers => {
+            users::all_users(snapshot, question).map(ExplainAnswer::AllUsers)
+        }
+        QuestionScope::AllRoutes => {
+            routes::all_routes(snapshot, question).map(ExplainAnswer::AllRoutes)
+        }
     }
 }
 
-/// The ApiUser whose name is most like this one, if any is like it.
+/// The ApiUser with the most similar name, if one is similar enough.
 fn nearest_user<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s str> {
     let known = snapshot
         .users
@@ -100,9 +108,12 @@ fn nearest_user<'s>(snapshot: &'s Snapshot, name: &str) -> Option<&'s str> {
 /// Explains one request.
 ///
 /// # Errors
-/// [`NoAnswer`] if the question makes no sense here.
-pub fn explain(snapshot: &Snapshot, question: &Question) -> Result<Explanation, NoAnswer> {
-    let (scene, asked) = Scene::of(snapshot, question)?;
-    let asker = Asker::named(&scene)?;
-    scene.judged(&asker, &asked, reasons::explanation)
+/// [`ExplainError`] if the question does not apply to this snapshot.
+pub fn explain(
+    snapshot: &Snapshot,
+    question: &ExplainQuestion,
+) -> Result<Explanation, ExplainError> {
+    let (context, request) = QuestionContext::of(snapshot, question)?;
+    let client = ExplainedClient::named(&context)?;
+    context.decide(&client, &request, reasons::explanation)
 }

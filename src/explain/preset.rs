@@ -1,31 +1,35 @@
-//! One client on a route with the preset of Icinga 2: a row for each name that it may require, those together of which the
-//! same is true. Knows no path of Icinga's.
+//! One client on a route with the preset of Icinga 2: a row for each possible requirement. Names with the same result share a
+//! row. Knows no paths of Icinga.
 
-use super::judged::Judged;
-use super::question::NoAnswer;
-use super::reach::{Reach, reach_of_name};
+use super::decided_question::DecidedQuestion;
+use super::decision_summary::DecisionSummary;
+use super::question::ExplainError;
+use super::reach::{RouteAccess, reach_of_name};
 use super::route_row::RouteRow;
-use super::verdict::Verdict;
 use crate::route::Route;
 use crate::route::icinga2::all_names;
 
-/// The rows; `judged` is any request on the route.
-pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, NoAnswer> {
-    if judged.shows_a_secret() {
-        return Err(NoAnswer::secret());
+/// The rows; `decided_question` is about any request on the route.
+pub(super) fn rows(
+    decided_question: &DecidedQuestion<'_>,
+    route: &Route,
+) -> Result<Vec<RouteRow>, ExplainError> {
+    if decided_question.contains_secret() {
+        return Err(ExplainError::secret_in_question());
     }
-    let row = || RouteRow::of(judged, route, "*");
+    let row = || RouteRow::of(decided_question, route, "*");
     let refused = |reason: &str| {
         Ok(vec![RouteRow {
             reason: reason.to_owned(),
             ..row()
         }])
     };
-    // Who it is comes before what is required, which depends on the path.
-    let Some(user) = judged.decided.user else {
-        return refused(Verdict::of(judged).reason);
+    // The identity is checked before the requirement, which depends on the path.
+    let Some(user) = decided_question.decided.user else {
+        return refused(DecisionSummary::of(decided_question).reason);
     };
-    let (now, policy) = (judged.scene.at, &judged.scene.snapshot.policy);
+    let now = decided_question.context.at;
+    let policy = &decided_question.context.snapshot.policy;
     let is_over = |until: Option<i64>| until.is_some_and(|until| now > until);
     if is_over(route.enabled_until) {
         return refused("route_disabled");
@@ -33,13 +37,13 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
     if is_over(policy.enabled_until(user.id)) {
         return refused("user_disabled");
     }
-    let mut groups: Vec<Group> = Vec::new();
+    let mut groups: Vec<NameGroup> = Vec::new();
     for name in all_names() {
-        let reach = reach_of_name(judged.scene, user, route, &name);
+        let reach = reach_of_name(decided_question.context, user, route, &name);
         let prefix = name.rsplit_once('/').map_or(&*name, |(prefix, _)| prefix);
         match groups.iter_mut().find(|group| group.prefix == prefix) {
             Some(group) => group.reaches.push(reach),
-            None => groups.push(Group {
+            None => groups.push(NameGroup {
                 prefix: prefix.to_owned(),
                 reaches: vec![reach],
             }),
@@ -47,21 +51,21 @@ pub(super) fn rows(judged: &Judged<'_>, route: &Route) -> Result<Vec<RouteRow>, 
     }
     Ok(groups
         .into_iter()
-        .flat_map(Group::rows)
+        .flat_map(NameGroup::rows)
         .map(|reach| row().with(reach))
         .collect())
 }
 
-/// Names that differ only behind the last slash.
-struct Group {
+/// Names that differ only after the last slash.
+struct NameGroup {
     prefix: String,
-    reaches: Vec<Reach>,
+    reaches: Vec<RouteAccess>,
 }
 
-impl Group {
-    /// One for all, where the same is true of all.
-    fn rows(self) -> Vec<Reach> {
-        let unnamed = |reach: &Reach| Reach {
+impl NameGroup {
+    /// One row if all results are equal; otherwise one per name.
+    fn rows(self) -> Vec<RouteAccess> {
+        let unnamed = |reach: &RouteAccess| RouteAccess {
             requirement: None,
             ..reach.clone()
         };
@@ -70,7 +74,7 @@ impl Group {
                 let mut others = std::iter::once(second).chain(rest);
                 if others.all(|other| unnamed(other) == unnamed(first)) {
                     let requirement = Some(format!("{}/{{name}}", self.prefix));
-                    return vec![Reach {
+                    return vec![RouteAccess {
                         requirement,
                         ..first.clone()
                     }];

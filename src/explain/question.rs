@@ -1,41 +1,41 @@
-//! What is asked: who, about which request, where and when. As JSON, and as the flags of the command. Answers nothing.
+//! The question: client, request, listener and time, as JSON and from the flags of the command. Answers nothing.
 
 use crate::identity::IdentityKind;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What is asked.
+/// A question about decisions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Question {
-    /// About one request, all users or all routes.
-    pub about: About,
-    /// Who asks.
-    pub who: Who,
-    /// The trust domain that is taken to have vouched, where several may.
+pub struct ExplainQuestion {
+    /// One request, all users or all routes.
+    pub about: QuestionScope,
+    /// The client.
+    pub who: QuestionClient,
+    /// The trust domain that verifies the client. Needed if there are several.
     pub trust_domain: Option<String>,
-    /// Whether the client speaks for itself.
-    pub connection: Connection,
-    /// The listener, where there are several.
+    /// Whether the client or a front proxy opened the connection.
+    pub connection: ConnectionPeer,
+    /// The listener. Needed if there are several.
     pub listener: Option<String>,
     /// The method.
     pub method: String,
     /// `https://host/path?query`, or a path of host `localhost`.
     pub url: String,
-    /// Header fields, beside Host.
+    /// Header fields, without Host.
     pub headers: Vec<(String, String)>,
     /// The request body.
     pub body: Option<String>,
-    /// Where the client is; 127.0.0.1 if not said.
+    /// The address of the client; by default 127.0.0.1.
     pub source: Option<IpAddr>,
-    /// When, in RFC 3339; now if not said.
+    /// The time in RFC 3339; by default now.
     pub at: Option<String>,
 }
 
-/// How much is asked about.
+/// The scope of a question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum About {
+pub enum QuestionScope {
     /// One request of one client.
     #[default]
     Request,
@@ -45,16 +45,17 @@ pub enum About {
     AllRoutes,
 }
 
-/// Who asks.
+/// The client of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Who {
+pub enum QuestionClient {
     /// A client without a certificate.
     #[default]
-    Nobody,
-    /// Whoever shows this certificate, in PEM, leaf first. It is verified.
+    #[serde(rename = "nobody")]
+    NoCertificate,
+    /// A client with this certificate chain, in PEM, leaf first. It is verified.
     Certificate(String),
-    /// Whoever has a certificate that counts, with this common name.
+    /// A client with a verified certificate with this common name.
     Cn(String),
     /// The same by a DNS name.
     Dns(String),
@@ -66,23 +67,24 @@ pub enum Who {
     Fingerprint(String),
     /// The same by the SHA-256 of its key.
     Spki(String),
-    /// This ApiUser, with whatever proves it.
+    /// This ApiUser, with any of its credentials.
     User(String),
 }
 
-/// In whose name the connection speaks.
+/// The peer that opened the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Connection {
-    /// In that of the client.
+pub enum ConnectionPeer {
+    /// The client itself.
     #[default]
-    Own,
-    /// A front proxy of the listener speaks for the client.
+    #[serde(rename = "own")]
+    Client,
+    /// A front proxy of the listener, which forwards the client's identity.
     FrontProxy,
 }
 
-impl Who {
-    /// The value that a certificate is taken to have.
+impl QuestionClient {
+    /// The assumed value of the certificate.
     pub(super) fn identifier(&self) -> Option<(IdentityKind, &str)> {
         Some(match self {
             Self::Cn(text) => (IdentityKind::CommonName, text),
@@ -91,11 +93,11 @@ impl Who {
             Self::Email(text) => (IdentityKind::Email, text),
             Self::Fingerprint(text) => (IdentityKind::Fingerprint, text),
             Self::Spki(text) => (IdentityKind::Spki, text),
-            Self::Nobody | Self::Certificate(_) | Self::User(_) => return None,
+            Self::NoCertificate | Self::Certificate(_) | Self::User(_) => return None,
         })
     }
 
-    /// Who has this value of a kind.
+    /// A client with this value of a kind.
     pub fn of_kind(kind: IdentityKind, text: String) -> Self {
         match kind {
             IdentityKind::CommonName => Self::Cn(text),
@@ -108,40 +110,40 @@ impl Who {
     }
 }
 
-impl Question {
-    /// Where the client is.
+impl ExplainQuestion {
+    /// The address of the client.
     pub(super) fn source(&self) -> IpAddr {
         self.source.unwrap_or(Ipv4Addr::LOCALHOST.into())
     }
 }
 
-/// Why there is no answer.
+/// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
-    /// The question makes no sense here.
+pub enum ExplainError {
+    /// The question does not apply to this snapshot.
     #[error("{0}")]
-    Question(String),
-    /// The reasons that were found do not lead to what was judged: a mistake of ours, which is better said than hidden.
+    InvalidQuestion(String),
+    /// The reasons lead to another decision than the proxy's: a bug of the gateway.
     #[error(
-        "internal error: by the reasons that were found this would be \"{found}\", but it is judged \"{judged}\""
+        "internal error: by the reasons that were found this would be \"{by_reasons}\", but it is judged \"{by_decision}\""
     )]
     Contradiction {
-        /// What the reasons lead to.
-        found: String,
-        /// What the judgement says.
-        judged: String,
+        /// The decision by the reasons.
+        by_reasons: String,
+        /// The decision of the proxy.
+        by_decision: String,
     },
 }
 
-impl NoAnswer {
-    /// Whoever could ask without a limit whether a password is right would soon know it.
-    pub(super) fn secret() -> Self {
-        Self::question(
+impl ExplainError {
+    /// The question contains a password or token. These are not checked, since questions have no attempt limit.
+    pub(super) fn secret_in_question() -> Self {
+        Self::invalid_question(
             "a password or token is not looked at here: ask with the user, who is taken to have it right",
         )
     }
 
-    pub(super) fn question(message: impl Into<String>) -> Self {
-        Self::Question(message.into())
+    pub(super) fn invalid_question(message: impl Into<String>) -> Self {
+        Self::InvalidQuestion(message.into())
     }
 }

@@ -1,44 +1,45 @@
-//! What somebody's permissions mean for all requests of one route and method at once: what is sure, and what depends on
-//! captures, on what is below the path, or on conditions.
+//! The access of a user to all requests of one route and method: what is certain, and what depends on captures, on the
+//! continuation of the path, or on conditions.
 
+use super::context::QuestionContext;
 use super::explanation::PermissionFacts;
+use super::permission_checker::permission_facts;
 use super::route_decision::RouteDecision;
-use super::scene::Scene;
-use super::trial::permission_facts;
 use crate::authorize::{
-    Coverage, DenyCoverage, Effect, Form, Matched, Part, Permission, PermissionSet, granted_by_any,
+    Coverage, DenyCoverage, Effect, Matched, Part, Permission, PermissionSet, RequirementForm,
+    granted_by_any,
 };
 use crate::config::Enforcement;
 use crate::identity::Principal;
 use crate::route::{Admission, Extent, RequirementRule, Route, Segment, TemplatePart};
 
-/// What is sure, or what it depends on.
+/// A certain decision, or the conditions that it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct RouteAccess {
     pub(super) decision: RouteDecision,
     pub(super) reason: &'static str,
     pub(super) depends_on: Vec<String>,
     pub(super) permissions: Vec<PermissionFacts>,
-    /// What is required, as the config says it.
+    /// The requirement, as in the config.
     pub(super) requirement: Option<String>,
 }
 
-/// What requests of a route and method need, and what differs between them.
-struct Kind {
-    form: Form,
-    /// Captures, and what is below the path.
+/// The requirements of all requests of a route and method, and their variable parts.
+struct RequestClass {
+    form: RequirementForm,
+    /// Captures, and the continuation of the path.
     variables: Vec<String>,
     text: String,
 }
 
-/// A permission with its set, and how many of the requests it is about.
-struct Touching<'a> {
+/// A permission with its set, and the share of the requests that it matches.
+struct RelevantPermission<'a> {
     set: &'a PermissionSet,
     permission: &'a Permission,
     coverage: DenyCoverage,
 }
 
-impl Touching<'_> {
+impl RelevantPermission<'_> {
     fn is_enforced(&self) -> bool {
         self.permission.enforcement() == Enforcement::Enforce
     }
@@ -47,28 +48,28 @@ impl Touching<'_> {
         self.permission.condition().is_none()
     }
 
-    fn is_about_all(&self) -> bool {
+    fn matches_all(&self) -> bool {
         self.coverage == DenyCoverage::All
     }
 }
 
-/// What it comes to on a route by a method.
+/// The access to a route by a method.
 pub(super) fn reach(
-    scene: &Scene<'_>,
+    context: &QuestionContext<'_>,
     user: Option<&Principal>,
     route: &Route,
     method: &str,
-) -> Reach {
-    reach_of(scene, user, (route, method), kind(route, method))
+) -> RouteAccess {
+    reach_of(context, user, route, method, kind(route, method))
 }
 
-/// The same where the route requires this name, in which a `*` is whatever the request says.
+/// The access to a route that requires this name. A `*` in it stands for any value from the request.
 pub(super) fn reach_of_name(
-    scene: &Scene<'_>,
+    context: &QuestionContext<'_>,
     user: &Principal,
     route: &Route,
     name: &str,
-) -> Reach {
+) -> RouteAccess {
     let parts: Vec<Part> = match name.strip_suffix('*') {
         Some(begin) => vec![Part::text(begin), Part::Anything],
         None => vec![Part::text(name)],
@@ -76,30 +77,31 @@ pub(super) fn reach_of_name(
     let variables = name
         .ends_with('*')
         .then(|| "what the request lists".to_owned());
-    let kind = Kind {
-        form: Form::Named(parts),
+    let kind = RequestClass {
+        form: RequirementForm::Named(parts),
         variables: variables.into_iter().collect(),
         text: name.to_owned(),
     };
-    reach_of(scene, Some(user), (route, ""), kind)
+    reach_of(context, Some(user), route, "", kind)
 }
 
 fn reach_of(
-    scene: &Scene<'_>,
+    context: &QuestionContext<'_>,
     user: Option<&Principal>,
-    (route, method): (&Route, &str),
-    kind: Kind,
-) -> Reach {
+    route: &Route,
+    method: &str,
+    kind: RequestClass,
+) -> RouteAccess {
     let mut reach = match user {
-        None => sure(RouteDecision::Permit, "public_route", Vec::new()),
+        None => certain(RouteDecision::Permit, "public_route", Vec::new()),
         Some(user) => {
-            let sets: Vec<&PermissionSet> = scene.snapshot.policy.sets(user).collect();
+            let sets: Vec<&PermissionSet> = context.snapshot.policy.sets(user).collect();
             let needs_none = if route.admission.is_public() {
                 Some("public_route")
             } else {
-                matches!(kind.form, Form::AnyApiUser).then_some("any_api_user")
+                matches!(kind.form, RequirementForm::AnyApiUser).then_some("any_api_user")
             };
-            by_permissions(scene, &sets, &kind, needs_none)
+            by_permissions(context, &sets, &kind, needs_none)
         }
     };
     reach.requirement = (!route.admission.is_public()).then_some(kind.text);
@@ -125,14 +127,18 @@ fn reach_of(
         reach.decision,
         RouteDecision::Depends | RouteDecision::Refuse
     );
-    if refuses_some && only_marks(scene, user, route) {
+    if refuses_some && is_shadowed(context, user, route) {
         reach.decision = RouteDecision::Shadow;
     }
     reach
 }
 
-fn sure(decision: RouteDecision, reason: &'static str, permissions: Vec<PermissionFacts>) -> Reach {
-    Reach {
+fn certain(
+    decision: RouteDecision,
+    reason: &'static str,
+    permissions: Vec<PermissionFacts>,
+) -> RouteAccess {
+    RouteAccess {
         decision,
         reason,
         depends_on: Vec::new(),
@@ -142,20 +148,20 @@ fn sure(decision: RouteDecision, reason: &'static str, permissions: Vec<Permissi
 }
 
 fn by_permissions(
-    scene: &Scene<'_>,
+    context: &QuestionContext<'_>,
     sets: &[&PermissionSet],
-    kind: &Kind,
+    kind: &RequestClass,
     needs_none: Option<&'static str>,
-) -> Reach {
-    let denies = touching(
+) -> RouteAccess {
+    let denies = relevant_permissions(
         sets,
         |set| &set.denied,
-        |permission| permission.denies_of(&kind.form),
+        |permission| permission.deny_coverage(&kind.form),
     );
-    let grants = touching(
+    let grants = relevant_permissions(
         sets,
         |set| &set.granted,
-        |permission| permission.grants_of(&kind.form).into(),
+        |permission| permission.grant_coverage(&kind.form).into(),
     );
     let grants = if needs_none.is_some() {
         Vec::new()
@@ -164,25 +170,26 @@ fn by_permissions(
     };
     if let Some(deny) = denies
         .iter()
-        .find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all())
+        .find(|it| it.is_enforced() && it.is_unconditional() && it.matches_all())
     {
-        return sure(
+        return certain(
             RouteDecision::Refuse,
             "denied",
-            vec![facts(scene, deny, Effect::Deny)],
+            vec![facts(context, deny, Effect::Deny)],
         );
     }
     if grants.is_empty() && needs_none.is_none() {
-        return sure(RouteDecision::Refuse, "no_permission", Vec::new());
+        return certain(RouteDecision::Refuse, "no_permission", Vec::new());
     }
-    let all_by = |which: fn(&Touching<'_>) -> bool| {
+    let all_by = |which: fn(&RelevantPermission<'_>) -> bool| {
         let chosen = grants.iter().filter(|it| which(it)).map(|it| it.permission);
         needs_none.is_some() || granted_by_any(chosen, &kind.form) == Coverage::All
     };
     let is_granted = all_by(|it| it.is_unconditional());
-    if is_granted && !denies.iter().any(Touching::is_enforced) {
-        let surely = all_by(|it| it.is_unconditional() && it.is_enforced()) && denies.is_empty();
-        let decision = if surely {
+    if is_granted && !denies.iter().any(RelevantPermission::is_enforced) {
+        let is_enforced_for_all =
+            all_by(|it| it.is_unconditional() && it.is_enforced()) && denies.is_empty();
+        let decision = if is_enforced_for_all {
             RouteDecision::Permit
         } else {
             RouteDecision::Shadow
@@ -190,34 +197,35 @@ fn by_permissions(
         // The first that covers all decides, as it does for a request.
         let decides = grants
             .iter()
-            .find(|it| it.is_enforced() && it.is_unconditional() && it.is_about_all());
+            .find(|it| it.is_enforced() && it.is_unconditional() && it.matches_all());
         let deciding: Vec<_> = decides.map_or_else(|| grants.iter().collect(), |one| vec![one]);
         let permissions = deciding
             .into_iter()
-            .map(|it| facts(scene, it, Effect::Grant));
+            .map(|it| facts(context, it, Effect::Grant));
         let permissions = permissions
-            .chain(denies.iter().map(|it| facts(scene, it, Effect::Deny)))
+            .chain(denies.iter().map(|it| facts(context, it, Effect::Deny)))
             .collect();
         let reason = needs_none.unwrap_or("permission");
-        return sure(decision, reason, permissions);
+        return certain(decision, reason, permissions);
     }
     let grants = if is_granted { Vec::new() } else { grants };
-    depending(scene, (&grants, &denies), kind)
+    depending(context, &grants, &denies, kind)
 }
 
-/// What it depends on which of these permissions count.
+/// The access that depends on which of these permissions match.
 fn depending(
-    scene: &Scene<'_>,
-    (grants, denies): (&[Touching<'_>], &[Touching<'_>]),
-    kind: &Kind,
-) -> Reach {
-    let mut reach = sure(RouteDecision::Depends, "", Vec::new());
-    for (touching, effect, verb) in [
+    context: &QuestionContext<'_>,
+    grants: &[RelevantPermission<'_>],
+    denies: &[RelevantPermission<'_>],
+    kind: &RequestClass,
+) -> RouteAccess {
+    let mut reach = certain(RouteDecision::Depends, "", Vec::new());
+    for (permissions, effect, verb) in [
         (grants, Effect::Grant, "granted"),
         (denies, Effect::Deny, "denied"),
     ] {
-        for it in touching {
-            let permission = facts(scene, it, effect);
+        for it in permissions {
+            let permission = facts(context, it, effect);
             reach
                 .depends_on
                 .push(format!("{verb} by {permission}{}", when(it, kind)));
@@ -227,23 +235,27 @@ fn depending(
     reach
 }
 
-fn facts(scene: &Scene<'_>, it: &Touching<'_>, effect: Effect) -> PermissionFacts {
+fn facts(
+    context: &QuestionContext<'_>,
+    it: &RelevantPermission<'_>,
+    effect: Effect,
+) -> PermissionFacts {
     let matched = Matched {
         permission: it.permission,
         role: it.set.role.as_deref(),
     };
-    permission_facts(&matched, effect, &scene.snapshot.places)
+    permission_facts(&matched, effect, &context.snapshot.places)
 }
 
-fn touching<'a>(
+fn relevant_permissions<'a>(
     sets: &[&'a PermissionSet],
     which: impl Fn(&'a PermissionSet) -> &'a Vec<Permission>,
     covers: impl Fn(&Permission) -> DenyCoverage,
-) -> Vec<Touching<'a>> {
+) -> Vec<RelevantPermission<'a>> {
     let all = sets
         .iter()
         .flat_map(|set| which(set).iter().map(|permission| (*set, permission)));
-    let covered = all.map(|(set, permission)| Touching {
+    let covered = all.map(|(set, permission)| RelevantPermission {
         set,
         permission,
         coverage: covers(permission),
@@ -253,8 +265,8 @@ fn touching<'a>(
         .collect()
 }
 
-/// What it depends on whether a permission counts.
-fn when(it: &Touching<'_>, kind: &Kind) -> String {
+/// The condition for a permission to match.
+fn when(it: &RelevantPermission<'_>, kind: &RequestClass) -> String {
     let permission = it.permission;
     let mut text = String::new();
     match it.coverage {
@@ -275,13 +287,15 @@ fn when(it: &Touching<'_>, kind: &Kind) -> String {
     text
 }
 
-fn kind(route: &Route, method: &str) -> Kind {
+fn kind(route: &Route, method: &str) -> RequestClass {
     let is_named = route.admission == Admission::Authorized;
     match (route.requirement.demand(method), &route.requirement) {
         (Some(demand), _) if is_named => {
             let capture =
                 |at: usize| format!("{{{}}}", route.captures.get(at).map_or("", AsRef::as_ref));
-            let (mut name, mut variables, mut text) = (Vec::new(), Vec::new(), String::new());
+            let mut name = Vec::new();
+            let mut variables = Vec::new();
+            let mut text = String::new();
             for part in demand.name.parts() {
                 match part {
                     TemplatePart::Text(piece) => {
@@ -295,14 +309,14 @@ fn kind(route: &Route, method: &str) -> Kind {
                     }
                 }
             }
-            Kind {
-                form: Form::Named(name),
+            RequestClass {
+                form: RequirementForm::Named(name),
                 variables,
                 text,
             }
         }
-        (_, RequirementRule::AnyApiUser) if is_named => Kind {
-            form: Form::AnyApiUser,
+        (_, RequirementRule::AnyApiUser) if is_named => RequestClass {
+            form: RequirementForm::AnyApiUser,
             variables: Vec::new(),
             text: "(any ApiUser)".to_owned(),
         },
@@ -310,8 +324,10 @@ fn kind(route: &Route, method: &str) -> Kind {
     }
 }
 
-fn of_path(route: &Route, method: &str) -> Kind {
-    let (mut path, mut variables, mut text) = (Vec::new(), Vec::new(), String::new());
+fn of_path(route: &Route, method: &str) -> RequestClass {
+    let mut path = Vec::new();
+    let mut variables = Vec::new();
+    let mut text = String::new();
     for segment in &route.pattern.segments {
         match segment {
             Segment::Literal(literal) => {
@@ -333,8 +349,8 @@ fn of_path(route: &Route, method: &str) -> Kind {
         variables.push("what is below".to_owned());
         text.push_str("/...");
     }
-    Kind {
-        form: Form::MethodAndPath {
+    RequestClass {
+        form: RequirementForm::MethodAndPath {
             method: method.to_owned(),
             path,
         },
@@ -343,7 +359,7 @@ fn of_path(route: &Route, method: &str) -> Kind {
     }
 }
 
-/// Whether refusals on this route are only marked for this user.
-fn only_marks(scene: &Scene<'_>, user: Option<&Principal>, route: &Route) -> bool {
-    scene.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
+/// Whether denials of this user on this route are only recorded.
+fn is_shadowed(context: &QuestionContext<'_>, user: Option<&Principal>, route: &Route) -> bool {
+    context.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
 }

@@ -1,15 +1,15 @@
-//! From a judged request to its explanation: who, where, what was required, what was tried. The decision is that of the
-//! decided; the reasons must lead to it, or there is no answer.
+//! From a decided question to its explanation: client, route, requirement, checked permissions. The decision is that of the
+//! proxy; the reasons must lead to it.
 
+use super::decided_question::DecidedQuestion;
+use super::decision_summary::DecisionSummary;
 use super::explanation::{
-    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, RequirementFacts,
-    ShadowFacts, Tried,
+    CheckedPermission, ConditionFacts, ConditionOutcome, ExplainedDecision, Explanation,
+    PermissionFacts, RequirementFacts, ShadowFacts,
 };
 use super::facts::{client_facts, notes, request_facts, route_facts};
-use super::judged::Judged;
-use super::question::NoAnswer;
-use super::trial::{Found, Reason, Trial, asked};
-use super::verdict::Verdict;
+use super::permission_checker::{PermissionChecker, PermissionResult, Reason, condition_facts};
+use super::question::ExplainError;
 use crate::authorize::{Denied, Grant};
 use crate::condition::Facts;
 use crate::config::Enforcement;
@@ -18,74 +18,79 @@ use crate::proxy::{self, Need};
 use crate::route::{RequirementRule, Route};
 use crate::tls::FailureReason;
 
-/// What was found beside the decision: conditions of the route, permissions, and what these come to.
-struct Findings {
+/// The reasons beside the decision: conditions of the route, permissions, and their result.
+struct Reasons {
     conditions: Vec<ConditionFacts>,
-    tried: Vec<Tried>,
-    found: Found,
+    tried: Vec<CheckedPermission>,
+    result: PermissionResult,
 }
 
 /// The whole explanation.
-pub(super) fn explanation(judged: &Judged<'_>) -> Result<Explanation, NoAnswer> {
-    if judged.shows_a_secret() {
-        return Err(NoAnswer::secret());
+pub(super) fn explanation(
+    decided_question: &DecidedQuestion<'_>,
+) -> Result<Explanation, ExplainError> {
+    if decided_question.contains_secret() {
+        return Err(ExplainError::secret_in_question());
     }
-    if let Some(reason) = judged.rejected_in_the_handshake() {
-        return Ok(rejected(judged, reason));
+    if let Some(reason) = decided_question.handshake_failure() {
+        return Ok(rejected(decided_question, reason));
     }
-    let verdict = Verdict::of(judged);
-    let findings = findings(judged);
-    // Where somebody else has the last word, there is no verdict to agree with yet.
-    let verdict_stands = verdict.decision != Decision::Depends;
+    let summary = DecisionSummary::of(decided_question);
+    let reasons = reasons(decided_question);
+    // If an external authorizer decides, there is no decision to compare with yet.
+    let is_decided = summary.decision != ExplainedDecision::Depends;
     let mut explanation = Explanation {
         generation: None,
-        decision: verdict.decision,
-        reason: verdict.reason.to_owned(),
-        status: verdict.status,
+        decision: summary.decision,
+        reason: summary.reason.to_owned(),
+        status: summary.status,
         alert: None,
-        detail: verdict.detail,
-        request: request_facts(judged),
-        client: client_facts(judged),
-        route: judged.decided.route.map(|route| route_facts(judged, route)),
-        requirement: judged
+        detail: summary.detail,
+        request: request_facts(decided_question),
+        client: client_facts(decided_question),
+        route: decided_question
             .decided
             .route
-            .and_then(|route| requirement(judged, route)),
-        permission: verdict.permission,
+            .map(|route| route_facts(decided_question, route)),
+        requirement: decided_question
+            .decided
+            .route
+            .and_then(|route| requirement(decided_question, route)),
+        permission: summary.permission,
         ..Explanation::default()
     };
-    if let Some(findings) = findings {
-        if verdict_stands {
-            agreement(judged, &findings)?;
+    if let Some(reasons) = reasons {
+        if is_decided {
+            agreement(decided_question, &reasons)?;
         }
-        explanation.shadow = shadow(judged, &findings);
+        explanation.shadow = shadow(decided_question, &reasons);
         if let Some(route) = &mut explanation.route {
-            route.conditions = findings.conditions;
+            route.conditions = reasons.conditions;
         }
-        explanation.tried = findings.tried;
+        explanation.tried = reasons.tried;
     }
-    explanation.notes = notes(judged, &explanation);
+    explanation.notes = notes(decided_question, &explanation);
     Ok(explanation)
 }
 
-/// TLS comes first: of a client that does not pass the handshake no request is read.
-fn rejected(judged: &Judged<'_>, reason: FailureReason) -> Explanation {
-    // Several alerts stand for a certificate that cannot be read.
+/// The explanation for a failed TLS handshake. No request of such a client is read.
+fn rejected(decided_question: &DecidedQuestion<'_>, reason: FailureReason) -> Explanation {
+    // An unreadable certificate can lead to different alerts.
     let alert = reason
         .alert()
         .map_or_else(|| "unspecified".to_owned(), alert_name);
     Explanation {
-        decision: Decision::Refuse,
+        decision: ExplainedDecision::Refuse,
         reason: reason.word().to_owned(),
         alert: Some(alert),
-        request: request_facts(judged),
-        client: client_facts(judged),
+        request: request_facts(decided_question),
+        client: client_facts(decided_question),
         ..Explanation::default()
     }
 }
 
-fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
-    let required = judged
+fn requirement(decided_question: &DecidedQuestion<'_>, route: &Route) -> Option<RequirementFacts> {
+    let required = decided_question
         .decided
         .requirement
         .as_ref()
@@ -105,9 +110,9 @@ fn requirement(judged: &Judged<'_>, route: &Route) -> Option<RequirementFacts> {
     })
 }
 
-/// The reasons. `None` if the request did not come as far as to them.
-fn findings(judged: &Judged<'_>) -> Option<Findings> {
-    let has_reasons = match &judged.decided.decision {
+/// The reasons. `None` if the request was rejected before conditions and permissions.
+fn reasons(decided_question: &DecidedQuestion<'_>) -> Option<Reasons> {
+    let has_reasons = match &decided_question.decided.decision {
         proxy::Decision::Permit(_) | proxy::Decision::Needs(Need::Authorizer) => true,
         proxy::Decision::Deny(refusal) => refusal.denied().is_some(),
         proxy::Decision::Needs(_) => false,
@@ -115,14 +120,14 @@ fn findings(judged: &Judged<'_>) -> Option<Findings> {
     if !has_reasons {
         return None;
     }
-    judged.facts(|facts| {
-        let mut findings = Findings {
+    decided_question.facts(|facts| {
+        let mut reasons = Reasons {
             conditions: Vec::new(),
             tried: Vec::new(),
-            found: Err(reason("internal")),
+            result: Err(reason("internal")),
         };
-        findings.found = found(judged, facts, &mut findings);
-        findings
+        reasons.result = check(decided_question, facts, &mut reasons);
+        reasons
     })
 }
 
@@ -130,9 +135,14 @@ fn reason(word: &'static str) -> Reason {
     Reason { word, tried: None }
 }
 
-/// Looks at everything in the order of the decision, as far as that goes.
-fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Found {
-    let (decided, snapshot) = (judged.decided, judged.scene.snapshot);
+/// Checks conditions and permissions in the order of the decision, up to the first denial.
+fn check(
+    decided_question: &DecidedQuestion<'_>,
+    facts: &Facts<'_>,
+    reasons: &mut Reasons,
+) -> PermissionResult {
+    let decided = decided_question.decided;
+    let snapshot = decided_question.context.snapshot;
     let Some(route) = decided.route else {
         return Err(reason("no_route"));
     };
@@ -146,9 +156,9 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
     .into_iter()
     .flatten()
     {
-        let condition = asked(condition, facts);
+        let condition = condition_facts(condition, facts);
         let outcome = condition.outcome;
-        findings.conditions.push(condition);
+        reasons.conditions.push(condition);
         match outcome {
             ConditionOutcome::Holds => {}
             ConditionOutcome::Failed => return Err(reason("condition_failed")),
@@ -167,62 +177,68 @@ fn found(judged: &Judged<'_>, facts: &Facts<'_>, findings: &mut Findings) -> Fou
     {
         return Err(reason("user_disabled"));
     }
-    let mut trial = Trial::new(&snapshot.policy, user, facts, &snapshot.places);
-    let found = match route.admission.is_public() {
-        true => trial.denied(required),
-        false => trial.required(required),
+    let mut checker = PermissionChecker::new(&snapshot.policy, user, facts, &snapshot.places);
+    let result = match route.admission.is_public() {
+        true => checker.denied(required),
+        false => checker.required(required),
     };
-    findings.tried = trial.tried;
-    found
+    reasons.tried = checker.tried;
+    result
 }
 
-/// That the reasons lead to what was judged, down to the permission.
-fn agreement(judged: &Judged<'_>, findings: &Findings) -> Result<(), NoAnswer> {
-    let told = |it: &Reason| {
+/// Checks that the reasons lead to the decision of the proxy, including the permission.
+fn agreement(
+    decided_question: &DecidedQuestion<'_>,
+    reasons: &Reasons,
+) -> Result<(), ExplainError> {
+    let with_permission = |it: &Reason| {
         (
             it.word,
             it.tried
-                .and_then(|at| findings.tried.get(at))
+                .and_then(|at| reasons.tried.get(at))
                 .map(|it| it.permission.clone()),
         )
     };
-    let by_reasons = match &findings.found {
-        Ok((grant, hidden)) => (Some(told(grant)), hidden.as_ref().map(told)),
-        // What is over is over; everything else may be hidden by shadow mode.
+    let by_reasons = match &reasons.result {
+        Ok((grant, hidden)) => (
+            Some(with_permission(grant)),
+            hidden.as_ref().map(with_permission),
+        ),
+        // Shadow mode suppresses all denials but those of an expired user or route.
         Err(denied)
-            if enforcement(judged).0 == Enforcement::Shadow
+            if enforcement(decided_question).0 == Enforcement::Shadow
                 && !denied.word.ends_with("_disabled") =>
         {
-            (Some(("shadow", None)), Some(told(denied)))
+            (Some(("shadow", None)), Some(with_permission(denied)))
         }
-        Err(denied) => (None, Some(told(denied))),
+        Err(denied) => (None, Some(with_permission(denied))),
     };
     let place = |permission: &Option<PermissionFacts>| {
         permission
             .as_ref()
             .map(|it| (it.place.clone(), it.role.clone()))
     };
-    let in_short = |it: &Option<(&'static str, Option<PermissionFacts>)>| {
+    let with_place = |it: &Option<(&'static str, Option<PermissionFacts>)>| {
         it.as_ref()
             .map(|(word, permission)| (*word, place(permission)))
     };
-    let by_judgement = judged_in_short(judged);
-    let by_reasons = (in_short(&by_reasons.0), in_short(&by_reasons.1));
-    if by_reasons == by_judgement {
+    let by_decision = decided_reasons(decided_question);
+    let by_reasons = (with_place(&by_reasons.0), with_place(&by_reasons.1));
+    if by_reasons == by_decision {
         return Ok(());
     }
-    Err(NoAnswer::Contradiction {
-        found: format!("{by_reasons:?}"),
-        judged: format!("{by_judgement:?}"),
+    Err(ExplainError::Contradiction {
+        by_reasons: format!("{by_reasons:?}"),
+        by_decision: format!("{by_decision:?}"),
     })
 }
 
-/// A reason, and where the permission stands that it is about, with its role.
-type InShort = Option<(&'static str, Option<(String, Option<String>)>)>;
+/// A reason word, and place and role of its permission.
+type ComparedReason = Option<(&'static str, Option<(String, Option<String>)>)>;
 
-/// Why it goes on, and why not or why not without a trial.
-fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
-    let places = &judged.scene.snapshot.places;
+/// The reason for the permit, and the reason for the denial or the suppressed denial.
+fn decided_reasons(decided_question: &DecidedQuestion<'_>) -> (ComparedReason, ComparedReason) {
+    let places = &decided_question.context.snapshot.places;
     let denied = |denied: &Denied<'_>| {
         let matched = denied.matched();
         let place = matched.map(|it| {
@@ -233,7 +249,7 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
         });
         (denied.word(), place)
     };
-    match &judged.decided.decision {
+    match &decided_question.decided.decision {
         proxy::Decision::Permit(permit) => {
             let grant = match permit.grant() {
                 Grant::Permission(it) => (
@@ -254,9 +270,10 @@ fn judged_in_short(judged: &Judged<'_>) -> (InShort, InShort) {
     }
 }
 
-/// What becomes of a refusal, and who says so.
-fn enforcement(judged: &Judged<'_>) -> (Enforcement, &'static str) {
-    let (policy, decided) = (&judged.scene.snapshot.policy, judged.decided);
+/// The enforcement mode, and the origin of the setting.
+fn enforcement(decided_question: &DecidedQuestion<'_>) -> (Enforcement, &'static str) {
+    let policy = &decided_question.context.snapshot.policy;
+    let decided = decided_question.decided;
     let route = decided.route.and_then(|route| route.enforcement);
     let user = decided
         .user
@@ -264,24 +281,24 @@ fn enforcement(judged: &Judged<'_>) -> (Enforcement, &'static str) {
         .and_then(|user| user.enforcement);
     let enforcement = policy.enforcement(decided.user, route);
     let origin = match (user, route) {
-        (Some(said), _) if said == enforcement => "api_user",
-        (_, Some(said)) if said == enforcement => "route",
+        (Some(mode), _) if mode == enforcement => "api_user",
+        (_, Some(mode)) if mode == enforcement => "route",
         _ => "gateway",
     };
     (enforcement, origin)
 }
 
-/// Shadow mode, where it is on or a permission on trial is what matters.
-fn shadow(judged: &Judged<'_>, findings: &Findings) -> Option<ShadowFacts> {
+/// Shadow mode, if it is on or a permission in shadow mode matters.
+fn shadow(decided_question: &DecidedQuestion<'_>, reasons: &Reasons) -> Option<ShadowFacts> {
     let permission = |it: &Reason| {
         it.tried
-            .and_then(|at| findings.tried.get(at))
+            .and_then(|at| reasons.tried.get(at))
             .map(|it| it.permission.clone())
     };
-    let (enforcement, origin) = enforcement(judged);
+    let (enforcement, origin) = enforcement(decided_question);
     let origin = origin.to_owned();
-    match (&findings.found, enforcement) {
-        // A grant on trial hides that nothing else grants, and a `deny` on trial that it denies.
+    match (&reasons.result, enforcement) {
+        // A grant in shadow mode suppresses the lack of other grants; a `deny` in shadow mode is itself suppressed.
         (Ok((grant, Some(hidden))), _) => Some(ShadowFacts {
             origin: "permission".to_owned(),
             hides: Some(hidden.word.to_owned()),

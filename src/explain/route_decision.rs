@@ -1,18 +1,18 @@
-//! What happens to all requests of a kind.
+//! The decision about all requests of a route and method.
 
 use serde::{Deserialize, Serialize};
 
-/// What happens to all requests of a kind.
+/// The decision about all requests of a route and method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteDecision {
-    /// All go on.
+    /// All are permitted.
     Permit,
-    /// All go on; those are marked that would be refused if nothing were on trial.
+    /// All are permitted, some of them only in shadow mode.
     Shadow,
-    /// Some go on, or all where a condition holds.
+    /// Some are permitted, or all if a condition holds.
     Depends,
-    /// All are refused.
+    /// All are denied.
     #[default]
     Refuse,
 }

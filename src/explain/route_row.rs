@@ -1,51 +1,55 @@
-//! What a client may do on a route by one method.
+//! The access of a client to a route by one method.
 
+use super::decided_question::DecidedQuestion;
 use super::explanation::PermissionFacts;
-use super::judged::Judged;
-use super::reach::Reach;
+use super::reach::RouteAccess;
 use super::route_decision::RouteDecision;
 use crate::route::{Extent, Route, Segment};
 use serde::{Deserialize, Serialize};
 
-/// What a client may do on a route by one method.
+/// The access of a client to a route by one method.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteRow {
     /// The listener.
     pub listener: String,
     /// Host and path of the route.
     pub route: String,
-    /// Where it stands in the config.
+    /// The place of the route in the config.
     pub place: String,
     /// The method; `*` for a route with a preset, which has a row for each requirement.
     pub method: String,
-    /// The paths: `{name}` is a capture, and `/...` is what may follow.
+    /// The paths: `{name}` is a capture, and `/...` any continuation.
     pub path: String,
-    /// What is required, with captures as in the config.
+    /// The requirement, with captures as in the config.
     pub requirement: Option<String>,
-    /// What would happen.
+    /// The decision.
     pub decision: RouteDecision,
-    /// The reason in one word; empty where it depends.
+    /// The reason word; empty if the decision depends.
     pub reason: String,
-    /// What it depends on.
+    /// The conditions of the decision.
     pub depends_on: Vec<String>,
-    /// The permissions that decide, or may.
+    /// The permissions that decide, or may decide.
     pub permissions: Vec<PermissionFacts>,
 }
 
 impl RouteRow {
-    pub(super) fn of(judged: &Judged<'_>, route: &Route, method: &str) -> Self {
+    pub(super) fn of(decided_question: &DecidedQuestion<'_>, route: &Route, method: &str) -> Self {
         Self {
-            listener: judged.scene.listener.name.to_string(),
+            listener: decided_question.context.listener.name.to_string(),
             route: route.name.clone(),
-            place: judged.scene.snapshot.places.describe(route.place),
+            place: decided_question
+                .context
+                .snapshot
+                .places
+                .describe(route.place),
             method: method.to_owned(),
             path: written(route),
             ..Self::default()
         }
     }
 
-    pub(super) fn with(self, reach: Reach) -> Self {
-        let Reach {
+    pub(super) fn with(self, reach: RouteAccess) -> Self {
+        let RouteAccess {
             decision,
             reason,
             depends_on,
@@ -63,7 +67,7 @@ impl RouteRow {
     }
 }
 
-/// The route's path for people.
+/// The path of the route as text.
 fn written(route: &Route) -> String {
     let segments = route.pattern.segments.iter().map(|segment| match segment {
         Segment::Literal(text) => text.clone(),

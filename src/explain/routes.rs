@@ -1,15 +1,15 @@
-//! One client on every route and method. Routes stand for many paths, so beside what is sure there is what depends on them.
-//! What does not is judged as a request is; the two must agree.
+//! One client on every route and method. A route has many paths, so the result has certain decisions and conditional ones. An
+//! example request of each route is decided, too; the two must agree.
 
-use super::asker::Asker;
+use super::client::ExplainedClient;
+use super::context::{ExplainedRequest, QuestionContext, listener};
+use super::decision_summary::DecisionSummary;
 use super::preset;
-use super::question::{NoAnswer, Question};
-use super::reach::{Reach, reach};
+use super::question::{ExplainError, ExplainQuestion};
+use super::reach::{RouteAccess, reach};
 use super::route_decision::RouteDecision;
 use super::route_row::RouteRow;
-use super::scene::{Asked, Scene, listener};
-use super::text::Lines;
-use super::verdict::Verdict;
+use super::text::TextLines;
 use crate::authorize::Denied;
 use crate::host::{HostName, HostPattern};
 use crate::proxy::Decision;
@@ -19,21 +19,24 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// What one client may do on each route.
+/// The access of one client to each route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllRoutes {
-    /// The generation of the running gateway that was asked; `null` if none was.
+    /// The generation of the running gateway; `null` without one.
     pub generation: Option<u64>,
-    /// In the order of listeners' names and of the config.
+    /// Sorted by the name of the listener, then in config order.
     pub routes: Vec<RouteRow>,
-    /// Listeners and routes about which nothing can be said, and why.
+    /// Listeners and routes without an answer, with the reason.
     pub unanswered: Vec<String>,
 }
 
-/// Asks on each route.
-pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<AllRoutes, NoAnswer> {
+/// Explains each route.
+pub(super) fn all_routes(
+    snapshot: &Snapshot,
+    question: &ExplainQuestion,
+) -> Result<AllRoutes, ExplainError> {
     if !question.method.is_empty() || !question.url.is_empty() {
-        return Err(NoAnswer::question(
+        return Err(ExplainError::invalid_question(
             "all routes are asked about, so no method and no URL is to be named",
         ));
     }
@@ -42,12 +45,15 @@ pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<All
         None => snapshot.listeners.values().collect(),
     };
     listeners.sort_by(|one, other| one.name.cmp(&other.name));
-    let (mut all, mut failed) = (AllRoutes::default(), None);
+    let mut all = AllRoutes::default();
+    let mut failed = None;
     for listener in listeners {
         for route in listener.routes.routes() {
             match on_route(snapshot, question, listener, route) {
                 Ok(rows) => all.routes.extend(rows),
-                Err(contradiction @ NoAnswer::Contradiction { .. }) => return Err(contradiction),
+                Err(contradiction @ ExplainError::Contradiction { .. }) => {
+                    return Err(contradiction);
+                }
                 Err(error) => {
                     all.unanswered.push(format!(
                         "listener \"{}\", route {}: {error}",
@@ -66,25 +72,27 @@ pub(super) fn all_routes(snapshot: &Snapshot, question: &Question) -> Result<All
 
 fn on_route(
     snapshot: &Snapshot,
-    question: &Question,
+    question: &ExplainQuestion,
     listener: &Arc<ListenerPolicy>,
     route: &Arc<Route>,
-) -> Result<Vec<RouteRow>, NoAnswer> {
+) -> Result<Vec<RouteRow>, ExplainError> {
     let (authority, path) = example(listener, route).ok_or_else(|| {
-        NoAnswer::question(
+        ExplainError::invalid_question(
             "other routes take all its paths, or no host of the listener leads to it",
         )
     })?;
-    let scene = Scene::at_host(snapshot, question, listener, &authority)?;
-    let asker = Asker::named(&scene)?;
+    let context = QuestionContext::at_host(snapshot, question, listener, &authority)?;
+    let client = ExplainedClient::named(&context)?;
     if matches!(route.requirement, RequirementRule::Icinga2) {
-        let asked = Asked::new(question, "GET", &authority, path)?;
-        return scene.judged(&asker, &asked, |judged| preset::rows(judged, route));
+        let request = ExplainedRequest::new(question, "GET", &authority, path)?;
+        return context.decide(&client, &request, |decided_question| {
+            preset::rows(decided_question, route)
+        });
     }
     let mut rows = Vec::new();
     for method in route.requirement.methods() {
-        let asked = Asked::new(question, method, &authority, path.clone())?;
-        rows.push(row(&scene, &asker, &asked, route)?);
+        let request = ExplainedRequest::new(question, method, &authority, path.clone())?;
+        rows.push(row(&context, &client, &request, route)?);
     }
     Ok(rows)
 }
@@ -113,7 +121,7 @@ fn example(listener: &ListenerPolicy, route: &Arc<Route>) -> Option<(String, Str
     hosts.into_iter().find_map(|host| {
         let fillings = (0..FILLINGS).flat_map(|at| {
             let path = filled(route, &format!("x{at}"));
-            // Where the very path is another route's, what is below may be ours.
+            // If another route matches the path itself, a path below it may still match this route.
             let below = (route.pattern.extent == Extent::Prefix)
                 .then(|| format!("{}/x{at}", path.trim_end_matches('/')));
             [Some(path), below]
@@ -134,17 +142,17 @@ fn filled(route: &Route, value: &str) -> String {
 }
 
 fn row(
-    scene: &Scene<'_>,
-    asker: &Asker,
-    asked: &Asked,
+    context: &QuestionContext<'_>,
+    client: &ExplainedClient,
+    request: &ExplainedRequest,
     route: &Route,
-) -> Result<RouteRow, NoAnswer> {
-    scene.judged(asker, asked, |judged| {
-        if judged.shows_a_secret() {
-            return Err(NoAnswer::secret());
+) -> Result<RouteRow, ExplainError> {
+    context.decide(client, request, |decided_question| {
+        if decided_question.contains_secret() {
+            return Err(ExplainError::secret_in_question());
         }
-        let decided = judged.decided;
-        let mut row = RouteRow::of(judged, route, &asked.method);
+        let decided = decided_question.decided;
+        let mut row = RouteRow::of(decided_question, route, &request.method);
         let is_sure = match &decided.decision {
             Decision::Permit(_) | Decision::Needs(_) => false,
             Decision::Deny(refusal) => refusal.denied().is_none_or(|denied| {
@@ -152,17 +160,17 @@ fn row(
             }),
         };
         if is_sure {
-            row.reason = Verdict::of(judged).reason.to_owned();
+            row.reason = DecisionSummary::of(decided_question).reason.to_owned();
             return Ok(row);
         }
-        let reach = reach(scene, decided.user, route, &asked.method);
+        let reach = reach(context, decided.user, route, &request.method);
         agreement(&reach, &decided.decision)?;
         Ok(row.with(reach))
     })
 }
 
-/// What is said of all requests must be true of the one that was judged.
-fn agreement(reach: &Reach, decision: &Decision<'_>) -> Result<(), NoAnswer> {
+/// Checks that the access to the route includes the decision about the example request.
+fn agreement(reach: &RouteAccess, decision: &Decision<'_>) -> Result<(), ExplainError> {
     let agrees = match (reach.decision, decision) {
         (RouteDecision::Permit, Decision::Permit(permit)) => permit.shadowed().is_none(),
         (RouteDecision::Shadow, Decision::Permit(_) | Decision::Needs(_))
@@ -170,23 +178,23 @@ fn agreement(reach: &Reach, decision: &Decision<'_>) -> Result<(), NoAnswer> {
         | (RouteDecision::Depends, _) => true,
         _ => false,
     };
-    let judged = match decision {
+    let decided_question = match decision {
         Decision::Permit(permit) => permit.shadowed().map_or("permit", Denied::word),
         Decision::Deny(refusal) => refusal.word(),
         Decision::Needs(need) => need.unmet().word(),
     };
     match agrees {
         true => Ok(()),
-        false => Err(NoAnswer::Contradiction {
-            found: reach.decision.word().to_owned(),
-            judged: judged.to_owned(),
+        false => Err(ExplainError::Contradiction {
+            by_reasons: reach.decision.word().to_owned(),
+            by_decision: decided_question.to_owned(),
         }),
     }
 }
 
 impl fmt::Display for AllRoutes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = Lines::default();
+        let mut lines = TextLines::default();
         lines.generation(self.generation);
         let rows = self.routes.iter().map(|row| {
             let why = match row.depends_on.is_empty() {

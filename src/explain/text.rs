@@ -1,16 +1,17 @@
-//! Explanations as people read them: one fact a line. Finds nothing.
+//! Explanations as text: one fact a line. Computes nothing.
 
 use super::explanation::{
-    ConditionFacts, ConditionOutcome, Decision, Explanation, PermissionFacts, Tried, UserFacts,
+    CheckedPermission, ConditionFacts, ConditionOutcome, ExplainedDecision, Explanation,
+    PermissionFacts, UserFacts,
 };
 use std::fmt;
 
 /// The lines of a text, each with a name.
 #[derive(Default)]
-pub(super) struct Lines(String);
+pub(super) struct TextLines(String);
 
-impl Lines {
-    /// What clients or certificates say may hold anything, so control characters are escaped.
+impl TextLines {
+    /// Adds a line. Control characters are escaped, since values may come from clients or certificates.
     pub(super) fn line(&mut self, name: &str, value: impl AsRef<str>) {
         let name = if name.is_empty() {
             String::new()
@@ -65,7 +66,7 @@ impl Lines {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = Lines::default();
+        let mut lines = TextLines::default();
         lines.line("decision", self.decision_text());
         lines.generation(self.generation);
         self.client(&mut lines);
@@ -100,20 +101,20 @@ impl Explanation {
             .map(|detail| format!(": {detail}"))
             .unwrap_or_default();
         match self.decision {
-            Decision::Permit => "permit".to_owned(),
-            Decision::Depends => format!(
+            ExplainedDecision::Permit => "permit".to_owned(),
+            ExplainedDecision::Depends => format!(
                 "depends on authorizer \"{}\"",
                 self.detail.as_deref().unwrap_or_default()
             ),
-            Decision::Shadow => format!("permit, marked shadow ({}{detail})", self.reason),
-            Decision::Refuse if self.alert.is_some() => {
+            ExplainedDecision::Shadow => format!("permit, marked shadow ({}{detail})", self.reason),
+            ExplainedDecision::Refuse if self.alert.is_some() => {
                 format!(
                     "refuse (TLS alert {}: {})",
                     self.alert.as_deref().unwrap_or_default(),
                     self.reason
                 )
             }
-            Decision::Refuse => {
+            ExplainedDecision::Refuse => {
                 format!(
                     "refuse ({} {}{detail})",
                     self.status.unwrap_or_default(),
@@ -123,7 +124,7 @@ impl Explanation {
         }
     }
 
-    fn client(&self, lines: &mut Lines) {
+    fn client(&self, lines: &mut TextLines) {
         if let Some(domain) = &self.client.trust_domain {
             lines.line("vouched by", domain);
         }
@@ -154,7 +155,7 @@ impl Explanation {
         }
     }
 
-    fn route(&self, lines: &mut Lines) {
+    fn route(&self, lines: &mut TextLines) {
         if let Some(route) = &self.route {
             lines.line("route", format!("{} at {}", route.name, route.place));
             if let Some(until) = &route.enabled_until {
@@ -174,7 +175,7 @@ impl Explanation {
         }
     }
 
-    fn permission(&self, lines: &mut Lines) {
+    fn permission(&self, lines: &mut TextLines) {
         match (&self.permission, self.reason.as_str()) {
             (Some(permission), "denied") => lines.line("denied by", permission.to_string()),
             (Some(permission), _) => lines.line("permission", permission.to_string()),
@@ -187,7 +188,7 @@ impl Explanation {
         }
     }
 
-    fn shadow(&self, lines: &mut Lines) {
+    fn shadow(&self, lines: &mut TextLines) {
         let Some(shadow) = &self.shadow else { return };
         let origin = match shadow.origin.as_str() {
             "permission" => "a permission is on trial".to_owned(),
@@ -221,8 +222,8 @@ fn roles(user: &UserFacts) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// A condition, what it comes to, and what it looked at.
-fn conditions(lines: &mut Lines, name: &str, condition: Option<&ConditionFacts>) {
+/// A condition, its outcome, and the values that it read.
+fn conditions(lines: &mut TextLines, name: &str, condition: Option<&ConditionFacts>) {
     let Some(condition) = condition else { return };
     let indented = if name.is_empty() { "    when " } else { "" };
     lines.line(name, format!("{indented}{condition}"));
@@ -263,7 +264,7 @@ impl fmt::Display for PermissionFacts {
     }
 }
 
-impl fmt::Display for Tried {
+impl fmt::Display for CheckedPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let matches = if self.matches { "matches" } else { "no match" };
         let trial = if self.on_trial { ", on trial" } else { "" };

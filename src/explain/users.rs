@@ -1,102 +1,107 @@
-//! One request of every ApiUser: who may do this, and by which permission. Cheap for each, since there may be very many.
+//! One request of every ApiUser: the decision and its permission. Cheap per user, since there may be very many.
 
-use super::asker::Asker;
-use super::explanation::{Decision, PermissionFacts, RequestFacts};
-use super::facts::asked_facts;
-use super::question::{NoAnswer, Question, Who};
-use super::scene::Scene;
-use super::text::Lines;
-use super::verdict::Verdict;
+use super::client::ExplainedClient;
+use super::context::QuestionContext;
+use super::decision_summary::DecisionSummary;
+use super::explanation::{ExplainedDecision, PermissionFacts, RequestFacts};
+use super::facts::undecided_request_facts;
+use super::question::{ExplainError, ExplainQuestion, QuestionClient};
+use super::text::TextLines;
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What would be decided for each ApiUser.
+/// The decision for each ApiUser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllUsers {
-    /// The generation of the running gateway that was asked; `null` if none was.
+    /// The generation of the running gateway; `null` without one.
     pub generation: Option<u64>,
-    /// What was judged.
+    /// The request.
     pub request: RequestFacts,
-    /// How many of each decision.
+    /// The number of each decision.
     pub counts: Counts,
-    /// In the order in which they are read: by file, and there by name.
+    /// The users in load order: by file, then by name.
     pub users: Vec<UserRow>,
 }
 
-/// How many of each decision.
+/// The number of each decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// It goes on.
+    /// Permitted.
     pub permit: usize,
-    /// It goes on, and is marked.
+    /// Permitted in shadow mode only.
     pub shadow: usize,
-    /// It is refused.
+    /// Denied.
     pub refuse: usize,
-    /// An external authorizer has the last word.
+    /// Decided by an external authorizer.
     pub depends: usize,
 }
 
-/// What would be decided for one user.
+/// The decision for one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRow {
     /// The ApiUser.
     pub user: String,
-    /// What would happen.
-    pub decision: Decision,
-    /// The reason in one word; `unprovable` for a user that can never come in here.
+    /// The decision.
+    pub decision: ExplainedDecision,
+    /// The reason word; `unprovable` for a user that cannot authenticate on this host.
     pub reason: String,
-    /// The permission that decision.
+    /// The permission that decided.
     pub permission: Option<PermissionFacts>,
 }
 
 impl Counts {
-    fn count(&mut self, decision: Decision) {
+    fn count(&mut self, decision: ExplainedDecision) {
         let count = match decision {
-            Decision::Permit => &mut self.permit,
-            Decision::Shadow => &mut self.shadow,
-            Decision::Refuse => &mut self.refuse,
-            Decision::Depends => &mut self.depends,
+            ExplainedDecision::Permit => &mut self.permit,
+            ExplainedDecision::Shadow => &mut self.shadow,
+            ExplainedDecision::Refuse => &mut self.refuse,
+            ExplainedDecision::Depends => &mut self.depends,
         };
         *count += 1;
     }
 }
 
-/// Asks for each user.
-pub(super) fn all_users(snapshot: &Snapshot, question: &Question) -> Result<AllUsers, NoAnswer> {
-    if question.who != Who::Nobody {
-        return Err(NoAnswer::question(
+/// Explains the request for each user.
+pub(super) fn all_users(
+    snapshot: &Snapshot,
+    question: &ExplainQuestion,
+) -> Result<AllUsers, ExplainError> {
+    if question.who != QuestionClient::NoCertificate {
+        return Err(ExplainError::invalid_question(
             "all users are asked about, so nobody is to be named",
         ));
     }
-    let (scene, asked) = Scene::of(snapshot, question)?;
+    let (context, request) = QuestionContext::of(snapshot, question)?;
     let provable = snapshot.users.provable();
     let mut all = AllUsers {
-        request: asked_facts(&scene, &asked),
+        request: undecided_request_facts(&context, &request),
         ..AllUsers::default()
     };
     all.users.reserve(snapshot.users.len());
     for user in snapshot.users.iter() {
-        let who = Who::User(user.name.to_string());
-        let row = match Asker::who(&scene, &who, &|domain, user| {
+        let who = QuestionClient::User(user.name.to_string());
+        let row = match ExplainedClient::with_credentials(&context, &who, &|domain, user| {
             provable.contains(&(domain, user))
         }) {
-            Ok(asker) => {
-                let verdict =
-                    scene.judged(&asker, &asked, |judged| match judged.shows_a_secret() {
-                        true => Err(NoAnswer::secret()),
-                        false => Ok(Verdict::of(judged)),
+            Ok(client) => {
+                let summary =
+                    context.decide(&client, &request, |decided_question| match decided_question
+                        .contains_secret()
+                    {
+                        true => Err(ExplainError::secret_in_question()),
+                        false => Ok(DecisionSummary::of(decided_question)),
                     })?;
                 UserRow {
                     user: user.name.to_string(),
-                    decision: verdict.decision,
-                    reason: verdict.reason.to_owned(),
-                    permission: verdict.permission,
+                    decision: summary.decision,
+                    reason: summary.reason.to_owned(),
+                    permission: summary.permission,
                 }
             }
             Err(_) => UserRow {
                 user: user.name.to_string(),
-                decision: Decision::Refuse,
+                decision: ExplainedDecision::Refuse,
                 reason: "unprovable".to_owned(),
                 permission: None,
             },
@@ -109,7 +114,7 @@ pub(super) fn all_users(snapshot: &Snapshot, question: &Question) -> Result<AllU
 
 impl fmt::Display for AllUsers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = Lines::default();
+        let mut lines = TextLines::default();
         let path = self.request.path.as_deref().unwrap_or("?");
         lines.line(
             "request",

@@ -1,10 +1,10 @@
-//! What to do with a file that is not what it was given for.
+//! Hints for a file of another format than expected.
 
 use super::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
-/// `None` if the file is what is wanted, so that its reader knows better what is wrong.
+/// `None` if the file has the expected format; the error of its reader is more precise then.
 pub(super) fn misplaced(format: FileFormat, path: &Path, wanted: FileKind) -> Option<FileAdvice> {
     if is_wanted(format, wanted) {
         return None;
@@ -285,7 +285,7 @@ fn for_config(format: FileFormat, file: &str) -> Option<String> {
     })
 }
 
-/// For what is wrong wherever it stands.
+/// Hints for formats that are wrong for every kind of file.
 fn for_text(format: FileFormat, file: &str) -> Option<String> {
     match format {
         FileFormat::Utf16 => Some(format!(
@@ -307,7 +307,7 @@ fn key_store(file: &str) -> String {
     )
 }
 
-/// A path as a shell takes it.
+/// A path quoted for a shell.
 fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@%".contains(letter);

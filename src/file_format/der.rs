@@ -1,8 +1,7 @@
-//! Formats in DER, told by the first elements of their structure; nothing is verified. Longer files may be cut off.
+//! Recognises formats in DER by the first elements of their structure. Nothing is verified, and the content may be truncated.
 //!
-//! The walk over elements is not that of `tls::der`, and must not become it. This one is lenient: it takes the indefinite lengths
-//! of BER, as PKCS#12 and PKCS#7 have them, and elements that are cut off, and it names formats for hints alone. That one is
-//! strict, since revocation depends on what it reads.
+//! This parser must stay separate from `tls::der`. It is lenient: it accepts the indefinite lengths of BER, as in PKCS#12 and
+//! PKCS#7, and truncated elements, since formats serve hints alone. `tls::der` is strict, since revocation depends on it.
 
 use super::FileFormat;
 
@@ -19,14 +18,14 @@ const CONTEXT_0: u8 = 0xa0;
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 const JAVA_KEY_STORE: &[u8] = &[0xfe, 0xed, 0xfe, 0xed];
 
-/// An element, whose content may be cut off.
+/// An element. Its content may be truncated.
 #[derive(Clone, Copy)]
 struct DerPart<'a> {
     tag: u8,
     content: &'a [u8],
 }
 
-/// The elements that follow each other, as far as they are there.
+/// Consecutive elements, up to the end of the content.
 struct DerParts<'a>(&'a [u8]);
 
 impl<'a> Iterator for DerParts<'a> {
@@ -37,14 +36,14 @@ impl<'a> Iterator for DerParts<'a> {
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // Of indefinite length (BER), as PKCS#12 and PKCS#7 may be: to the end.
+            // Indefinite length (BER), as in PKCS#12 and PKCS#7: up to the end.
             0x80 => (usize::MAX, rest),
             0x81..=0x84 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
                 (
                     length
                         .iter()
-                        .fold(0, |sum, octet| sum << 8 | usize::from(*octet)),
+                        .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
                     rest,
                 )
             }
@@ -73,13 +72,13 @@ pub(super) fn format(content: &[u8]) -> Option<FileFormat> {
         (INTEGER, [1], Some(OCTET_STRING)) => Some(FileFormat::PrivateKeyDer),
         (SEQUENCE, _, Some(OCTET_STRING)) => Some(FileFormat::EncryptedKeyDer),
         (SEQUENCE, _, Some(BIT_STRING)) => Some(FileFormat::PublicKeyDer),
-        // The second is missing where the file is cut off.
+        // The second element is missing in a truncated file.
         (SEQUENCE, content, Some(SEQUENCE) | None) => signed(content),
         _ => None,
     }
 }
 
-/// What is signed: certificate, request or revocation list (RFC 5280 sections 4.1 and 5.1, RFC 2986).
+/// A signed structure: certificate, request or revocation list (RFC 5280 sections 4.1 and 5.1, RFC 2986).
 fn signed(content: &[u8]) -> Option<FileFormat> {
     let tags: Vec<u8> = DerParts(content)
         .take(7)

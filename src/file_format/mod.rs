@@ -1,5 +1,5 @@
-//! Recognises a file that was given in place of another, by its content, and says what to do about it. Only words for
-//! people: what is accepted is for the readers to say.
+//! Recognises by its content a file that was given in place of another, for hints in error messages. The readers alone decide
+//! what is accepted.
 
 mod advice;
 mod der;
@@ -9,13 +9,13 @@ mod text;
 use crate::file_read::{self, FileKind};
 use std::path::Path;
 
-/// Bytes of a file that are looked at.
-const LOOKED_AT: usize = 64 << 10;
+/// Number of bytes of a file that are examined.
+const SAMPLE_SIZE: usize = 64 << 10;
 
-/// What a file is.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
-    /// Nothing but blanks.
+    /// Whitespace only.
     Empty,
     /// Text in UTF-16.
     Utf16,
@@ -83,19 +83,19 @@ pub enum FileFormat {
     Markup,
 }
 
-/// A file that is not what it was given for.
+/// The hint for a file of another format than expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileAdvice {
-    /// What it is, after the name of the file: `is a private key, not a certificate`.
+    /// Follows the name of the file: `is a private key, not a certificate`.
     pub what: String,
     /// What to do.
     pub hint: String,
 }
 
 impl FileFormat {
-    /// The format of a content; `None` if it is not known.
+    /// The format of a content; `None` if unknown.
     pub fn of(content: &[u8]) -> Option<Self> {
-        let content = content.get(..LOOKED_AT).unwrap_or(content);
+        let content = content.get(..SAMPLE_SIZE).unwrap_or(content);
         if content.trim_ascii().is_empty() {
             return Some(Self::Empty);
         }
@@ -111,12 +111,12 @@ impl FileFormat {
         })
     }
 
-    /// What is wrong with a content that was given for `wanted` and cannot be used. `None` if nothing better can be said.
+    /// The hint for a content that is unusable as `wanted`. `None` if the format is unknown or is the expected one.
     pub fn misplaced(content: &[u8], path: &Path, wanted: FileKind) -> Option<FileAdvice> {
         advice::misplaced(Self::of(content)?, path, wanted)
     }
 
-    /// As [`Self::misplaced`] for a file, which is read once more.
+    /// As [`Self::misplaced`], for a file, which is read again.
     pub fn misplaced_file(path: &Path, wanted: FileKind) -> Option<FileAdvice> {
         if file_read::is_folder(path) {
             let what = "is a folder".to_owned();
@@ -128,11 +128,11 @@ impl FileFormat {
         advice::misplaced(Self::of_file(path, wanted)?, path, wanted)
     }
 
-    /// The format of a file that was given for `wanted`; `None` if it is not known, or the file cannot be read.
+    /// The format of a file that was given as `wanted`; `None` if unknown, or if the file cannot be read.
     pub fn of_file(path: &Path, wanted: FileKind) -> Option<Self> {
         let mut content = Vec::new();
         let keep = |piece: &[u8]| {
-            let room = LOOKED_AT.saturating_sub(content.len()).min(piece.len());
+            let room = SAMPLE_SIZE.saturating_sub(content.len()).min(piece.len());
             content.extend_from_slice(piece.get(..room).unwrap_or_default());
         };
         file_read::read_pieces(path, wanted, keep).ok()?;
@@ -140,7 +140,7 @@ impl FileFormat {
     }
 }
 
-/// Text in UTF-16 has a byte order mark, or a NUL at every other place if most of it is ASCII.
+/// Text in UTF-16 has a byte order mark, or, for ASCII text, a NUL in every second byte.
 fn is_utf16(content: &[u8]) -> bool {
     const SAMPLE: usize = 64;
     if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
@@ -152,7 +152,7 @@ fn is_utf16(content: &[u8]) -> bool {
             .iter()
             .skip(parity)
             .step_by(2)
-            .filter(|octet| **octet == 0)
+            .filter(|byte| **byte == 0)
             .count()
     };
     let half = sample.len() / 2;

@@ -1,8 +1,8 @@
-//! Formats in PEM, told by their labels (RFC 7468), and other forms of keys that are text.
+//! Recognises formats in PEM by their labels (RFC 7468), and other text formats of keys.
 
 use super::FileFormat;
 
-/// Labels in the order in which they matter, where a file has several.
+/// Labels in the order of precedence, for a file with several.
 const LABELS: [(&str, FileFormat); 14] = [
     ("CERTIFICATE", FileFormat::Certificate),
     ("X509 CERTIFICATE", FileFormat::Certificate),
@@ -47,18 +47,18 @@ fn label(line: &str) -> Option<&str> {
         .strip_suffix("-----")
 }
 
-/// Base64 of a sequence in DER whose length takes two bytes (`MII`) or one (the others).
+/// Base64 of a DER sequence with a length of two bytes (`MII`) or one (the others).
 fn is_bare_base64(text: &str) -> bool {
     const BEGINNINGS: [&str; 5] = ["MII", "MIG", "MIH", "MH", "MC4"];
-    const LEAST: usize = 60;
-    let is_base64 = |octet: u8| {
-        octet.is_ascii_alphanumeric()
-            || matches!(octet, b'+' | b'/' | b'=')
-            || octet.is_ascii_whitespace()
+    const MIN_LENGTH: usize = 60;
+    let is_base64 = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'+' | b'/' | b'=')
+            || byte.is_ascii_whitespace()
     };
     BEGINNINGS
         .iter()
         .any(|beginning| text.starts_with(beginning))
-        && text.len() >= LEAST
+        && text.len() >= MIN_LENGTH
         && text.bytes().all(is_base64)
 }

@@ -1,8 +1,8 @@
-//! Configs of other programs and other languages, told by what stands in their lines.
+//! Recognises configs of other programs and languages by their lines.
 
 use super::FileFormat;
 
-/// How tables of our own config begin.
+/// The beginnings of tables in a config of Portcullis.
 const OWN_TABLES: [&str; 13] = [
     "[listener.",
     "[trust_domain.",
@@ -103,7 +103,7 @@ fn is_nginx(lines: &[&str]) -> bool {
         || lines.iter().filter(|line| is_directive(line)).count() >= 2
 }
 
-/// Sections begin at the start of a line, and what is in them is indented.
+/// Sections start at the beginning of a line; their content is indented.
 fn is_haproxy(lines: &[&str]) -> bool {
     let sections = lines
         .iter()

@@ -1,5 +1,5 @@
-//! The one place that opens the files of a load: regular files only, up to a size, and watched over, so that nothing
-//! among them holds up the gateway. Knows no contents.
+//! Opens all files of a load: regular files only, with a size limit, and watched by a watchdog, so that no file blocks the
+//! gateway.
 
 mod watchdog;
 
@@ -14,10 +14,10 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a file may give nothing before it counts as hanging.
+/// How long a read may make no progress before it counts as stalled.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a file is for, which says how long it may be.
+/// The purpose of a file, which determines its size limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// Config, perhaps with a million users.
@@ -39,7 +39,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The longest such file, in bytes.
+    /// The size limit in bytes.
     pub const fn limit(self) -> u64 {
         const MIB: u64 = 1 << 20;
         match self {
@@ -55,7 +55,7 @@ impl FileKind {
 /// Reads a regular file. Symbolic links are followed.
 ///
 /// # Errors
-/// Those of the operating system; also for what is no regular file, and for a file that is too long.
+/// I/O errors of the operating system; also if it is not a regular file, or too long.
 pub fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
     during(path, || {
         let (file, metadata) = open_regular(path)?;
@@ -73,12 +73,12 @@ pub fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
 /// As [`read`], for text in UTF-8.
 ///
 /// # Errors
-/// As [`read`]; also for what is not UTF-8.
+/// As [`read`]; also if it is not UTF-8.
 pub fn read_text(path: &Path, kind: FileKind) -> io::Result<String> {
     text(read(path, kind)?)
 }
 
-/// As [`read_text`], where a pipe is as good as a file: for commands that read once and end.
+/// As [`read_text`], and also accepts a pipe: for commands that read once and end.
 ///
 /// # Errors
 /// As [`read_text`].
@@ -92,7 +92,7 @@ pub fn read_text_or_pipe(path: &Path, kind: FileKind) -> io::Result<String> {
     text(content)
 }
 
-/// Hands over the content of a regular file piece by piece, for what need not be kept.
+/// Passes the content of a regular file to `piece` in chunks, without keeping it.
 ///
 /// # Errors
 /// As [`read`].
@@ -119,10 +119,10 @@ pub fn read_pieces(path: &Path, kind: FileKind, mut piece: impl FnMut(&[u8])) ->
     })
 }
 
-/// Whether a regular file or a folder can be read.
+/// Checks that a regular file or a folder can be read.
 ///
 /// # Errors
-/// Why not.
+/// Why it cannot be read.
 pub fn check_readable(path: &Path) -> io::Result<()> {
     match metadata(path)?.is_dir() {
         true => entries(path).map(drop),
@@ -130,23 +130,23 @@ pub fn check_readable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What the system says of a file or folder, through symbolic links.
+/// The metadata of a file or folder. Symbolic links are followed.
 ///
 /// # Errors
-/// Those of the operating system.
+/// I/O errors of the operating system.
 pub fn metadata(path: &Path) -> io::Result<Metadata> {
     during(path, || std::fs::metadata(path))
 }
 
-/// Whether there is such a folder.
+/// Whether the path is a folder.
 pub fn is_folder(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// What is in a folder, unsorted.
+/// The entries of a folder, unsorted.
 ///
 /// # Errors
-/// Those of the operating system.
+/// I/O errors of the operating system.
 pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     during(folder, || {
         std::fs::read_dir(folder)?
@@ -156,9 +156,9 @@ pub fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
-    // Looked at first, since opening a device may already do something.
+    // Checked before opening, since opening a device may have effects.
     regular(&std::fs::metadata(path)?)?;
-    // Should a FIFO have taken its place, opening it must not wait for a writer; a terminal must not become ours.
+    // If it was replaced by a FIFO, the open must not wait for a writer; a terminal must not become the controlling one.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(O_NONBLOCK | O_NOCTTY)
@@ -189,15 +189,15 @@ fn is_stream(kind: FileType) -> bool {
     kind.is_fifo() || kind.is_char_device() || kind.is_socket()
 }
 
-/// Piece by piece, so that a slow file is told from one that hangs.
+/// Reads in pieces, so that a slow file is distinguished from a stalled one.
 fn read_all(mut file: impl Read, content: &mut Vec<u8>, kind: FileKind) -> io::Result<()> {
-    const PIECE: u64 = 1 << 20;
+    const PIECE_SIZE: u64 = 1 << 20;
     loop {
         let so_far = u64::try_from(content.len()).unwrap_or(u64::MAX);
         if so_far > kind.limit() {
             return Err(too_long(kind));
         }
-        if file.by_ref().take(PIECE).read_to_end(content)? == 0 {
+        if file.by_ref().take(PIECE_SIZE).read_to_end(content)? == 0 {
             return Ok(());
         }
         progressed();

@@ -109,7 +109,7 @@ fn an_operation_that_makes_no_progress_is_given_up_and_named() {
         panic!("{result:?}")
     };
     assert_eq!(path, Path::new("/hangs"));
-    // No second thread beside one that hangs, whatever its work.
+    // No second thread beside a stalled one, for any work.
     let result = runtime.block_on(thread.run(short, || 7));
     assert!(
         thread.is_busy() && matches!(result, Err(FileWorkError::Stalled { .. })),

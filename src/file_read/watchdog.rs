@@ -1,5 +1,5 @@
-//! File work on a thread of its own, given up when one operation makes no progress: a network file system that is away
-//! blocks its readers for ever, and no signal or deadline reaches them there. Reads nothing itself.
+//! File work on a thread of its own, abandoned when one operation makes no progress. An unreachable network file system blocks
+//! its readers forever, and no signal or deadline can interrupt them.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-/// The operation on a file that is under way on a thread, if any.
+/// The current file operation of a thread, if any.
 #[derive(Debug, Default)]
 struct ReadProgress(Mutex<Option<Operation>>);
 
 #[derive(Clone, Debug)]
 struct Operation {
     path: PathBuf,
-    /// When it began, or last got something.
+    /// Time of its start or of its last progress.
     at: Instant,
 }
 
@@ -23,56 +23,56 @@ thread_local! {
     static PROGRESS: RefCell<Option<Arc<ReadProgress>>> = const { RefCell::new(None) };
 }
 
-/// Why file work gave no result.
+/// Why file work failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FileWorkError {
-    /// An operation on a file makes no progress; its thread still waits.
+    /// An operation makes no progress; its thread is still blocked.
     #[error("{} has not been read for {} seconds; is its file system away?", path.display(), after.as_secs())]
     Stalled {
         /// The file or folder.
         path: PathBuf,
-        /// For how long.
+        /// Time without progress.
         after: Duration,
     },
-    /// It panicked; the log says more.
+    /// It panicked; the log has the details.
     #[error("reading files panicked")]
     Panicked,
-    /// There is no thread for it.
+    /// The thread cannot be started.
     #[error("no thread can be started to read files")]
     NoThread(#[source] std::io::Error),
 }
 
-/// A place for one thread at a time, so that files that hang never gather threads.
+/// Runs at most one thread at a time, so that stalled files do not accumulate threads.
 #[derive(Debug, Default)]
 pub struct FileThread(Weak<ReadProgress>);
 
 impl FileThread {
-    /// Does file work on a thread that no end of the process waits for. If the future is dropped or the work gives
-    /// up, the thread goes on alone, and the next work waits for its end.
+    /// Runs file work on a detached thread; the end of the process does not wait for it. If the future is dropped or the work is
+    /// abandoned, the thread continues, and the next work waits for its end.
     ///
     /// # Errors
-    /// [`FileWorkError`], where one operation takes `patience` without progress, or the work panics.
+    /// [`FileWorkError`], if one operation makes no progress for `patience`, or if the work panics.
     pub async fn run<T: Send + 'static>(
         &mut self,
         patience: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, FileWorkError> {
-        const LOOK: Duration = Duration::from_millis(10);
-        const LATER_LOOKS: Duration = Duration::from_millis(100);
+        const BUSY_POLL: Duration = Duration::from_millis(10);
+        const PROGRESS_POLL: Duration = Duration::from_millis(100);
         while self.is_busy() {
             self.check(patience)?;
-            sleep(LOOK).await;
+            sleep(BUSY_POLL).await;
         }
         let mut result = self.start(work)?;
         loop {
-            if let Ok(done) = timeout(LATER_LOOKS, &mut result).await {
-                return done.map_err(|_| FileWorkError::Panicked);
+            if let Ok(received) = timeout(PROGRESS_POLL, &mut result).await {
+                return received.map_err(|_| FileWorkError::Panicked);
             }
             self.check(patience)?;
         }
     }
 
-    /// Whether earlier work goes on.
+    /// Whether earlier work is still running.
     pub fn is_busy(&self) -> bool {
         self.0.strong_count() > 0
     }
@@ -86,10 +86,10 @@ impl FileThread {
         let (sender, result) = oneshot::channel();
         let work = move || {
             PROGRESS.set(Some(progress));
-            let done = work();
+            let value = work();
             PROGRESS.set(None);
-            // Nobody waits any more if it was given up.
-            let _ = sender.send(done);
+            // The receiver is gone if the work was abandoned.
+            let _ = sender.send(value);
         };
         let thread = std::thread::Builder::new().name("portcullis-file".to_owned());
         thread.spawn(work).map_err(FileWorkError::NoThread)?;
@@ -114,7 +114,7 @@ impl ReadProgress {
     }
 }
 
-/// Does something with a file that may take for ever, so that whoever waits knows the file.
+/// Runs a file operation that may block forever, and records its path for the error of the watchdog.
 pub fn during<T>(path: &Path, operation: impl FnOnce() -> T) -> T {
     note(|_| {
         Some(Operation {
@@ -122,12 +122,12 @@ pub fn during<T>(path: &Path, operation: impl FnOnce() -> T) -> T {
             at: Instant::now(),
         })
     });
-    let done = operation();
+    let value = operation();
     note(|_| None);
-    done
+    value
 }
 
-/// The operation under way has got something.
+/// Records progress of the current operation.
 pub(super) fn progressed() {
     note(|operation| {
         operation.map(|operation| Operation {
@@ -137,7 +137,7 @@ pub(super) fn progressed() {
     });
 }
 
-/// Changes what is known of the operation under way, where anybody watches.
+/// Changes the record of the current operation, if this thread is watched.
 fn note(change: impl FnOnce(Option<Operation>) -> Option<Operation>) {
     PROGRESS.with_borrow(|progress| {
         if let Some(progress) = progress {

@@ -1,5 +1,6 @@
-//! Where an upstream's HTTP/1.1 answer ends (RFC 9112 section 6.3). Stricter than the RFC where two readings would be
-//! possible, since the connection is used again. Reads bytes that are given; owns no socket.
+//! Parses an upstream's HTTP/1.1 response head and finds the end of its body (RFC 9112 section
+//! 6.3). Stricter than the RFC where two readings are possible, since the connection is reused.
+//! Reads given bytes; owns no socket.
 
 use super::connection_login::reuse_after_answer;
 use super::framing::{FieldSpace, content_length};
@@ -7,31 +8,31 @@ use super::reuse::Reuse;
 use super::upgrade::{Upgrade, granted_upgrade};
 use crate::config::LengthlessRedirect;
 
-/// How long the body behind an answer's head is.
+/// Length of the body after a response head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnswerFraming {
-    /// There is none, whatever the fields say.
+pub enum ResponseFraming {
+    /// No body, independent of the fields.
     None,
-    /// This many bytes.
+    /// Number of bytes.
     Length(u64),
-    /// Chunks.
+    /// Chunked transfer coding.
     Chunked,
-    /// All until the upstream closes.
+    /// All bytes until the upstream closes the connection.
     UntilClose,
 }
 
-/// What was asked, as far as it decides about the answer's body.
+/// The kind of the upstream request, as far as it decides about the response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// `HEAD`: the answer has no body.
+    /// `HEAD`: the response has no body.
     Head,
-    /// Anything else.
+    /// Every other method.
     Other,
 }
 
-/// An answer's head, read where it lies.
+/// A parsed response head. Borrows the input bytes.
 #[derive(Debug)]
-pub struct AnswerHead<'b, 'f> {
+pub struct ResponseHead<'b, 'f> {
     /// The status code, 100 to 999.
     pub status: u16,
     /// The reason phrase, as sent.
@@ -40,32 +41,33 @@ pub struct AnswerHead<'b, 'f> {
     pub fields: &'f [httparse::Header<'b>],
     /// Bytes of the head, empty line included.
     pub length: usize,
-    /// The body.
-    pub framing: AnswerFraming,
-    /// Whether the connection stays.
+    /// How the body is framed.
+    pub framing: ResponseFraming,
+    /// Whether the connection is reused.
     pub reuse: Reuse,
-    /// Whether the upstream says when the body ends.
+    /// Whether the head marks the end of the body.
     ending: Ending,
 }
 
-/// Whether an answer says when its body ends.
+/// Whether a response head marks the end of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// By a length, by chunks, or by saying that the connection does.
-    Said,
-    /// Neither.
-    Unsaid,
+    /// By a length, by chunks, or by announcing the close of the connection.
+    Explicit,
+    /// By none of these.
+    Unmarked,
 }
 
-impl AnswerHead<'_, '_> {
-    /// The same, as an upstream means it that sends redirects without a body, and forgets to say so: whoever waited for the
-    /// end of that would wait until the upstream tires of an idle connection. It is not used again.
+impl ResponseHead<'_, '_> {
+    /// Applies `rule` for upstreams that send redirects without a body and without a length. Such a
+    /// redirect gets an empty body; otherwise the client waits until the upstream closes the idle
+    /// connection. The connection is not reused.
     #[must_use]
     pub fn as_meant(self, rule: LengthlessRedirect) -> Self {
         let redirects = matches!(self.status, 301 | 302 | 303 | 307 | 308);
         match (rule, self.ending) {
-            (LengthlessRedirect::Empty, Ending::Unsaid) if redirects => Self {
-                framing: AnswerFraming::Length(0),
+            (LengthlessRedirect::Empty, Ending::Unmarked) if redirects => Self {
+                framing: ResponseFraming::Length(0),
                 reuse: Reuse::Close,
                 ..self
             },
@@ -73,18 +75,18 @@ impl AnswerHead<'_, '_> {
         }
     }
 
-    /// How many bytes head and body are together, if the body is known to be no longer than `most`; otherwise those of the
-    /// head.
+    /// Bytes of head and body together if the body has a length of at most `most`; otherwise bytes
+    /// of the head.
     pub fn length_until(&self, most: u64) -> usize {
         let body = match self.framing {
-            AnswerFraming::Length(length) if length <= most => length,
+            ResponseFraming::Length(length) if length <= most => length,
             _ => 0,
         };
         self.length
             .saturating_add(usize::try_from(body).unwrap_or(usize::MAX))
     }
 
-    /// What the response upgrades to.
+    /// The upgrade that the response grants.
     pub fn upgrade(&self) -> Upgrade {
         if self.status == 101 {
             granted_upgrade(self.fields)
@@ -95,7 +97,7 @@ impl AnswerHead<'_, '_> {
 }
 
 impl Asked {
-    /// By the method.
+    /// The kind for a method.
     pub fn by(method: &str) -> Self {
         if method == "HEAD" {
             Self::Head
@@ -105,72 +107,86 @@ impl Asked {
     }
 }
 
-/// Why bytes are no answer that can be passed on.
+/// Errors of a response that cannot be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Not an answer's head.
+pub enum ResponseHeadError {
+    /// Not a response head.
     #[error("the answer's head is malformed")]
     Malformed,
-    /// More fields than are read.
+    /// More fields than [`MAX_FIELDS`](super::MAX_FIELDS).
     #[error("the answer's head has too many fields")]
     TooManyFields,
-    /// Longer than is read.
+    /// Longer than the read limit.
     #[error("the answer's head is too large")]
     TooLarge,
-    /// Not one length.
+    /// Not one valid length.
     #[error("the answer's Content-Length is not one number")]
     BadLength,
     /// Content-Length beside Transfer-Encoding.
     #[error("the answer has both Content-Length and Transfer-Encoding")]
     LengthAndChunked,
-    /// Anything but one `chunked`.
+    /// Other than one `chunked`.
     #[error("the answer's Transfer-Encoding is not chunked")]
     UnknownCoding,
-    /// A chunked body that is none.
+    /// Malformed chunked body.
     #[error("the answer's chunked body is malformed")]
     BadChunk,
 }
 
-/// Reads an answer's head at the start of `bytes`. `None` while it is incomplete.
+/// Parses the response head at the start of `bytes`. `None` while it is incomplete.
 ///
 /// # Errors
-/// [`AnswerError`] if the answer has no single reading.
-pub fn parse_answer<'b, 'f>(
+/// [`ResponseHeadError`] if the response is malformed or ambiguous.
+pub fn parse_response_head<'b, 'f>(
     bytes: &'b [u8],
     asked: Asked,
     space: &'f mut FieldSpace<'b>,
-) -> Result<Option<AnswerHead<'b, 'f>>, AnswerError> {
+) -> Result<Option<ResponseHead<'b, 'f>>, ResponseHeadError> {
     let mut answer = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
     let length = match parser.parse_response_with_uninit_headers(&mut answer, bytes, space) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(AnswerError::TooManyFields),
-        Err(_) => return Err(AnswerError::Malformed),
+        Err(httparse::Error::TooManyHeaders) => return Err(ResponseHeadError::TooManyFields),
+        Err(_) => return Err(ResponseHeadError::Malformed),
     };
     let status = answer.code.unwrap_or_default();
     if status < 100 {
-        return Err(AnswerError::Malformed);
+        return Err(ResponseHeadError::Malformed);
     }
     let fields: &'f [httparse::Header<'b>] = answer.headers;
-    let said = Said::by(fields)?;
+    let framing_fields = FramingFields::parse(fields)?;
     let bodiless = asked == Asked::Head || matches!(status, 100..=199 | 204 | 304);
-    let framing = match (said.coding, said.length) {
-        _ if bodiless => AnswerFraming::None,
-        (Coding::Chunked, None) if answer.version == Some(1) => AnswerFraming::Chunked,
-        (Coding::Chunked, Some(_)) => return Err(AnswerError::LengthAndChunked),
-        (Coding::Chunked, None) => return Err(AnswerError::UnknownCoding),
-        (Coding::None, Some(length)) => AnswerFraming::Length(length),
-        (Coding::None, None) => AnswerFraming::UntilClose,
+    let framing = match (framing_fields.coding, framing_fields.length) {
+        _ if bodiless => ResponseFraming::None,
+        (Coding::Chunked, None) if answer.version == Some(1) => ResponseFraming::Chunked,
+        (Coding::Chunked, Some(_)) => return Err(ResponseHeadError::LengthAndChunked),
+        (Coding::Chunked, None) => return Err(ResponseHeadError::UnknownCoding),
+        (Coding::None, Some(length)) => ResponseFraming::Length(length),
+        (Coding::None, None) => ResponseFraming::UntilClose,
     };
     let persists = match answer.version {
-        Some(1) => !said.closes && framing != AnswerFraming::UntilClose,
-        _ => said.keeps_alive && !said.closes && framing != AnswerFraming::UntilClose,
+        Some(1) => !framing_fields.closes && framing != ResponseFraming::UntilClose,
+        _ => {
+            framing_fields.keeps_alive
+                && !framing_fields.closes
+                && framing != ResponseFraming::UntilClose
+        }
     };
-    let reuse = if persists { said.login } else { Reuse::Close };
-    let ends = framing != AnswerFraming::UntilClose || said.closes || answer.version != Some(1);
-    let ending = if ends { Ending::Said } else { Ending::Unsaid };
-    Ok(Some(AnswerHead {
+    let reuse = if persists {
+        framing_fields.login
+    } else {
+        Reuse::Close
+    };
+    let ends = framing != ResponseFraming::UntilClose
+        || framing_fields.closes
+        || answer.version != Some(1);
+    let ending = if ends {
+        Ending::Explicit
+    } else {
+        Ending::Unmarked
+    };
+    Ok(Some(ResponseHead {
         status,
         reason: answer.reason.unwrap_or_default(),
         fields,
@@ -187,19 +203,19 @@ enum Coding {
     Chunked,
 }
 
-/// What an answer's fields say about framing.
-struct Said {
+/// The fields of a response that decide about framing and reuse.
+struct FramingFields {
     coding: Coding,
     length: Option<u64>,
     closes: bool,
     keeps_alive: bool,
-    /// `Close` if a user logs in on the connection itself.
+    /// `Close` if a user is authenticated on the connection itself (NTLM).
     login: Reuse,
 }
 
-impl Said {
-    fn by(fields: &[httparse::Header<'_>]) -> Result<Self, AnswerError> {
-        let mut said = Self {
+impl FramingFields {
+    fn parse(fields: &[httparse::Header<'_>]) -> Result<Self, ResponseHeadError> {
+        let mut framing_fields = Self {
             coding: Coding::None,
             length: None,
             closes: false,
@@ -212,39 +228,39 @@ impl Said {
                 10 if is("connection") => {
                     for option in field
                         .value
-                        .split(|octet| *octet == b',')
+                        .split(|byte| *byte == b',')
                         .map(<[u8]>::trim_ascii)
                     {
-                        said.closes |= option.eq_ignore_ascii_case(b"close");
-                        said.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                        framing_fields.closes |= option.eq_ignore_ascii_case(b"close");
+                        framing_fields.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                     }
                 }
                 14 if is("content-length") => {
-                    let length = content_length(field.value).ok_or(AnswerError::BadLength)?;
-                    // Two equal ones say the same; two different ones say nothing.
-                    if said
+                    let length = content_length(field.value).ok_or(ResponseHeadError::BadLength)?;
+                    // Equal values are one length; different values are an error.
+                    if framing_fields
                         .length
                         .replace(length)
-                        .is_some_and(|before| before != length)
+                        .is_some_and(|earlier| earlier != length)
                     {
-                        return Err(AnswerError::BadLength);
+                        return Err(ResponseHeadError::BadLength);
                     }
                 }
                 17 if is("transfer-encoding") => {
-                    if said.coding == Coding::Chunked
+                    if framing_fields.coding == Coding::Chunked
                         || !field.value.eq_ignore_ascii_case(b"chunked")
                     {
-                        return Err(AnswerError::UnknownCoding);
+                        return Err(ResponseHeadError::UnknownCoding);
                     }
-                    said.coding = Coding::Chunked;
+                    framing_fields.coding = Coding::Chunked;
                 }
                 _ if reuse_after_answer(field.name, field.value) == Reuse::Close => {
-                    said.login = Reuse::Close
+                    framing_fields.login = Reuse::Close
                 }
                 _ => {}
             }
         }
-        Ok(said)
+        Ok(framing_fields)
     }
 }
 

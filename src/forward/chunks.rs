@@ -1,14 +1,15 @@
-//! Chunked bodies (RFC 9112 section 7.1), scanned strictly however they are split over reads. Copies nothing.
+//! Scans chunked bodies (RFC 9112 section 7.1) strictly, across any split over reads. Copies
+//! nothing.
 
 use super::framing::FramingError;
 
-/// Finds the end of a chunked body, however it is split over reads.
+/// Finds the end of a chunked body that arrives in any number of reads.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkScanner {
     state: State,
-    /// Data bytes still to come in this chunk; while a size is read, the size so far.
+    /// Data bytes that remain in this chunk. While a size is read: the size so far.
     remaining: u64,
-    /// Octets of the current line (size, extension or trailer section), to bound it.
+    /// Bytes of the current line (size, extension or trailer section), to limit it.
     line: usize,
 }
 
@@ -16,19 +17,19 @@ pub struct ChunkScanner {
 enum State {
     #[default]
     Size,
-    /// Behind a semicolon: bad whitespace, then the extension's name.
+    /// After a semicolon: bad whitespace, then the extension name.
     ExtensionStart,
     ExtensionName,
-    /// Bad whitespace behind a name, which `=` or another extension must follow.
+    /// Bad whitespace after a name; `=` or another extension must follow.
     AfterName,
-    /// Behind `=`: bad whitespace, then a token or a quoted string.
+    /// After `=`: bad whitespace, then a token or a quoted string.
     ValueStart,
     ValueToken,
     Quoted,
     QuotedPair,
-    /// Behind the quotation mark that ends a value.
+    /// After the quotation mark that ends a value.
     AfterQuoted,
-    /// Bad whitespace behind a value, which another extension must follow.
+    /// Bad whitespace after a value; another extension must follow.
     AfterValue,
     SizeLineFeed,
     Data,
@@ -41,14 +42,14 @@ enum State {
     End,
 }
 
-/// What octets of a chunked body are.
+/// The kind of a run of bytes in a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkPart {
     /// Sizes, extensions and line ends.
     Framing,
-    /// The body itself.
+    /// Body data.
     Data,
-    /// What follows the last chunk: trailer fields and the empty line.
+    /// Everything after the last chunk: trailer fields and the empty line.
     Trailers,
 }
 
@@ -67,8 +68,8 @@ impl State {
 }
 
 impl State {
-    /// `chunk-ext` of RFC 9112 section 7.1.1. Whitespace directly behind the size is no part of it here: some readers end the
-    /// size there, and others do not.
+    /// The next state in a `chunk-ext` (RFC 9112 section 7.1.1). Whitespace directly after the size
+    /// is rejected: some parsers end the size there, others do not.
     fn in_extension(self, byte: u8) -> Option<Self> {
         let blank = matches!(byte, b' ' | b'\t');
         match self {
@@ -98,7 +99,7 @@ impl State {
         }
     }
 
-    /// Whether an extension may end here.
+    /// Whether an extension may end in this state.
     fn may_end(self) -> bool {
         matches!(
             self,
@@ -112,42 +113,42 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// A size has at most this many digits, so it cannot overflow.
+/// Maximum number of digits of a size. Prevents overflow.
 const MAX_SIZE_DIGITS: usize = 15;
-/// Extensions carry nothing for us, so they may not be long.
+/// Maximum bytes of the extensions of one chunk. They are ignored.
 const MAX_EXTENSION: usize = 256;
-/// All trailer fields together.
+/// Maximum bytes of all trailer fields together.
 const MAX_TRAILERS: usize = 16 * 1024;
 
 impl ChunkScanner {
-    /// Takes `bytes`, as far as they belong to this body. Gives how many do.
+    /// Scans `bytes` and returns how many of them belong to this body.
     ///
     /// # Errors
     /// [`FramingError::BadChunk`].
     pub fn scan(&mut self, bytes: &[u8]) -> Result<usize, FramingError> {
         let mut at = 0;
         while self.state != State::End
-            && let Some(octet) = bytes.get(at)
+            && let Some(byte) = bytes.get(at)
         {
             if self.state == State::Data {
-                let here = u64::try_from(bytes.len() - at)
+                let data = u64::try_from(bytes.len() - at)
                     .unwrap_or(u64::MAX)
                     .min(self.remaining);
-                self.remaining -= here;
-                at += usize::try_from(here).unwrap_or(usize::MAX);
+                self.remaining -= data;
+                at += usize::try_from(data).unwrap_or(usize::MAX);
                 if self.remaining == 0 {
                     self.state = State::DataCarriageReturn;
                 }
                 continue;
             }
-            self.state = self.step(*octet).ok_or(FramingError::BadChunk)?;
+            self.state = self.step(*byte).ok_or(FramingError::BadChunk)?;
             at += 1;
         }
         Ok(at)
     }
 
-    /// Takes the longest start of `bytes` that is of one kind. Gives the kind and its length, which is 0 at the end of
-    /// the body alone.
+    /// Scans the longest prefix of `bytes` that is of one kind. Returns the kind and the length.
+    /// The length is 0 only at the end of the body.
     ///
     /// # Errors
     /// [`FramingError::BadChunk`].
@@ -155,32 +156,32 @@ impl ChunkScanner {
         let kind = self.state.part();
         let mut at = 0;
         if kind == ChunkPart::Data {
-            let here = u64::try_from(bytes.len())
+            let data = u64::try_from(bytes.len())
                 .unwrap_or(u64::MAX)
                 .min(self.remaining);
-            let here = usize::try_from(here).unwrap_or(usize::MAX);
-            return Ok((kind, self.scan(bytes.get(..here).unwrap_or_default())?));
+            let data = usize::try_from(data).unwrap_or(usize::MAX);
+            return Ok((kind, self.scan(bytes.get(..data).unwrap_or_default())?));
         }
         while self.state != State::End
             && self.state.part() == kind
-            && let Some(octet) = bytes.get(at)
+            && let Some(byte) = bytes.get(at)
         {
-            self.state = self.step(*octet).ok_or(FramingError::BadChunk)?;
+            self.state = self.step(*byte).ok_or(FramingError::BadChunk)?;
             at += 1;
         }
         Ok((kind, at))
     }
 
-    /// Whether the whole body was seen.
+    /// Whether the end of the body was reached.
     pub fn is_complete(&self) -> bool {
         self.state == State::End
     }
 
-    fn step(&mut self, octet: u8) -> Option<State> {
-        match (self.state, octet) {
-            (State::Size, _) if char::from(octet).is_ascii_hexdigit() => {
+    fn step(&mut self, byte: u8) -> Option<State> {
+        match (self.state, byte) {
+            (State::Size, _) if char::from(byte).is_ascii_hexdigit() => {
                 self.line += 1;
-                self.remaining = self.remaining * 16 + u64::from(char::from(octet).to_digit(16)?);
+                self.remaining = self.remaining * 16 + u64::from(char::from(byte).to_digit(16)?);
                 (self.line <= MAX_SIZE_DIGITS).then_some(State::Size)
             }
             (State::Size, b';') if self.line > 0 => {
@@ -200,7 +201,7 @@ impl ChunkScanner {
                 | State::AfterValue,
                 _,
             ) => {
-                let next = self.state.in_extension(octet)?;
+                let next = self.state.in_extension(byte)?;
                 self.grow(MAX_EXTENSION, next)
             }
             (State::SizeLineFeed, b'\n') => {
@@ -343,7 +344,9 @@ mod tests {
             }
             let section = format!("{}\r\n", trailers.concat());
             body.extend_from_slice(format!("0\r\n{section}").as_bytes());
-            let (mut scanner, mut data, mut end) = (ChunkScanner::default(), Vec::new(), Vec::new());
+            let mut scanner = ChunkScanner::default();
+            let mut data = Vec::new();
+            let mut end = Vec::new();
             for mut part in body.chunks(piece) {
                 while !part.is_empty() {
                     let (kind, length) = scanner.part(part).unwrap();

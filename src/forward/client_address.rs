@@ -1,28 +1,30 @@
-//! A client's address as upstreams are told: `Forwarded` (RFC 7239) and its older kin. Written once for each connection.
+//! Renders the client address for upstreams: `Forwarded` (RFC 7239), `X-Forwarded-For` and related
+//! fields. Rendered once per connection.
 
 use std::net::IpAddr;
 
-/// A client's address in its forms.
+/// A client address in its rendered forms.
 #[derive(Clone, Debug)]
 pub struct ClientAddress {
-    /// The lines of an HTTP/1.1 head, without the host, which stands in them twice: one piece of memory for each connection.
+    /// HTTP/1.1 field lines without the host, which occurs twice in them. One allocation per
+    /// connection.
     lines: Box<str>,
-    /// How long the address is in its plain form.
+    /// Bytes of the plain form of the address.
     length: usize,
-    /// Where the host stands for the first time.
+    /// Offset of the first occurrence of the host.
     host_at: usize,
 }
 
-/// Before the node of `Forwarded`.
+/// Text before the node of `Forwarded`.
 const BEFORE_NODE: &str = "forwarded: for=";
-/// From the first host to the plain form of the address.
+/// Text from the first host to the plain form of the address.
 const BEFORE_ADDRESS: &str = "\";proto=https\r\nx-forwarded-for: ";
 
 impl ClientAddress {
-    /// The address in its forms.
+    /// Renders the address.
     pub fn new(address: IpAddr) -> Self {
         let text = address.to_string();
-        // RFC 7239 section 6: what has colons is quoted.
+        // RFC 7239 section 6: a node with colons is quoted.
         let node = if address.is_ipv6() {
             format!("\"[{text}]\"")
         } else {
@@ -40,7 +42,7 @@ impl ClientAddress {
         }
     }
 
-    /// As in `X-Forwarded-For`.
+    /// The form of `X-Forwarded-For`.
     pub fn as_str(&self) -> &str {
         let start = self.host_at + BEFORE_ADDRESS.len();
         self.lines
@@ -48,19 +50,20 @@ impl ClientAddress {
             .unwrap_or_default()
     }
 
-    /// As the node of `Forwarded`.
+    /// The node of `Forwarded`.
     pub fn node(&self) -> &str {
         let before_host = self.before_host();
         let end = before_host.len().saturating_sub(";host=\"".len());
         before_host.get(BEFORE_NODE.len()..end).unwrap_or_default()
     }
 
-    /// The lines of an HTTP/1.1 head, up to where the host stands for the first time.
+    /// HTTP/1.1 field lines up to the first occurrence of the host.
     pub(super) fn before_host(&self) -> &str {
         self.lines.get(..self.host_at).unwrap_or_default()
     }
 
-    /// From there to where it stands for the second time, which is the end of the last line.
+    /// Field lines from the first to the second occurrence of the host. The second one ends the
+    /// last line.
     pub(super) fn between_hosts(&self) -> &str {
         self.lines.get(self.host_at..).unwrap_or_default()
     }

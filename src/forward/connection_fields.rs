@@ -1,11 +1,11 @@
-//! What the `Connection` fields of a message name.
+//! Reads the field names that the `Connection` fields of a message list.
 
 use super::few::Few;
 use super::fields::may_be_named_by_connection;
 use super::reserved::FieldNames;
 use crate::head::Fields;
 
-/// A `Connection` field that names what it may not.
+/// A `Connection` field that names a protected field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Connection names a field that every hop needs, or that the request is judged by")]
 pub struct BadConnection;
@@ -21,10 +21,11 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
     names.map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Checks what one `Connection` field names. `judged` are the fields that conditions and authorizers read.
+/// Checks the names in one `Connection` field. `judged` holds the fields that conditions and
+/// authorizers read.
 ///
 /// # Errors
-/// [`BadConnection`] if it names a field that must not vanish.
+/// [`BadConnection`] if it names a field that must not be removed.
 pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
     let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
     if names_in(value).all(may_be_named) {
@@ -34,8 +35,8 @@ pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConn
     }
 }
 
-/// The fields that `Connection` makes hop-by-hop. Does without `keep-alive`, which every client says and which is
-/// hop-by-hop by itself.
+/// The fields that `Connection` makes hop-by-hop. Omits `keep-alive`, which most clients send and
+/// which is hop-by-hop in any case.
 pub(super) fn named_by_connection<F: Fields + ?Sized>(fields: &F) -> Few<&str> {
     let mut named = Few::default();
     connection_names(fields)

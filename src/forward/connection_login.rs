@@ -1,14 +1,15 @@
-//! Logins that belong to a connection and not to a request: NTLM, and Negotiate where NTLM is what it negotiates. The next
-//! request on such a connection has the rights of the user who logged in. Finds these logins; closes no connection.
+//! Detects logins that belong to a connection and not to a request: NTLM, and Negotiate where it
+//! negotiates NTLM. The next request on such a connection has the rights of the user who logged in.
+//! Closes no connection.
 
 use super::reuse::Reuse;
 
-/// The schemes of which some form logs in a connection (RFC 4559 section 6), in lower case.
+/// The schemes with a form that authenticates a connection (RFC 4559 section 6), in lower case.
 const SCHEMES: [&[u8]; 4] = [b"ntlm", b"negotiate", b"nego2", b"kerberos"];
 
 /// Whether a connection may carry another request after one with this `Authorization`.
 pub(super) fn reuse_after_request(authorization: &[u8]) -> Reuse {
-    // What stands behind the scheme may hold any word.
+    // The credentials after the scheme may contain any word.
     let scheme = words(authorization).next();
     if scheme.is_some_and(is_scheme) {
         Reuse::Close
@@ -21,7 +22,7 @@ pub(super) fn reuse_after_request(authorization: &[u8]) -> Reuse {
 pub(super) fn reuse_after_answer(name: &str, value: &[u8]) -> Reuse {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     let logs_in = match name.len() {
-        // IIS says by these two that the connection keeps a login.
+        // IIS sends these two fields if the connection keeps a login.
         13 if is("proxy-support") => true,
         15 if is("persistent-auth") => true,
         16 if is("www-authenticate") => words(value).any(is_scheme),
@@ -31,8 +32,8 @@ pub(super) fn reuse_after_answer(name: &str, value: &[u8]) -> Reuse {
     if logs_in { Reuse::Close } else { Reuse::Keep }
 }
 
-/// The words of a value. A list of challenges is not parsed: a false positive (a realm named NTLM) costs one connection, a
-/// false negative would give one user's rights to another.
+/// The words of a value. A list of challenges is not parsed. A false positive (a realm named NTLM)
+/// costs one connection; a false negative would give one user's rights to another user.
 fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|byte| !byte.is_ascii_alphanumeric())

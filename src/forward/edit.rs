@@ -1,5 +1,5 @@
-//! What goes up and what comes down: the one place that edits headers. Pure; each engine renders the result into its
-//! own form through [`FieldSink`].
+//! Edits the fields of upstream requests and client responses; no other module edits fields. Pure;
+//! each HTTP engine renders the result through [`FieldSink`].
 
 use super::client_address::ClientAddress;
 use super::connection_fields::{is_among, named_by_connection};
@@ -16,57 +16,58 @@ use crate::head::Fields;
 use crate::identity::IdentityBlock;
 use http::{HeaderName, HeaderValue};
 
-/// What the gateway itself says in a request that goes up.
+/// The gateway's own values in an upstream request.
 pub struct RequestEdit<'a> {
-    /// Who the client is; `None` where the route says nothing.
+    /// Identity of the client. `None` where the route sends no identity fields.
     pub identity: Option<&'a IdentityBlock>,
     /// The client's address.
     pub client: &'a ClientAddress,
-    /// The Host that the client asked for. It goes up; an upstream with a Host of its own replaces it when it is known
-    /// which endpoint takes the request.
+    /// The Host of the client's request. An upstream with its own Host replaces it after an
+    /// endpoint is selected.
     pub requested_host: &'a str,
     /// The id of this request.
     pub request_id: &'a str,
-    /// The HTTP version that the client speaks: `1.1` or `2.0`.
+    /// The HTTP version of the client connection: `1.1` or `2.0`.
     pub client_version: &'a str,
-    /// Which `Authorization` goes up.
-    pub authorization: AuthorizationUp<'a>,
-    /// What connection the upstream is asked for.
+    /// Which `Authorization` is sent.
+    pub authorization: UpstreamAuthorization<'a>,
+    /// The upgrade that the upstream is asked for.
     pub upgrade: Upgrade,
-    /// What the config says about the client's fields.
+    /// The configured rules for the client's fields.
     pub policy: FieldPolicy<'a>,
-    /// What it says in them.
+    /// The fields that the authorizer sets.
     pub authorizer: &'a [(HeaderName, HeaderValue)],
 }
 
-/// The field with the id of a request.
+/// Name of the field with the request id.
 pub const REQUEST_ID: &str = "x-request-id";
-/// `Via` of a response, unless the upstream's has more.
+/// The gateway's entry in `Via` of a response.
 pub const RESPONSE_VIA: &str = "1.1 portcullis";
 
-/// Which `Authorization` an upstream sees.
+/// Which `Authorization` is sent to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthorizationUp<'a> {
-    /// What the client sent, if anything.
+pub enum UpstreamAuthorization<'a> {
+    /// The client's value, if any.
     OfClient,
-    /// None: what the client sent was meant for the gateway.
+    /// None: the client's value was a credential for the gateway.
     Removed,
-    /// Ours, in place of the client's.
+    /// The gateway's value, in place of the client's.
     OfGateway(&'a [u8]),
 }
 
-impl<'a> AuthorizationUp<'a> {
-    /// Ours where we have one; otherwise what `without` says.
+impl<'a> UpstreamAuthorization<'a> {
+    /// `ours` if there is one, otherwise `without`.
     pub fn of(ours: Option<&'a [u8]>, without: Self) -> Self {
         ours.map_or(without, Self::OfGateway)
     }
 }
 
-/// Writes the fields that go up with a request that was permitted.
+/// Writes the fields of the upstream request for a permitted request.
 ///
-/// Hop-by-hop fields go first, so that `Connection: X-Client-CN` cannot remove what we add; then every identity field
-/// of the client, and every one that only an authorizer may say; then ours are added. What passes only in shadow mode is
-/// marked. Gives whether the upstream's connection may carry another request after this one.
+/// Hop-by-hop fields are removed first, so that `Connection: X-Client-CN` cannot remove an added
+/// field. Then the client's identity fields and the fields reserved for authorizers are removed.
+/// Then the gateway's fields are added. A request that only shadow mode permits is marked. Returns
+/// whether the upstream connection may carry another request.
 pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     permit: &Permit<'_>,
     fields: &F,
@@ -88,8 +89,8 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
             FieldKind::EndToEnd => sink.add(name, value),
             FieldKind::Cookie => cookies.push(value),
             FieldKind::Via => via.push(value),
-            FieldKind::Te => te_trailers |= value.split(|octet| *octet == b',').any(is_trailers),
-            FieldKind::Authorization if edit.authorization == AuthorizationUp::OfClient => {
+            FieldKind::Te => te_trailers |= value.split(|byte| *byte == b',').any(is_trailers),
+            FieldKind::Authorization if edit.authorization == UpstreamAuthorization::OfClient => {
                 if reuse_after_request(value) == Reuse::Close {
                     reuse = Reuse::Close;
                 }
@@ -124,10 +125,11 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     reuse
 }
 
-/// Tells an upstream why a request would be refused if refusals were enforced.
+/// Names the reason for which enforcement would deny the request.
 const SHADOW_FIELD: &str = "x-portcullis-shadow";
 
-/// One field of several values, and of one more in parts unless there are none.
+/// Adds one field that joins `values` and `last`, with `between` as separator. `last` is one value
+/// in parts; an empty slice adds none.
 fn add_joined<S: FieldSink + ?Sized>(
     sink: &mut S,
     name: &str,
@@ -159,7 +161,7 @@ fn is_trailers(coding: &[u8]) -> bool {
 fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     sink.add_forwarding(edit.client, edit.requested_host);
     sink.add(REQUEST_ID, edit.request_id.as_bytes());
-    if let AuthorizationUp::OfGateway(authorization) = edit.authorization {
+    if let UpstreamAuthorization::OfGateway(authorization) = edit.authorization {
         sink.add("authorization", authorization);
     }
     if let Some(identity) = edit.identity {
@@ -174,29 +176,30 @@ fn own_fields<S: FieldSink + ?Sized>(edit: &RequestEdit<'_>, sink: &mut S) {
     }
 }
 
-/// How an answer's length is known to the client.
+/// Source of the `Content-Length` that the client receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentLength {
-    /// From the body that follows.
+    /// The body that follows.
     FromBody,
-    /// From the field: no body follows (HEAD, 304).
+    /// The upstream's field: no body follows (HEAD, 304).
     FromField,
 }
 
-/// What the gateway itself says in an answer that comes down.
-pub struct AnswerEdit<'a> {
-    /// Where the client learns the length.
+/// The gateway's own values in a client response.
+pub struct ResponseEdit<'a> {
+    /// Source of the length.
     pub length: ContentLength,
     /// The id of this request.
     pub request_id: &'a str,
-    /// Tells the client when its certificate expires; `None` where the config wants no such field.
+    /// The field that tells the client when its certificate expires. `None` where none is
+    /// configured.
     pub expiry: Option<&'a ExpiryField>,
 }
 
-/// Writes the fields that come down with an answer.
+/// Writes the fields of the response to the client.
 pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     fields: &F,
-    edit: &AnswerEdit<'_>,
+    edit: &ResponseEdit<'_>,
     sink: &mut S,
 ) {
     let named = named_by_connection(fields);
@@ -216,7 +219,7 @@ pub fn response_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     }
     add_joined(sink, "via", &via, b", ", &[RESPONSE_VIA.as_bytes()]);
     sink.add(REQUEST_ID, edit.request_id.as_bytes());
-    if let Some((name, value)) = edit.expiry.and_then(ExpiryField::said) {
+    if let Some((name, value)) = edit.expiry.and_then(ExpiryField::field) {
         sink.add(name, value.as_bytes());
     }
 }

@@ -1,26 +1,27 @@
-//! The field of an answer that tells a client when its certificate expires: its name, as the config chose it, and its
-//! value. Does not know when it is time to say so.
+//! The response field that tells a client when its certificate expires: its configured name and its
+//! value. Does not decide when it is sent.
 
 use super::fields::{ResponseKind, response_kind};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A field name that may be ours in an answer, in lower case.
+/// A name for the expiry field, in lower case. No other response field has this meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpiryFieldName(Arc<str>);
 
-/// Why a text cannot be the name of the field.
+/// Errors of a name for the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadExpiryFieldName {
     /// Not a token (RFC 9110 section 5.1).
     #[error("it is no name of a header field")]
     NoName,
-    /// An upstream's field of this name would be removed, which clients or caches would miss.
+    /// The name has another meaning. Removing an upstream's field of this name would affect clients
+    /// or caches.
     #[error("answers have a field of this name already, with another meaning")]
     HasMeaning,
 }
 
-/// Names, and beginnings of names, that mean something in answers.
+/// Names that have a meaning in responses.
 const MEANINGFUL: [&str; 25] = [
     "accept-ranges",
     "age",
@@ -48,10 +49,11 @@ const MEANINGFUL: [&str; 25] = [
     "www-authenticate",
     "x-frame-options",
 ];
+/// Prefixes of names that have a meaning in responses.
 const MEANINGFUL_FAMILIES: [&str; 4] = ["access-control-", "content-", "cross-origin-", "sec-"];
 
 impl ExpiryFieldName {
-    /// Reads a name.
+    /// Parses a name.
     ///
     /// # Errors
     /// [`BadExpiryFieldName`]
@@ -71,9 +73,9 @@ impl ExpiryFieldName {
         }
     }
 
-    /// Whether an upstream's field would be taken for ours: any case, and `_` for `-`, as some clients read it.
+    /// Whether a client may read `name` as this name: in any case, and with `_` for `-`.
     fn is(&self, name: &str) -> bool {
-        let alike = |ours: u8, theirs: u8| {
+        let matches = |ours: u8, theirs: u8| {
             ours == theirs.to_ascii_lowercase() || ours == b'-' && theirs == b'_'
         };
         name.len() == self.0.len()
@@ -81,11 +83,12 @@ impl ExpiryFieldName {
                 .0
                 .bytes()
                 .zip(name.bytes())
-                .all(|(ours, theirs)| alike(ours, theirs))
+                .all(|(ours, theirs)| matches(ours, theirs))
     }
 }
 
-/// The field on one connection. Where there is one, upstreams cannot send it, also while it has no value.
+/// The field on one connection. Upstreams cannot send a field of this name, even while it has no
+/// value.
 #[derive(Clone, Debug)]
 pub struct ExpiryField {
     name: ExpiryFieldName,
@@ -93,7 +96,7 @@ pub struct ExpiryField {
 }
 
 impl ExpiryField {
-    /// A field that says nothing yet.
+    /// A field without a value.
     pub fn silent(name: &ExpiryFieldName) -> Self {
         Self {
             name: name.clone(),
@@ -101,9 +104,10 @@ impl ExpiryField {
         }
     }
 
-    /// A field that says the last second of validity, in seconds since 1970, as an HTTP date (RFC 9110 section 5.6.7).
+    /// A field with the last second of validity as an HTTP date (RFC 9110 section 5.6.7).
+    /// `not_after` is in seconds since 1970.
     pub fn saying(name: &ExpiryFieldName, not_after: i64) -> Self {
-        // No HTTP date has a year of five digits.
+        // An HTTP date has a year of four digits.
         const LAST: u64 = 253_402_300_799;
         let seconds = u64::try_from(not_after)
             .ok()
@@ -117,13 +121,13 @@ impl ExpiryField {
         }
     }
 
-    /// Whether this name is ours alone.
+    /// Whether the name is reserved for the gateway.
     pub(super) fn owns(&self, name: &str) -> bool {
         self.name.is(name)
     }
 
-    /// Name and value, if there is something to say.
-    pub(super) fn said(&self) -> Option<(&str, &str)> {
+    /// Name and value, if there is a value.
+    pub(super) fn field(&self) -> Option<(&str, &str)> {
         Some((&self.name.0, self.value.as_deref()?))
     }
 }
@@ -187,25 +191,25 @@ mod tests {
         ] {
             assert!(!field.owns(other), "{other}");
         }
-        assert_eq!(field.said(), None);
+        assert_eq!(field.field(), None);
     }
 
     #[test]
     fn the_value_is_an_http_date_or_nothing() {
         let name = ExpiryFieldName::parse("x-expires").unwrap();
-        let said = |at| {
+        let value = |at| {
             ExpiryField::saying(&name, at)
-                .said()
+                .field()
                 .map(|(_, value)| value.to_owned())
         };
         assert_eq!(
-            said(784_111_777).as_deref(),
+            value(784_111_777).as_deref(),
             Some("Sun, 06 Nov 1994 08:49:37 GMT")
         );
         assert_eq!(
-            said(253_402_300_799).as_deref(),
+            value(253_402_300_799).as_deref(),
             Some("Fri, 31 Dec 9999 23:59:59 GMT")
         );
-        assert_eq!((said(253_402_300_800), said(-1)), (None, None));
+        assert_eq!((value(253_402_300_800), value(-1)), (None, None));
     }
 }

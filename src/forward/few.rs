@@ -1,11 +1,11 @@
-//! A list that needs the heap only when it grows long. Knows nothing of headers.
+//! A list of values that allocates only when it grows long.
 
-/// Values in the order in which they came.
+/// Values in insertion order.
 #[derive(Debug)]
 pub(super) struct Few<T> {
     first: [T; INLINE],
     count: usize,
-    /// What came after the first ones.
+    /// Values after the first `INLINE` ones.
     more: Vec<T>,
 }
 
@@ -36,7 +36,7 @@ impl<T: Copy> Few<T> {
         self.count == 0
     }
 
-    /// Calls `take` with all values in one piece.
+    /// Calls `take` with all values in one slice.
     pub(super) fn with_slice<R>(&self, take: impl FnOnce(&[T]) -> R) -> R {
         if self.more.is_empty() {
             return take(self.first.get(..self.count).unwrap_or_default());

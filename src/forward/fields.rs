@@ -1,4 +1,4 @@
-//! What kinds of header fields there are, from the view of a gateway. Removes and adds nothing itself.
+//! Classifies header fields by what the gateway does with them. Removes and adds no field.
 
 use super::names::NameTable;
 use super::singletons::is_singleton;
@@ -8,32 +8,33 @@ use crate::identity::{
 };
 use std::sync::LazyLock;
 
-/// What becomes of a client's field.
+/// What happens to a client's field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldKind {
-    /// Goes up as it is.
+    /// Forwarded unchanged.
     EndToEnd,
-    /// Says something about this connection only (RFC 9110 section 7.6.1), or is written anew by whoever sends.
+    /// Applies to this connection only (RFC 9110 section 7.6.1), or is rewritten by each sender.
     HopByHop,
-    /// Could be taken for proof of identity; never taken from a client.
+    /// Could be read as proof of identity. Never accepted from a client.
     Identity,
-    /// Written by us from what we know (`Forwarded` and its kin, the request id).
+    /// Written by the gateway (`Forwarded`, `X-Forwarded-*`, the request id).
     Forwarding,
-    /// Would let an upstream see another path or method than the one judged.
+    /// Overrides path or method: the upstream would act on others than those authorized.
     Override,
-    /// `Cookie`, which HTTP/2 may split.
+    /// `Cookie`. HTTP/2 may split it.
     Cookie,
-    /// `Via`, which grows.
+    /// `Via`. The gateway appends an entry.
     Via,
-    /// `TE`, of which only `trailers` goes on.
+    /// `TE`. Only `trailers` is forwarded.
     Te,
-    /// `Authorization`, which our own credentials replace.
+    /// `Authorization`. The gateway's credentials for the upstream replace it.
     Authorization,
-    /// Set by an authorizer alone.
+    /// Set only by an authorizer.
     Reserved,
 }
 
-/// Names that let an upstream see another method than the request line says. Folded as identity headers are.
+/// Names by which an upstream takes another method than the request line's. Compared folded, as
+/// identity fields are.
 const METHOD_OVERRIDES: [&str; 11] = [
     "x-http-method-override",
     "x-http-methodoverride",
@@ -48,7 +49,7 @@ const METHOD_OVERRIDES: [&str; 11] = [
     "x-http-verb",
 ];
 
-/// Names that let some frameworks see another path or host, or another method than was judged.
+/// Names by which some frameworks take another path, host or method than the authorized one.
 const PATH_OVERRIDES: [&str; 4] = [
     "x-forwarded-uri",
     "x-forwarded-path",
@@ -56,10 +57,10 @@ const PATH_OVERRIDES: [&str; 4] = [
     "x-http-host-override",
 ];
 
-/// How such names begin.
+/// Prefixes of such names.
 const OVERRIDE_FAMILIES: [&str; 2] = ["x-original-", "x-rewrite-"];
 
-/// What the gateway itself says about the way of a request. No route keeps a client's.
+/// Forwarding fields that the gateway writes. No route keeps the client's.
 const WRITTEN_FORWARDING: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
@@ -68,7 +69,7 @@ const WRITTEN_FORWARDING: [&str; 5] = [
     "x-request-id",
 ];
 
-/// How names begin by which proxies say where a request came from.
+/// Prefixes of the fields in which proxies describe the origin of a request.
 const FORWARDING_FAMILIES: [&str; 2] = ["x-forwarded-", "x-real-"];
 
 const HOP_BY_HOP: [&str; 12] = [
@@ -127,11 +128,12 @@ pub(super) fn kind(name: &str) -> FieldKind {
     KINDS.find(name).unwrap_or(FieldKind::EndToEnd)
 }
 
-/// The kind by going through all names, which is what the table is made from, and what it must agree with.
+/// The kind by search through all lists. The table is built from it and must agree with it.
 fn kind_by_lists(name: &str) -> FieldKind {
     let among = |names: &[&str]| names.iter().any(|known| folded_equal(known, name));
     match name {
-        // Folded as well: an upstream that reads `Transfer_Encoding` as what it looks like must not get to see one.
+        // Compared folded: an upstream that reads `Transfer_Encoding` as `Transfer-Encoding` must
+        // not receive one.
         _ if among(&HOP_BY_HOP) => FieldKind::HopByHop,
         _ if is_identity_field(name) => FieldKind::Identity,
         _ if among(&WRITTEN_FORWARDING) => FieldKind::Forwarding,
@@ -152,8 +154,8 @@ fn kind_by_lists(name: &str) -> FieldKind {
     }
 }
 
-/// Whether a route may keep a client's field of this name that is removed otherwise: not what the gateway says itself, nor
-/// what frames a request or overrides what was judged.
+/// Whether a route may keep a client's field of this name that is removed by default. Excludes
+/// fields that the gateway writes, that frame a request, or that override method or path.
 pub(super) fn may_be_kept(name: &str) -> bool {
     let is_written = || {
         WRITTEN_FORWARDING
@@ -165,29 +167,30 @@ pub(super) fn may_be_kept(name: &str) -> bool {
         && !is_written_identity_field(name)
 }
 
-/// Whether a field overrides the method: any case, any character in place of a dash.
+/// Whether a field overrides the method. Compares in any case, with any character in place of a
+/// dash.
 pub fn is_method_override(name: &str) -> bool {
     METHOD_OVERRIDES
         .iter()
         .any(|known| folded_equal(known, name))
 }
 
-/// What becomes of a field of an upstream's answer.
+/// What happens to a field of an upstream response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResponseKind {
-    /// Comes down as it is.
+    /// Forwarded unchanged.
     EndToEnd,
-    /// Says something about the upstream's connection only.
+    /// Applies to the upstream connection only.
     HopByHop,
-    /// `Content-Length`, written anew where a body follows.
+    /// `Content-Length`. Rewritten where a body follows.
     ContentLength,
-    /// `Via`, which grows.
+    /// `Via`. The gateway appends an entry.
     Via,
-    /// `X-Request-Id`, which is ours.
+    /// `X-Request-Id`. The gateway writes it.
     RequestId,
 }
 
-/// The kind of a field that an upstream sent. Its length settles most names.
+/// The kind of a field that an upstream sent. The length of the name excludes most names.
 pub(super) fn response_kind(name: &str) -> ResponseKind {
     let candidates: &[(&str, ResponseKind)] = match name.len() {
         2 => &[("te", ResponseKind::HopByHop)],
@@ -210,7 +213,8 @@ pub(super) fn response_kind(name: &str) -> ResponseKind {
     known.map_or(ResponseKind::EndToEnd, |(_, kind)| *kind)
 }
 
-/// Whether an authorizer may say a field of this name to upstreams: nothing that frames, routes, authenticates or identifies.
+/// Whether an authorizer may set a field of this name in upstream requests. Excludes fields that
+/// frame, route, authenticate or identify.
 pub(super) fn may_be_reserved(name: &str) -> bool {
     const NEVER: [&str; 10] = [
         "trailer",
@@ -227,14 +231,15 @@ pub(super) fn may_be_reserved(name: &str) -> bool {
     kind(name) == FieldKind::EndToEnd && !NEVER.iter().any(|known| folded_equal(known, name))
 }
 
-/// Whether a trailer may go on, up or down: nothing that frames, routes, authenticates or identifies (RFC 9110 section 6.5.1),
-/// says how the body is read, or may stand once in a message and would come a second time. Folded, as for a head.
+/// Whether a trailer is forwarded, in either direction. Excludes fields that frame, route,
+/// authenticate or identify (RFC 9110 section 6.5.1), that describe the content, or that may occur
+/// only once per message. Compared folded, as in a head.
 pub(super) fn may_be_trailer(name: &str) -> bool {
     may_be_reserved(name) && !describes_content(name) && !is_singleton(name)
 }
 
-/// Whether `Connection` may name this field. A field that frames, routes, authenticates or identifies may not be made to
-/// vanish.
+/// Whether `Connection` may name this field. Fields that frame, route, authenticate or identify
+/// must not be removed.
 pub(super) fn may_be_named_by_connection(name: &str) -> bool {
     const FRAMING: [&str; 3] = ["host", "content-length", "transfer-encoding"];
     match kind(name) {
@@ -251,7 +256,7 @@ pub(super) fn may_be_named_by_connection(name: &str) -> bool {
     }
 }
 
-/// Whether it says how the body is to be read (`Content-Type`, `Content-Encoding`).
+/// Whether the field describes the body (`Content-Type`, `Content-Encoding`).
 fn describes_content(name: &str) -> bool {
     begins("content-", name)
 }

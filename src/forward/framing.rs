@@ -1,39 +1,39 @@
-//! Where an HTTP/1.1 request ends: strict reading of heads (RFC 9112 section 6). What has two
-//! readings is refused. Reads bytes that are given; owns no socket.
+//! Parses HTTP/1.1 request heads strictly and finds the end of the body (RFC 9112 section 6).
+//! Rejects ambiguous heads. Reads given bytes; owns no socket.
 
 use std::mem::MaybeUninit;
 
-/// How long the body behind a head is.
+/// Length of the body after a request head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// No body, or this many bytes.
     Length(u64),
-    /// Chunks.
+    /// Chunked transfer coding.
     Chunked,
 }
 
-/// What a request head says about the message, beside its fields.
+/// Length and framing of a request head, without its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadSummary {
     /// Bytes of the head, empty line included.
     pub length: usize,
-    /// The body.
+    /// How the body is framed.
     pub framing: Framing,
 }
 
-/// Why a head or body cannot be read in one way only.
+/// Errors of a malformed or ambiguous head or body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
     /// Not a request head.
     #[error("the request head is malformed")]
     Malformed,
-    /// A target that is no URI, or one with a fragment.
+    /// A target that is not a URI, or that has a fragment.
     #[error("the request target is no URI, or has a fragment")]
     Target,
     /// A line end without carriage return, or a carriage return alone.
     #[error("a line of the head does not end with CR LF")]
     BareLineEnd,
-    /// More fields than are read.
+    /// More fields than [`MAX_FIELDS`].
     #[error("the request head has too many fields")]
     TooManyFields,
     /// Content-Length beside Transfer-Encoding.
@@ -42,35 +42,35 @@ pub enum FramingError {
     /// Not one run of digits, or different values.
     #[error("Content-Length is not one number")]
     BadLength,
-    /// Anything but one `chunked`.
+    /// Other than one `chunked`.
     #[error("Transfer-Encoding is not chunked")]
     UnknownCoding,
-    /// HTTP/1.0 has no chunks.
+    /// HTTP/1.0 has no chunked transfer coding.
     #[error("Transfer-Encoding in HTTP/1.0")]
     ChunkedInHttp10,
-    /// None, or several.
+    /// No `Host`, or several.
     #[error("there must be exactly one Host")]
     Host,
     /// An expectation other than `100-continue`.
     #[error("an expectation other than 100-continue")]
     Expectation,
-    /// A chunk that is not one.
+    /// A malformed chunk.
     #[error("the chunked body is malformed")]
     BadChunk,
 }
 
-/// Fields that a head may have.
+/// Maximum number of fields in a head.
 pub const MAX_FIELDS: usize = 100;
 
-/// Room for the fields of one head, on the stack and not yet written.
+/// Uninitialized space for the fields of one head, on the stack.
 pub type FieldSpace<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
 
-/// Room for the fields of one head.
+/// Uninitialized space for the fields of one head.
 pub const fn field_space<'b>() -> FieldSpace<'b> {
     [const { MaybeUninit::uninit() }; MAX_FIELDS]
 }
 
-/// A request head, read where it lies.
+/// A parsed request head. Borrows the input bytes.
 #[derive(Debug)]
 pub struct ParsedHead<'b, 'f> {
     /// As sent.
@@ -83,13 +83,13 @@ pub struct ParsedHead<'b, 'f> {
     pub fields: &'f [httparse::Header<'b>],
     /// Bytes of the head, empty line included.
     pub length: usize,
-    /// The body.
+    /// How the body is framed.
     pub framing: Framing,
     /// Whether the client waits for a 100 before it sends the body.
-    pub expectation: Expectation,
+    pub expectation: ExpectHeader,
 }
 
-/// The version that a client speaks on HTTP/1.
+/// The HTTP version of an HTTP/1 request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpVersion {
     /// HTTP/1.0
@@ -98,19 +98,19 @@ pub enum HttpVersion {
     Http11,
 }
 
-/// `Expect`, of which only `100-continue` is known.
+/// `Expect`. Only `100-continue` is supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expectation {
-    /// The body comes by itself.
+pub enum ExpectHeader {
+    /// The client sends the body without waiting.
     None,
-    /// The body may wait for an interim answer.
+    /// The client may wait for an interim response before the body.
     Continue,
 }
 
-/// Reads a head at the start of `bytes`. `None` while it is incomplete.
+/// Parses the head at the start of `bytes`. `None` while it is incomplete.
 ///
 /// # Errors
-/// [`FramingError`] if it can be read in more than one way, or not at all.
+/// [`FramingError`] if it is malformed or ambiguous.
 pub fn parse_head<'b, 'f>(
     bytes: &'b [u8],
     space: &'f mut FieldSpace<'b>,
@@ -122,7 +122,7 @@ pub fn parse_head<'b, 'f>(
         Err(httparse::Error::TooManyHeaders) => return Err(FramingError::TooManyFields),
         Err(_) => return Err(FramingError::Malformed),
     };
-    // The parser forgives a bare line feed; another server may see the line end elsewhere.
+    // The parser accepts a bare line feed; another server may see the line end elsewhere.
     strict_line_ends(bytes.get(..length).unwrap_or(bytes))?;
     let target = request.path.unwrap_or_default();
     check_target(target)?;
@@ -145,10 +145,10 @@ pub fn parse_head<'b, 'f>(
     }))
 }
 
-/// What a head at the start of `bytes` says about its message. `None` while it is incomplete.
+/// Length and framing of the head at the start of `bytes`. `None` while it is incomplete.
 ///
 /// # Errors
-/// [`FramingError`] if it can be read in more than one way, or not at all.
+/// [`FramingError`] if it is malformed or ambiguous.
 pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
     let head = parse_head(bytes, &mut field_space())?.map(
         |ParsedHead {
@@ -158,12 +158,13 @@ pub fn read_head(bytes: &[u8]) -> Result<Option<HeadSummary>, FramingError> {
     Ok(head.map(|(length, framing)| HeadSummary { length, framing }))
 }
 
-/// hyper cuts a fragment off in silence, and answers what is no URI without a word and without a log line.
+/// Checks the target. hyper drops a fragment silently, and rejects an invalid URI without a body
+/// and without a log line.
 fn check_target(target: &str) -> Result<(), FramingError> {
-    let is_plain = |octet: u8| {
-        octet.is_ascii_alphanumeric()
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric()
             || matches!(
-                octet,
+                byte,
                 b'/' | b'-'
                     | b'.'
                     | b'_'
@@ -178,7 +179,8 @@ fn check_target(target: &str) -> Result<(), FramingError> {
                     | b'@'
             )
     };
-    // What nearly all targets are made of is a URI; only the rest needs the library, which copies it.
+    // Most targets consist of these characters and are URIs. Only others need the library, which
+    // copies them.
     if target.starts_with('/') && target.bytes().all(is_plain) {
         return Ok(());
     }
@@ -188,11 +190,12 @@ fn check_target(target: &str) -> Result<(), FramingError> {
     Ok(())
 }
 
-/// Each line feed stands behind a carriage return. That there is no other carriage return the parser makes sure.
+/// Checks that a carriage return precedes each line feed. The parser rejects any other carriage
+/// return.
 fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
-    let behind_return =
-        |at: usize| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r');
-    if memchr::memchr_iter(b'\n', head).all(behind_return) {
+    let follows_return =
+        |at: usize| at.checked_sub(1).and_then(|previous| head.get(previous)) == Some(&b'\r');
+    if memchr::memchr_iter(b'\n', head).all(follows_return) {
         Ok(())
     } else {
         Err(FramingError::BareLineEnd)
@@ -202,9 +205,12 @@ fn strict_line_ends(head: &[u8]) -> Result<(), FramingError> {
 fn framing(
     version: HttpVersion,
     fields: &[httparse::Header<'_>],
-) -> Result<(Framing, Expectation), FramingError> {
-    let (mut hosts, mut expectation, mut codings) = (0, Expectation::None, 0);
-    let (mut length, mut coding): (Option<u64>, Option<&[u8]>) = (None, None);
+) -> Result<(Framing, ExpectHeader), FramingError> {
+    let mut hosts = 0;
+    let mut expectation = ExpectHeader::None;
+    let mut codings = 0;
+    let mut length: Option<u64> = None;
+    let mut coding: Option<&[u8]> = None;
     let mut bad_length = false;
     for field in fields {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
@@ -214,9 +220,10 @@ fn framing(
                 if !field.value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(FramingError::Expectation);
                 }
-                expectation = Expectation::Continue;
+                expectation = ExpectHeader::Continue;
             }
-            // Even two equal ones: whoever joins them sees a list (RFC 9112 section 6.3 allows refusing).
+            // Two equal values are rejected as well: a recipient that joins them gets a list (RFC
+            // 9112 section 6.3 allows rejection).
             14 if is("content-length") => match (content_length(field.value), length) {
                 (Some(number), None) => length = Some(number),
                 _ => bad_length = true,
@@ -246,10 +253,11 @@ fn framing(
     Ok((framing, expectation))
 }
 
-/// No body is longer: a number beyond is negative for who counts in signed ones, and hyper has no word for the largest.
+/// Maximum length of a body. Larger numbers are negative to implementations with signed lengths,
+/// and hyper reserves the largest values.
 const MAX_LENGTH: u64 = i64::MAX.unsigned_abs();
 
-/// One run of digits.
+/// Parses a `Content-Length`: digits only, at most [`MAX_LENGTH`].
 pub(super) fn content_length(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(value)
@@ -378,7 +386,7 @@ mod tests {
         ) {
             let head = format!("{first}Host: a\r\n{}\r\n", lines.concat());
             if let Ok(Some(read)) = read_head(head.as_bytes()) {
-                let count = |octet: u8| head.as_bytes()[..read.length].iter().filter(|other| **other == octet).count();
+                let count = |byte: u8| head.as_bytes()[..read.length].iter().filter(|other| **other == byte).count();
                 proptest::prop_assert_eq!(count(b'\r'), count(b'\n'), "{:?}", head);
             }
         }

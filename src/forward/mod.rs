@@ -1,5 +1,5 @@
-//! From a permitted request to what goes up, and from an answer to what comes down. Cannot be used without a
-//! [`Permit`](crate::authorize::Permit). Decides nothing about who may do what.
+//! Builds upstream requests from permitted requests, and client responses from upstream responses.
+//! Requires a [`Permit`](crate::authorize::Permit); makes no authorization decision.
 
 mod answer;
 mod chunks;
@@ -24,22 +24,22 @@ mod trailers;
 mod tunnel;
 mod upgrade;
 
-pub use answer::{AnswerError, AnswerFraming, AnswerHead, Asked, parse_answer};
+pub use answer::{Asked, ResponseFraming, ResponseHead, ResponseHeadError, parse_response_head};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use connection_fields::{BadConnection, check_connection};
 pub use edit::{
-    AnswerEdit, AuthorizationUp, ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit,
+    ContentLength, REQUEST_ID, RESPONSE_VIA, RequestEdit, ResponseEdit, UpstreamAuthorization,
     request_fields, response_fields,
 };
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
 pub use framing::{
-    Expectation, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS,
+    ExpectHeader, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS,
     ParsedHead, field_space, parse_head, read_head,
 };
 pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
-pub use request_head::{RequestHeadOut, replace_host, write_request_head};
+pub use request_head::{RequestHeadParts, WrittenHead, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames};
 pub use reuse::Reuse;
 pub use search::HeadSearch;

@@ -1,22 +1,24 @@
-//! Known field names, found without going through all of them: any case, any character in place of a dash. Knows no
-//! meaning of a name.
+//! A lookup table of known field names. Compares in any case, with any character in place of a
+//! dash. Does not know the meaning of a name.
 
 use crate::identity::fold;
 use std::collections::HashMap;
 
-/// What is known by name, and families of names by how they begin.
+/// Values for exact names and for families of names with a common prefix.
 pub(super) struct NameTable<T> {
-    /// For each beginning of two octets, the lengths that known names have, as bits. Most names end here.
+    /// For each prefix of two bytes, a bit set of the lengths of known names. Most lookups end
+    /// here.
     lengths: Vec<u64>,
     exact: HashMap<&'static [u8], T, foldhash::fast::RandomState>,
     families: Vec<(&'static [u8], T)>,
 }
 
-/// No known name has as many octets as this.
+/// Exclusive upper limit for the length of a known name, in bytes.
 const LONGEST: usize = 64;
 
 impl<T: Copy> NameTable<T> {
-    /// Names and beginnings, folded, of at least two octets. The first entry for a name counts; names go before families.
+    /// Builds the table from folded names and prefixes of at least two bytes each. The first entry
+    /// for a name wins; exact names win over families.
     pub(super) fn new(
         names: impl Iterator<Item = (&'static str, T)>,
         families: impl Iterator<Item = (&'static str, T)>,
@@ -41,40 +43,41 @@ impl<T: Copy> NameTable<T> {
     }
 
     fn note(&mut self, known: &str, lengths: u64) {
-        if let Some(noted) = beginning(known.as_bytes()).and_then(|at| self.lengths.get_mut(at)) {
+        if let Some(noted) = prefix_index(known.as_bytes()).and_then(|at| self.lengths.get_mut(at))
+        {
             *noted |= lengths;
         }
     }
 
-    /// What is known about a name.
+    /// The value for a name.
     pub(super) fn find(&self, name: &str) -> Option<T> {
         let name = name.as_bytes();
-        if self.lengths.get(beginning(name)?)? & length_bit(name.len()) == 0 {
+        if self.lengths.get(prefix_index(name)?)? & length_bit(name.len()) == 0 {
             return None;
         }
         let mut folded = [0; LONGEST];
-        for (place, octet) in folded.iter_mut().zip(name) {
-            *place = fold(*octet);
+        for (place, byte) in folded.iter_mut().zip(name) {
+            *place = fold(*byte);
         }
-        // What is cut off here is longer than all known names, and may still belong to a family.
+        // A truncated name is longer than all known names, but may still belong to a family.
         let folded = folded.get(..name.len()).unwrap_or(&folded);
-        let family = || {
+        let family_value = || {
             self.families
                 .iter()
                 .find(|(family, _)| folded.starts_with(family))
                 .map(|(_, value)| *value)
         };
-        self.exact.get(folded).copied().or_else(family)
+        self.exact.get(folded).copied().or_else(family_value)
     }
 }
 
-/// One bit for each length, the last one for all that are longer than any known name.
+/// One bit per length. The last bit stands for all lengths beyond the known names.
 fn length_bit(length: usize) -> u64 {
     1 << length.min(LONGEST - 1)
 }
 
-/// Five bits of each of the first two octets. That some beginnings share a place costs time alone.
-fn beginning(name: &[u8]) -> Option<usize> {
+/// An index of five bits from each of the first two bytes. Collisions cost only time.
+fn prefix_index(name: &[u8]) -> Option<usize> {
     let [first, second, ..] = name else {
         return None;
     };
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_families_are_found_whatever_their_length() {
+    fn names_and_families_are_found_at_any_length() {
         let long = "x-long-".to_owned() + &"y".repeat(2 * LONGEST);
         let table = NameTable::new(
             [("te", 1), ("x-long-name", 2)].into_iter(),

@@ -1,5 +1,5 @@
-//! Which of a client's header fields are sent to the upstream as they came. One rule for the edit, for conditions and for
-//! authorizers: what is judged is what is sent. Writes no field.
+//! Decides which of a client's fields are sent unchanged to the upstream. The edit, conditions and
+//! authorizers share this rule, so that they evaluate the fields that are sent. Writes no field.
 
 use super::connection_fields::{is_among, named_by_connection};
 use super::fields::{FieldKind, kind, may_be_kept};
@@ -9,15 +9,15 @@ use crate::head::Fields;
 use crate::identity::fold;
 use http::HeaderName;
 
-/// What the config says about the fields of one request, beside the built-in kinds.
+/// The configured rules for the fields of one request, in addition to the built-in kinds.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldPolicy<'a> {
     /// Names of fields that only an authorizer sets.
     pub reserved: &'a FieldNames,
-    /// Names of fields that the route keeps, which are removed elsewhere.
+    /// Names of fields that the route keeps although they are removed by default.
     pub kept: &'a [Box<str>],
-    /// Names of fields that conditions and authorizers read. A trailer of such a name was judged by nobody, so that none is
-    /// sent.
+    /// Names of fields that conditions and authorizers read. Trailers of these names are not sent,
+    /// since they were not evaluated.
     pub judged: &'a FieldNames,
 }
 
@@ -37,7 +37,7 @@ impl FieldPolicy<'_> {
     }
 }
 
-/// Checks the name of a client's field that a route is to keep.
+/// Checks the name of a client's field for a route that keeps it.
 ///
 /// # Errors
 /// [`BadFieldName`]
@@ -52,7 +52,8 @@ pub fn check_kept(text: &str) -> Result<(), BadFieldName> {
     }
 }
 
-/// Whether a condition may read fields of this name: an upstream can receive one from a client.
+/// Whether a condition may read fields of this name, i.e. whether an upstream can receive one from
+/// a client.
 pub fn may_be_judged(name: &str) -> bool {
     matches!(
         kind(name),
@@ -60,17 +61,17 @@ pub fn may_be_judged(name: &str) -> bool {
     ) || is_content_length(name)
 }
 
-/// The gateway writes it anew, with the same number.
+/// The gateway rewrites it with the same number.
 fn is_content_length(name: &str) -> bool {
     name.eq_ignore_ascii_case("content-length")
 }
 
-/// The fields that conditions see: those that are sent to the upstream. `Authorization` is seen also where the gateway
-/// takes it for itself.
+/// The fields that conditions read: those that are sent to the upstream, and `Authorization` even
+/// where the gateway consumes it.
 pub struct SentHeaders<'a, F: Fields + ?Sized> {
     /// The client's fields.
     pub fields: &'a F,
-    /// What the config says about them.
+    /// The configured rules for them.
     pub policy: FieldPolicy<'a>,
 }
 
@@ -100,7 +101,8 @@ impl<F: Fields + ?Sized> HeaderValues for SentHeaders<'_, F> {
     }
 }
 
-/// Whether two names are one to a reader that folds them: any case, any character in place of a dash.
+/// Whether two names are equal to a recipient that folds names: any case, any character in place of
+/// a dash.
 fn fold_alike(one: &str, other: &str) -> bool {
     one.len() == other.len()
         && one

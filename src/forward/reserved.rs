@@ -1,17 +1,17 @@
-//! Header fields that an external authorizer has to do with, by the names that the config chose: what it is shown of a
-//! client's, and what only it may say to upstreams. Asks nobody.
+//! Sets of configured field names for external authorizers: fields of clients that are sent to an
+//! authorizer, and fields that only an authorizer sets in upstream requests. Sends no request.
 
 use super::fields::{FieldKind, kind, may_be_reserved};
 use crate::identity::{fold, folded_equal};
 use http::HeaderName;
 
-/// A name that cannot be one of these.
+/// Errors of a configured field name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFieldName {
     /// Not a token (RFC 9110 section 5.1).
     #[error("it is no name of a header field")]
     NoName,
-    /// It frames, routes, authenticates or identifies, and the gateway itself looks after it.
+    /// The field frames, routes, authenticates or identifies. The gateway handles it.
     #[error("fields of this name are the gateway's own, or mean something on the way")]
     HasMeaning,
     /// Clients' fields of this name are sent to upstreams on every route.
@@ -19,12 +19,12 @@ pub enum BadFieldName {
     NotRemoved,
 }
 
-/// Names of fields that are folded for comparison, since some readers fold them.
+/// Field names, compared folded since some recipients fold them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldNames(Vec<(HeaderName, Box<str>)>);
 
 impl FieldNames {
-    /// Adds the name of a field of clients that somebody else may be shown.
+    /// Adds the name of a client's field that may be sent to an external service.
     ///
     /// # Errors
     /// [`BadFieldName`]
@@ -38,7 +38,7 @@ impl FieldNames {
         self.add(text, is_ordinary)
     }
 
-    /// Adds the name of a field that upstreams get from nobody but us.
+    /// Adds the name of a field that clients cannot send to upstreams.
     ///
     /// # Errors
     /// [`BadFieldName`]
@@ -46,9 +46,9 @@ impl FieldNames {
         self.add(text, may_be_reserved)
     }
 
-    /// Adds the name of a field that the gateway reads to judge a request. Any name of a field is one.
+    /// Adds the name of a field that the gateway evaluates. Accepts every field name.
     pub fn add_judged(&mut self, name: &str) {
-        // A text that is no name is no field's.
+        // An invalid name matches no field.
         let _ = self.add(name, |_| true);
     }
 
@@ -74,7 +74,8 @@ impl FieldNames {
         self.0.iter().map(|(name, _)| name)
     }
 
-    /// The name that this is to somebody who folds: any case, any character in place of a dash.
+    /// The listed name that equals `name` after folding: any case, any character in place of a
+    /// dash.
     pub fn find(&self, name: &str) -> Option<&HeaderName> {
         self.0
             .iter()
@@ -82,8 +83,8 @@ impl FieldNames {
             .map(|(name, _)| name)
     }
 
-    /// Whether a client may not say this to an upstream: a field of such a name, or the announcement of a trailer of
-    /// such a name.
+    /// Whether a client may not send this field: it has a listed name, or announces a trailer of a
+    /// listed name.
     pub(super) fn forbid(&self, name: &str, value: &[u8]) -> bool {
         if self.0.is_empty() {
             return false;
@@ -91,20 +92,21 @@ impl FieldNames {
         self.find(name).is_some() || self.is_announced_by(name, value)
     }
 
-    /// Whether a field announces a trailer of such a name. Without its announcement no trailer is sent.
+    /// Whether a field announces a trailer of a listed name. A trailer is sent only if it is
+    /// announced.
     pub(super) fn is_announced_by(&self, name: &str, value: &[u8]) -> bool {
         let announced = |name: &[u8]| {
             std::str::from_utf8(name.trim_ascii()).is_ok_and(|name| self.find(name).is_some())
         };
         !self.0.is_empty()
             && name.eq_ignore_ascii_case("trailer")
-            && value.split(|octet| *octet == b',').any(announced)
+            && value.split(|byte| *byte == b',').any(announced)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::edit::AuthorizationUp;
+    use super::super::edit::UpstreamAuthorization;
     use super::super::policy::FieldPolicy;
     use super::super::shown_fields::shown_fields;
     use super::*;
@@ -178,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_is_shown_what_goes_up_and_was_named() {
+    fn shown_fields_are_listed_and_sent_to_the_upstream() {
         let fields: &[(&str, &[u8])] = &[
             ("Accept-Language", b"en"),
             ("accept_language", b"de"),
@@ -215,11 +217,11 @@ mod tests {
             ("accept-language".to_owned(), b"de".to_vec()),
         ];
         assert_eq!(
-            shown(AuthorizationUp::Removed),
+            shown(UpstreamAuthorization::Removed),
             language,
-            "what was proof is nobody else's"
+            "credentials for the gateway are not shown"
         );
-        let all = shown(AuthorizationUp::OfClient);
+        let all = shown(UpstreamAuthorization::OfClient);
         assert_eq!(
             all.last().map(|(name, _)| name.as_str()),
             Some("authorization")

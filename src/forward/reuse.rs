@@ -1,10 +1,11 @@
-//! Whether connections are kept.
+//! Whether an upstream connection is reused.
 
-/// Whether a connection may carry another request after an answer.
+/// Whether a connection may carry another request after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reuse {
-    /// Nothing speaks against it.
+    /// The connection may be reused.
     Keep,
-    /// The upstream says that it closes, or its version does; or a user has logged in on the connection itself.
+    /// The upstream announces the close or speaks HTTP/1.0 without keep-alive, or a user is
+    /// authenticated on the connection itself.
     Close,
 }

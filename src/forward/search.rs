@@ -1,6 +1,7 @@
-//! When a head that comes in pieces is worth reading. Reads none itself.
+//! Decides when a partial head is parsed again. Parses no head.
 
-/// How far the end of a head was looked for, so that a head in many small pieces is not read anew for each.
+/// Progress of the search for the end of a head. Prevents a parse per piece of a head in many small
+/// pieces.
 #[derive(Debug, Default)]
 pub struct HeadSearch {
     searched: usize,
@@ -8,24 +9,24 @@ pub struct HeadSearch {
 }
 
 impl HeadSearch {
-    /// Whether nothing was looked at yet.
+    /// Whether no bytes were searched yet.
     pub fn is_new(&self) -> bool {
         self.searched == 0
     }
 
-    /// Whether reading the head is worth it: it may be whole, or is twice as long as when it was last read (so that
-    /// garbage is refused before it times out).
+    /// Whether to parse the head: it may be complete, or it has doubled since the last parse (so
+    /// that garbage is rejected before the timeout).
     pub fn is_worth_reading(&mut self, bytes: &[u8]) -> bool {
         const END: &[u8] = b"\r\n\r\n";
         let from = self.searched.saturating_sub(END.len() - 1);
         self.searched = bytes.len();
-        // At the first look nothing is searched: nearly all heads are whole by then.
-        let whole = || {
+        // The first call does not search: most heads are complete by then.
+        let complete = || {
             bytes
                 .get(from..)
                 .is_some_and(|tail| memchr::memmem::find(tail, END).is_some())
         };
-        let worth = bytes.len() >= self.next_check || whole();
+        let worth = bytes.len() >= self.next_check || complete();
         if worth {
             self.next_check = bytes.len().saturating_mul(2);
         }

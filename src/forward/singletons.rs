@@ -1,11 +1,12 @@
-//! Fields that a request may have once. Of two, one reader takes the first and another the last, so what was judged would not
-//! be what the upstream acts on. Finds them; rejects nothing.
+//! Detects repeated fields that a request may have only once. If two recipients take different
+//! ones, the evaluated value is not the one that the upstream uses. Rejects nothing.
 
 use super::names::NameTable;
 use std::sync::LazyLock;
 
-/// RFC 9110 defines these with one value, and origins differ in which of two they take; beside them DPoP (RFC 9449), which is
-/// a credential. `Host` and `Content-Length` have checks of their own, and `Cookie` may come in parts (RFC 9113 section 8.2.3).
+/// Fields that RFC 9110 defines with one value, and DPoP (RFC 9449), which is a credential. Origin
+/// servers differ in which of two values they take. `Host` and `Content-Length` have their own
+/// checks; `Cookie` may come in parts (RFC 9113 section 8.2.3).
 const SINGLETONS: [&str; 17] = [
     "authorization",
     "content-location",
@@ -34,18 +35,18 @@ static TABLE: LazyLock<NameTable<(u32, &'static str)>> = LazyLock::new(|| {
     NameTable::new(bits, std::iter::empty())
 });
 
-/// Whether a field of this name may stand once, in whatever spelling.
+/// Whether a field of this name may occur only once, in any spelling.
 pub(super) fn is_singleton(name: &str) -> bool {
     TABLE.find(name).is_some()
 }
 
-/// Which singletons a request has so far, one bit for each. `Content_Type` counts as `Content-Type`, since some readers fold
-/// both into one.
+/// The singletons of a request so far, one bit each. `Content_Type` counts as `Content-Type`, since
+/// some recipients fold both into one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Singletons(u32);
 
 impl Singletons {
-    /// Notes one more field. Gives the name of the singleton if the request has it already.
+    /// Adds one field. Returns the name of the singleton if the request already has it.
     pub fn note(&mut self, name: &str) -> Option<&'static str> {
         let (bit, name) = TABLE.find(name)?;
         let repeated = self.0 & bit != 0;
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn each_singleton_may_come_once_in_whatever_spelling() {
+    fn each_singleton_may_occur_once_in_any_spelling() {
         assert_eq!(repeated(&SINGLETONS), None);
         for name in SINGLETONS {
             assert_eq!(

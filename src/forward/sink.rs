@@ -1,21 +1,22 @@
-//! Where the fields of an edited head go. Decides nothing about them.
+//! Receives the fields of an edited head. Does not change them.
 
 use super::client_address::ClientAddress;
 use crate::identity::IdentityBlock;
 
-/// Takes the fields of an edited head.
+/// A receiver for the fields of an edited head.
 pub trait FieldSink {
-    /// Adds one field. Names are lower case if they are ours.
+    /// Adds one field. The gateway's own names are in lower case.
     fn add(&mut self, name: &str, value: &[u8]);
 
-    /// Adds one field whose value is these parts, joined without anything between them.
+    /// Adds one field with the concatenation of `parts` as value.
     fn add_parts(&mut self, name: &str, parts: &[&[u8]]) {
         self.add(name, &parts.concat());
     }
 
-    /// Adds by which address and for which host the request came.
+    /// Adds the forwarding fields: the client's address and the requested host.
     fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
-        let (node, host) = (client.node().as_bytes(), host.as_bytes());
+        let node = client.node().as_bytes();
+        let host = host.as_bytes();
         self.add_parts(
             "forwarded",
             &[b"for=", node, b";host=\"", host, b"\";proto=https"],
@@ -25,7 +26,7 @@ pub trait FieldSink {
         self.add("x-forwarded-host", host);
     }
 
-    /// Adds what an upstream is told about the client.
+    /// Adds the identity fields of the client.
     fn add_identity(&mut self, identity: &IdentityBlock) {
         for (name, value) in identity.fields() {
             self.add(name, value.as_bytes());
@@ -33,13 +34,13 @@ pub trait FieldSink {
     }
 }
 
-/// Renders fields as the lines of an HTTP/1.1 head, behind what is there. Writes neither the first line nor the empty
-/// one at the end. Needs the heap only where the room is too small.
+/// Appends fields as HTTP/1.1 field lines. Writes neither the first line nor the empty line at the
+/// end. Allocates only if the buffer is too small.
 pub struct HeadWriter<'a>(pub &'a mut Vec<u8>);
 
 impl FieldSink for HeadWriter<'_> {
     fn add(&mut self, name: &str, value: &[u8]) {
-        // Room is made once for all four.
+        // One reservation for all four parts.
         self.0.reserve(name.len() + value.len() + 4);
         self.0.extend_from_slice(name.as_bytes());
         self.0.extend_from_slice(b": ");
@@ -57,10 +58,8 @@ impl FieldSink for HeadWriter<'_> {
     }
 
     fn add_forwarding(&mut self, client: &ClientAddress, host: &str) {
-        let (before, between) = (
-            client.before_host().as_bytes(),
-            client.between_hosts().as_bytes(),
-        );
+        let before = client.before_host().as_bytes();
+        let between = client.between_hosts().as_bytes();
         for part in [before, host.as_bytes(), between, host.as_bytes(), b"\r\n"] {
             self.0.extend_from_slice(part);
         }
@@ -71,14 +70,16 @@ impl FieldSink for HeadWriter<'_> {
     }
 }
 
-/// Writes a number in decimal; the library's formatting is made for more, and costs as much as all else of a short head.
+/// Writes a number in decimal. The standard library's formatting takes as long as the rest of a
+/// short head.
 pub fn write_number(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
-    let (mut at, mut left) = (digits.len(), number);
+    let mut at = digits.len();
+    let mut left = number;
     loop {
         at -= 1;
         if let Some(place) = digits.get_mut(at) {
-            // Below ten, so it fits.
+            // The value is below ten, so it fits.
             *place = b'0' + u8::try_from(left % 10).unwrap_or_default();
         }
         left /= 10;

@@ -1,4 +1,5 @@
-//! Trailers that pass, in both directions: never one that frames, authenticates or identifies.
+//! Forwards trailers in both directions. Never forwards one that frames, authenticates or
+//! identifies.
 
 use super::fields::may_be_trailer;
 use super::framing::{FramingError, MAX_FIELDS};
@@ -6,11 +7,12 @@ use super::sink::{FieldSink, HeadWriter};
 use crate::head::Fields;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Writes those fields of a trailer section (field lines and the empty line) that may pass and that the message's head
-/// announced in `Trailer`, as `name: value` lines. Without an announcement the receiver has no reason to expect any.
+/// Writes the fields of a trailer section (field lines and the empty line) that may be forwarded
+/// and that the message head announced in `Trailer`, as `name: value` lines. Without an
+/// announcement the recipient does not expect trailers.
 ///
 /// # Errors
-/// [`FramingError::BadChunk`] if they are no fields.
+/// [`FramingError::BadChunk`] if the section is malformed.
 pub fn write_trailers<F: Fields + ?Sized>(
     section: &[u8],
     head: &F,
@@ -28,11 +30,11 @@ pub fn write_trailers<F: Fields + ?Sized>(
 fn is_announced<F: Fields + ?Sized>(name: &str, head: &F) -> bool {
     let mut listed = head
         .values("trailer")
-        .flat_map(|value| value.split(|octet| *octet == b','));
+        .flat_map(|value| value.split(|byte| *byte == b','));
     listed.any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
 }
 
-/// The same for trailers that were parsed already.
+/// Like [`write_trailers`], for parsed trailers.
 pub fn write_trailer_map<F: Fields + ?Sized>(trailers: &HeaderMap, head: &F, out: &mut Vec<u8>) {
     for (name, value) in trailers {
         if may_be_trailer(name.as_str()) && is_announced(name.as_str(), head) {
@@ -41,10 +43,10 @@ pub fn write_trailer_map<F: Fields + ?Sized>(trailers: &HeaderMap, head: &F, out
     }
 }
 
-/// The fields of a trailer section that may pass, announced or not: HTTP/2 announces none.
+/// The fields of a trailer section that may be forwarded, announced or not: HTTP/2 announces none.
 ///
 /// # Errors
-/// [`FramingError::BadChunk`] if they are no fields.
+/// [`FramingError::BadChunk`] if the section is malformed.
 pub fn read_trailers(section: &[u8]) -> Result<HeaderMap, FramingError> {
     let mut passing = HeaderMap::new();
     for trailer in parse(section, &mut [httparse::EMPTY_HEADER; MAX_FIELDS])? {
@@ -81,7 +83,8 @@ mod tests {
     #[test]
     fn trailers_go_up_that_may_and_were_announced() {
         let head: &[(&str, &[u8])] = &[("trailer", b"X-Sum, host"), ("Trailer", b"x_client_cn")];
-        let (mut written, mut from_map) = (Vec::new(), Vec::new());
+        let mut written = Vec::new();
+        let mut from_map = Vec::new();
         write_trailers(SECTION, head, &mut written).unwrap();
         let mut map = HeaderMap::new();
         for (name, value) in [

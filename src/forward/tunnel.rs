@@ -1,4 +1,5 @@
-//! Bytes both ways after an upgrade, until one side ends or nothing moves. Reads none of them.
+//! Copies bytes in both directions after an upgrade, until one side ends or the idle timeout.
+//! Interprets none of them.
 
 use std::io;
 use std::pin::Pin;
@@ -15,12 +16,12 @@ pub struct TunnelEnd {
     pub sent: u64,
     /// Bytes to the client.
     pub received: u64,
-    /// `complete`, `idle`, `broken`, or what stopped it.
+    /// `complete`, `idle`, `broken`, or the value of `stop`.
     pub reason: &'static str,
 }
 
-/// Joins a client and an upstream until both are done, `stop` says why they must end, or no byte moved for
-/// `idle_timeout`.
+/// Connects a client and an upstream until both are finished, `stop` returns a reason, or no byte
+/// was transferred for `idle_timeout`.
 pub async fn tunnel<C, U>(
     client: C,
     upstream: U,
@@ -31,13 +32,13 @@ where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    let activity = Activity::new();
-    let mut client = Watched {
+    let activity = TunnelActivity::new();
+    let mut client = CountedStream {
         inner: client,
         activity: &activity,
         bytes: &activity.sent,
     };
-    let mut upstream = Watched {
+    let mut upstream = CountedStream {
         inner: upstream,
         activity: &activity,
         bytes: &activity.received,
@@ -58,19 +59,20 @@ where
     }
 }
 
-/// What moved, and when last.
-struct Activity {
-    begun: Instant,
+/// Bytes transferred, and the time of the last transfer.
+struct TunnelActivity {
+    started: Instant,
+    /// Milliseconds from `started` to the last transfer.
     last: AtomicU64,
     sent: AtomicU64,
     received: AtomicU64,
 }
 
-impl Activity {
+impl TunnelActivity {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
         Self {
-            begun: Instant::now(),
+            started: Instant::now(),
             last: zero(),
             sent: zero(),
             received: zero(),
@@ -78,18 +80,18 @@ impl Activity {
     }
 
     fn touch(&self) {
-        let elapsed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
     }
 
-    /// Ends when nothing moved for the timeout; never without one.
+    /// Completes after an idle period of `timeout`; never without a timeout.
     async fn idle(&self, timeout: Option<Duration>) {
         let Some(timeout) = timeout else {
             return std::future::pending().await;
         };
         loop {
             let until =
-                self.begun + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
+                self.started + Duration::from_millis(self.last.load(Ordering::Relaxed)) + timeout;
             if until <= Instant::now() {
                 return;
             }
@@ -98,14 +100,14 @@ impl Activity {
     }
 }
 
-/// Counts what is read from one side.
-struct Watched<'a, S> {
+/// Counts the bytes read from one side.
+struct CountedStream<'a, S> {
     inner: S,
-    activity: &'a Activity,
+    activity: &'a TunnelActivity,
     bytes: &'a AtomicU64,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<'_, S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -123,7 +125,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountedStream<'_, S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,5 +1,5 @@
-//! Leaving HTTP for WebSocket, the only protocol for which that is possible (RFC 6455 section 4): who asks for it, and whether
-//! the upstream agrees. Opens no tunnel.
+//! Parses upgrades to WebSocket (RFC 6455 section 4), the only supported upgrade: the client's
+//! request and the upstream's agreement. Opens no tunnel.
 
 use super::connection_fields::connection_names;
 use crate::head::Fields;
@@ -7,12 +7,14 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Whether a request asks to leave HTTP, and whether a response agrees: one is the other's exactly if both are equal.
+/// The upgrade that a request asks for or a response grants. A response grants the request's
+/// upgrade if both are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upgrade {
     /// An ordinary message.
     None,
-    /// WebSocket, with the `Sec-WebSocket-Accept` that proves that the upstream has read the request's handshake.
+    /// WebSocket, with the `Sec-WebSocket-Accept` value that proves that the upstream processed the
+    /// handshake.
     WebSocket(WebSocketAccept),
 }
 
@@ -20,7 +22,7 @@ pub enum Upgrade {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WebSocketAccept([u8; ACCEPT_LENGTH]);
 
-/// Why a request for WebSocket is no opening handshake.
+/// Errors of an opening handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadUpgrade {
     /// Not one `Sec-WebSocket-Key` of 16 bytes in Base64.
@@ -39,11 +41,12 @@ const KEY_LENGTH: usize = 24;
 /// RFC 6455 section 1.3.
 const WEBSOCKET_ID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Which upgrade a request asks for. All but WebSocket count as none: their fields are hop-by-hop and stay behind.
+/// The upgrade that a request asks for. Other protocols than WebSocket count as none: their fields
+/// are hop-by-hop and are not forwarded.
 ///
 /// # Errors
-/// [`BadUpgrade`] if it asks for WebSocket without a valid handshake: an upstream that agreed would open a tunnel for bytes
-/// that are not WebSocket's.
+/// [`BadUpgrade`] if it asks for WebSocket without a valid handshake. An upstream that accepted it
+/// would open a tunnel for bytes that are not WebSocket frames.
 pub fn requested_upgrade<F: Fields + ?Sized>(
     method: &str,
     fields: &F,
@@ -67,7 +70,7 @@ pub fn requested_upgrade<F: Fields + ?Sized>(
     Ok(Upgrade::WebSocket(WebSocketAccept::of_key(key)))
 }
 
-/// Which upgrade a response agrees to. Without one `Sec-WebSocket-Accept` that is none.
+/// The upgrade that a response grants: none without exactly one `Sec-WebSocket-Accept`.
 pub(super) fn granted_upgrade<F: Fields + ?Sized>(fields: &F) -> Upgrade {
     if !matches!(fields.only("upgrade"), Ok(Some(value)) if is_websocket(value)) {
         return Upgrade::None;
@@ -92,11 +95,11 @@ fn is_key(value: &[u8]) -> bool {
 }
 
 impl WebSocketAccept {
-    /// RFC 6455 section 4.2.2. SHA-1 proves nothing here but that the key was read.
+    /// The value for a key (RFC 6455 section 4.2.2). SHA-1 only proves that the key was read.
     fn of_key(key: &[u8]) -> Self {
         let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, &[key, WEBSOCKET_ID].concat());
         let mut accept = [0; ACCEPT_LENGTH];
-        // 20 bytes are 28 characters.
+        // 20 bytes encode to 28 characters.
         let _ = STANDARD.encode_slice(digest.as_ref(), &mut accept);
         Self(accept)
     }

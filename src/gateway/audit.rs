@@ -1,18 +1,17 @@
-//! Tells the audit log which snapshot comes into force and what is other than before, or which one was refused. Puts
-//! nothing into force.
+//! Writes audit log entries for activated snapshots with their changes, for overlays, and for rejected loads.
 
 use crate::clock::{self, rfc3339};
 use crate::config::Change;
-use crate::snapshot::{Content, Snapshot, SnapshotVersion};
+use crate::snapshot::{ContentDigest, Snapshot, SnapshotVersion};
 use crate::telemetry::build::VERSION;
 use crate::telemetry::{AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Telemetry};
 use serde::Serialize;
 
-/// What is other than before.
+/// Changes of the config since the previous snapshot.
 #[derive(Serialize)]
 struct Changes {
     list: Vec<Change>,
-    /// How many more there are.
+    /// Number of changes beyond the list.
     #[serde(skip_serializing_if = "is_zero")]
     left_out: usize,
 }
@@ -22,8 +21,8 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// Tells of a snapshot, before it judges anything.
-pub(super) fn tell_of_snapshot(
+/// Logs a snapshot. Call this before it handles requests.
+pub(super) fn log_snapshot(
     telemetry: &Telemetry,
     new: &Snapshot,
     before: Option<&Snapshot>,
@@ -52,11 +51,12 @@ pub(super) fn tell_of_snapshot(
     });
 }
 
-/// Tells of a snapshot that is not put into force.
-pub(super) fn tell_of_refusal(
+/// Logs a load that was rejected.
+pub(super) fn log_rejection(
     telemetry: &Telemetry,
     version: SnapshotVersion,
-    (content, errors): (&Content, &[String]),
+    content: &ContentDigest,
+    errors: &[String],
     cause: &str,
 ) {
     telemetry.audit_event(&AuditRefusedSnapshot {
@@ -69,7 +69,7 @@ pub(super) fn tell_of_refusal(
     });
 }
 
-/// Tells of an overlay, before it judges anything.
-pub(super) fn tell_of_overlay(telemetry: &Telemetry, overlay: &AuditOverlay<'_>) {
+/// Logs an overlay. Call this before it handles requests.
+pub(super) fn log_overlay(telemetry: &Telemetry, overlay: &AuditOverlay<'_>) {
     telemetry.audit_event(overlay);
 }

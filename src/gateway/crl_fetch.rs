@@ -1,16 +1,16 @@
-//! Keeps fetched revocation lists fresh, on the control runtime. What is new on disk comes into force by a reload, as
-//! every file that changes; here nothing is put into force.
+//! Refetches revocation lists, on the control runtime. A new list is written to disk, and a reload activates it, as
+//! for every file that changes.
 
 use crate::clock;
 use crate::error_text::with_causes;
 use crate::fetch::FetchUrl;
 use crate::proxy::Shared;
 use crate::snapshot::Snapshot;
-use crate::tls::{CrlFetch, CrlFetched, TrustDomain};
+use crate::tls::{CrlFetchOutcome, CrlFetcher, TrustDomain};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Begins to fetch what is due.
+/// Starts all due fetches.
 pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
     for domain in &snapshot.trust_domains {
         let Some(fetch) = domain.revocation().fetch() else {
@@ -30,14 +30,15 @@ pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
 async fn fetch_one(
     shared: Arc<Shared>,
     domain: Arc<TrustDomain>,
-    fetch: Arc<CrlFetch>,
+    fetch: Arc<CrlFetcher>,
     url: FetchUrl,
 ) {
     let result = fetch.fetch(&url).await;
-    let (metrics, name) = (&shared.telemetry.metrics, &*domain.name);
+    let metrics = &shared.telemetry.metrics;
+    let name = &*domain.name;
     let word = match &result {
-        Ok(CrlFetched::New) => "new",
-        Ok(CrlFetched::Unchanged) => "unchanged",
+        Ok(CrlFetchOutcome::New) => "new",
+        Ok(CrlFetchOutcome::Unchanged) => "unchanged",
         Err(error) => error.word(),
     };
     metrics.crl_fetches.with_label_values(&[name, word]).inc();
@@ -48,19 +49,20 @@ async fn fetch_one(
                 .with_label_values(&[name, &url.to_string()]);
             gauge.set(clock::signed_seconds());
             match fetched {
-                CrlFetched::New => {
+                CrlFetchOutcome::New => {
                     tracing::info!(trust_domain = name, %url, "a new revocation list was fetched")
                 }
-                CrlFetched::Unchanged => {
+                CrlFetchOutcome::Unchanged => {
                     tracing::debug!(trust_domain = name, %url, "the revocation list is the newest")
                 }
             }
         }
         Err(error) => {
-            // Those in force go on counting for as long as they say, and the policy says what happens without any.
-            let (error, in_force) = (with_causes(&error), domain.revocation().facts().len());
+            // Active lists stay valid until they expire. Without a list the policy of the domain applies.
+            let error = with_causes(&error);
+            let active_lists = domain.revocation().facts().len();
             tracing::warn!(
-                trust_domain = name, %url, result = word, lists_in_force = in_force, error,
+                trust_domain = name, %url, result = word, lists_in_force = active_lists, error,
                 "a revocation list cannot be fetched"
             );
         }

@@ -1,14 +1,14 @@
-//! What to do about a gateway that cannot start, or a snapshot that cannot come into force.
+//! Help texts for errors that stop a start or the activation of a snapshot.
 
 use super::GatewayError;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-/// Ports below it need a privilege, unless the system says otherwise (`net.ipv4.ip_unprivileged_port_start`).
+/// Default of `net.ipv4.ip_unprivileged_port_start`: ports below it need a privilege.
 const FIRST_UNPRIVILEGED: u16 = 1024;
 
 impl GatewayError {
-    /// What to do, where the error does not say it itself.
+    /// The remedy. `None` if the error message contains it already, or none is known.
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Bind { address, source, .. } => help_with_address(*address, source.kind()),

@@ -1,10 +1,10 @@
-//! Build, bind, run: holds everything together, puts snapshots into force and ends in order. Knows no request.
+//! Lifecycle of the gateway: start, activation of snapshots, reload and shutdown.
 
 mod audit;
 mod crl_fetch;
 mod fetches;
 mod help;
-mod in_force;
+mod activation;
 mod overlay;
 mod reload;
 mod requests;
@@ -19,7 +19,7 @@ pub use user::{LoadedFrom, UnreadableForUser, check_access_as_root};
 use crate::admin::GatewayFacts;
 use crate::config::WatchedFile;
 use crate::descriptors::{self, RaisedLimit, TooFewDescriptors};
-use crate::drain::{Drain, Drained};
+use crate::drain::{Drain, DrainOutcome};
 use crate::file_read::FileThread;
 use crate::listener::BoundListener;
 use crate::proxy::Shared;
@@ -27,7 +27,7 @@ use crate::snapshot::{AdminPlace, FileWatch, Outcome, OverlayError, Snapshot, St
 use crate::telemetry::{LogControl, Reopened, Telemetry};
 use crate::worker::{self, WorkerThreads};
 use overlay::Revoker;
-use reload::Cause;
+use reload::ReloadCause;
 use requests::Requests;
 use retry::Retry;
 use revocation::RevocationReader;
@@ -47,67 +47,67 @@ pub struct Gateway {
     drain: Drain,
     threads: WorkerThreads,
     log: Option<LogControl>,
-    listeners: HashMap<Arc<str>, Running>,
+    listeners: HashMap<Arc<str>, RunningListener>,
     admin: Option<RunningSide<AdminPlace>>,
     metrics: Option<RunningSide<SocketAddr>>,
     watch: FileWatch,
-    /// What takes rights away without a load.
+    /// Removes rights without a load.
     revoker: Revoker,
-    /// Where loads are done.
+    /// Thread that runs loads.
     loader: FileThread,
     retry: Retry,
-    /// What was wrong with the last load, if it failed.
+    /// Errors of the last load; empty if it succeeded.
     last_errors: Vec<String>,
     facts: GatewayFacts,
     /// The limit of file descriptors.
     descriptors: RaisedLimit,
-    /// Descriptors that were open before the gateway opened any.
+    /// Number of descriptors that were open at start.
     inherited: usize,
 }
 
-struct Running {
-    /// As configured: port 0 stays 0 here.
+struct RunningListener {
+    /// The address in the config, where port 0 stays 0.
     configured: SocketAddr,
     bound: BoundListener,
     drain: Drain,
 }
 
-/// Why the gateway cannot start, or a snapshot cannot come into force.
+/// Errors of a start, or of the activation of a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The config is wrong; the text says where.
+    /// The config is invalid. The text is the report.
     #[error("{0}")]
     Config(String),
     /// An address cannot be bound.
     #[error("cannot listen on {address} ({what})")]
     Bind {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// For whom.
+        /// The listener that needs it.
         what: String,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
     /// The unix socket of the admin listener cannot be bound.
     #[error("cannot listen on the admin socket {}; {remedy}", path.display())]
     AdminSocket {
-        /// Which.
+        /// Path of the socket.
         path: PathBuf,
         /// What to do.
         remedy: &'static str,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The system does not say how many file descriptors there may be.
+    /// The limit of file descriptors cannot be read.
     #[error("cannot read the limit of file descriptors")]
     DescriptorLimit(#[source] nix::Error),
-    /// There may be too few file descriptors.
+    /// The limit of file descriptors is too low.
     #[error(transparent)]
     TooFewDescriptors(#[from] TooFewDescriptors),
-    /// What was revoked while a snapshot was loaded cannot be added to it.
+    /// Revocations that were written during the load cannot be added to the snapshot.
     #[error("the snapshot cannot be brought up to date")]
     Overlay(#[from] OverlayError),
-    /// There are no threads for the workers.
+    /// The worker threads cannot be started.
     #[error("cannot start the worker threads")]
     Workers(#[source] std::io::Error),
     /// The access log cannot be opened.
@@ -116,50 +116,50 @@ pub enum GatewayError {
     /// The audit log cannot be opened.
     #[error("cannot open the audit log {}", path.display())]
     AuditLog {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The user to become could reload nothing.
+    /// The configured user cannot read the files of a load.
     #[error(transparent)]
     Unreadable(#[from] UnreadableForUser),
-    /// The user to become is unknown, or we may not.
+    /// The configured user is unknown, or the process may not become it.
     #[error("cannot become user \"{user}\"")]
     User {
-        /// Who.
+        /// Name of the user.
         user: String,
-        /// Why.
+        /// Cause.
         source: nix::Error,
     },
 }
 
-/// Why a gateway stops running.
+/// Why [`Gateway::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cessation {
-    /// It was asked to.
-    Asked,
-    /// A worker thread has died, which never happens unless something is badly wrong; the log says more.
+pub enum ExitReason {
+    /// A shutdown was requested.
+    Requested,
+    /// A worker thread has panicked. The log has the details.
     WorkerDied,
 }
 
-/// What asks the gateway to do something.
+/// A request to the running gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Read everything again.
+pub enum GatewayRequest {
+    /// Load the config and all its files again.
     Reload,
-    /// Open access log and audit log again, after they were moved away.
+    /// Reopen access log and audit log after a rotation.
     ReopenLogs,
-    /// Finish.
+    /// Drain and stop.
     Shutdown,
 }
 
 impl Gateway {
-    /// Binds everything that a first load describes, starts the workers and begins to accept. The runtime that this is
-    /// called on is for the control work alone.
+    /// Binds all listeners of the first load, starts the workers and begins to accept. The current runtime runs the
+    /// control tasks alone.
     ///
     /// # Errors
-    /// [`GatewayError`]; then nothing is left running.
+    /// [`GatewayError`]. Nothing is left running.
     pub async fn start(
         config: PathBuf,
         outcome: Outcome,
@@ -209,11 +209,11 @@ impl Gateway {
             watched: &outcome.watched,
             snapshot: &snapshot,
         })?;
-        // As the user that also has to rotate it.
+        // Opened as the configured user, who also rotates it.
         gateway.set_audit_log(&snapshot)?;
-        audit::tell_of_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
+        audit::log_snapshot(&gateway.shared.telemetry, &snapshot, None, "start");
         let reader = RevocationReader::new(&snapshot, &stamps_of(&outcome.watched));
-        gateway.put_into_force(snapshot, bound);
+        gateway.activate(snapshot, bound);
         gateway.revoker.adopt(reader).await;
         gateway.watch.watch_only(outcome.watched).await;
         tokio::spawn(gateway.shared.telemetry.clone().follow_certificates());
@@ -221,13 +221,13 @@ impl Gateway {
         for index in 0..workers.count() {
             let shared = gateway.shared.clone();
             workers.spawn(index, housekeeping);
-            workers.spawn(index, move || crate::proxy::make_rounds(shared));
+            workers.spawn(index, move || crate::proxy::run_recheck_rounds(shared));
         }
         tokio::spawn(fetches::keep_fresh(gateway.shared.clone()));
         Ok(gateway)
     }
 
-    /// The real addresses of the listeners, by name.
+    /// Bound addresses of the listeners, sorted by name.
     pub fn addresses(&self) -> Vec<(Arc<str>, SocketAddr)> {
         let mut addresses: Vec<_> = self
             .listeners
@@ -238,33 +238,36 @@ impl Gateway {
         addresses
     }
 
-    /// The real address of the admin listener. `None` if there is none, or a unix socket.
+    /// Bound address of the admin listener. `None` without one, or for a unix socket.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|running| running.address)
     }
 
-    /// The real address of the metrics listener.
+    /// Bound address of the metrics listener.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().and_then(|running| running.address)
     }
 
-    /// Runs until a request asks for a shutdown, or nobody can ask any more, or it cannot go on. Reloads on request, when
-    /// files change, and again after a load that failed. A shutdown waits for no load.
-    pub async fn run(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) -> Cessation {
+    /// Runs until a shutdown is requested, the channel of requests closes, or a worker dies. Reloads on request, when
+    /// files change, and again after a failed load. A shutdown does not wait for a load.
+    pub async fn run(
+        &mut self,
+        requests: &mut mpsc::UnboundedReceiver<GatewayRequest>,
+    ) -> ExitReason {
         let mut requests = Requests::new(requests);
         loop {
             let cause = tokio::select! {
-                () = self.threads.one_died() => return Cessation::WorkerDied,
+                () = self.threads.one_died() => return ExitReason::WorkerDied,
                 request = requests.next() => match request {
-                    Request::Shutdown => return Cessation::Asked,
-                    Request::Reload => Cause::Asked,
-                    Request::ReopenLogs => {
+                    GatewayRequest::Shutdown => return ExitReason::Requested,
+                    GatewayRequest::Reload => ReloadCause::Requested,
+                    GatewayRequest::ReopenLogs => {
                         self.reopen_logs();
                         continue;
                     }
                 },
-                () = self.watch.changed() => Cause::FilesChanged,
-                () = self.retry.due() => Cause::Retry,
+                () = self.watch.changed() => ReloadCause::FilesChanged,
+                () = self.retry.due() => ReloadCause::Retry,
                 event = self.revoker.event() => {
                     self.revoker.act(event).await;
                     continue;
@@ -272,20 +275,20 @@ impl Gateway {
             };
             tokio::select! {
                 () = self.reload(cause) => {}
-                () = requests.shutdown() => return Cessation::Asked,
+                () = requests.shutdown() => return ExitReason::Requested,
             }
         }
     }
 
-    /// Ends in order: readiness fails, then nothing new is taken, then what runs may finish until the deadline.
-    pub async fn shut_down(mut self) -> Drained {
+    /// Shuts down: readiness fails, the listeners close, then running requests may finish until the drain deadline.
+    pub async fn shut_down(mut self) -> DrainOutcome {
         let process = self.shared.snapshot.load().process.clone();
         self.shared.telemetry.metrics.draining.set(1);
         tracing::info!(delay = ?process.drain_delay, deadline = ?process.drain_deadline, "draining");
         self.drain.announce();
         tokio::time::sleep(process.drain_delay).await;
-        // In this order: nobody wants the sockets any more, so they close with their accept loops. A new client is then
-        // refused, and not left waiting for nobody; who waits already is served.
+        // In this order: the accept loops hold the last references, so the sockets close when the loops end. Clients in
+        // the backlog are served, and new clients are refused by the kernel.
         self.listeners.clear();
         self.drain.begin();
         let drained = self.drain.finished(process.drain_deadline).await;
@@ -296,8 +299,8 @@ impl Gateway {
             metrics.end().await;
         }
         match drained {
-            Drained::Complete => tracing::info!("drained"),
-            Drained::DeadlinePassed => {
+            DrainOutcome::Complete => tracing::info!("drained"),
+            DrainOutcome::DeadlinePassed => {
                 tracing::warn!("the drain deadline passed; closing what is left")
             }
         }
@@ -315,7 +318,7 @@ impl Gateway {
         }
         match self.shared.telemetry.reopen_audit_log() {
             Ok(Reopened::Yes) => tracing::info!("audit log opened again"),
-            Ok(Reopened::ThereIsNone) => {}
+            Ok(Reopened::NoLog) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot open the audit log again; the old one stays")
             }
@@ -341,13 +344,13 @@ fn stamps_of(watched: &[WatchedFile]) -> Stamps {
         .collect()
 }
 
-/// Small things that each worker does now and then, also without requests.
+/// Periodic tasks of each worker, which also run without requests.
 async fn housekeeping() {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Closes connections that have been unused for too long, or for whom nobody asks any more.
-        crate::here::tidy();
+        // Closes pooled connections that are idle for too long, or that no pool uses any more.
+        crate::thread_state::tidy();
     }
 }

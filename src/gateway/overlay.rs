@@ -1,8 +1,8 @@
-//! What takes rights away takes effect without a load: files that revoke, and users that a rejected config has no more.
-//! Comes into force in the same way as a snapshot.
+//! Removes rights without a load: revocation files, and users that a rejected config no longer has. The overlay is
+//! activated in the same way as a snapshot.
 
+use super::activation::publish_overlay;
 use super::audit;
-use super::in_force::publish_overlay;
 use super::retry::Retry;
 use super::revocation::RevocationReader;
 use crate::admin::GatewayFacts;
@@ -16,7 +16,7 @@ use crate::telemetry::AuditOverlay;
 use std::pin::pin;
 use std::sync::Arc;
 
-/// What led to an overlay.
+/// Cause of an overlay.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OverlayCause {
     RevocationFiles,
@@ -32,21 +32,21 @@ impl OverlayCause {
     }
 }
 
-/// What may change what is revoked.
+/// Event after which revocations may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RevocationEvent {
-    /// A file may look otherwise, or what could not be put into force is tried again.
-    MayHaveChanged,
-    /// A file was read.
-    WasRead,
+    /// A file may have changed, or an overlay that failed is due for another attempt.
+    PossibleChange,
+    /// The read of a file has finished.
+    ReadFinished,
 }
 
-/// Takes rights away from the active snapshot, whatever the gateway waits for meanwhile.
+/// Removes rights from the active snapshot, also while the gateway waits for a load.
 pub(super) struct Revoker {
     shared: Arc<Shared>,
     facts: GatewayFacts,
     reader: RevocationReader,
-    /// Only of files that revoke: no other change makes them wait.
+    /// Watches revocation files alone, so no other change delays them.
     watch: FileWatch,
     retry: Retry,
 }
@@ -63,63 +63,63 @@ impl Revoker {
         }
     }
 
-    /// Takes the sources of the snapshot that has come into force, and looks at them once more.
+    /// Adopts the sources of the new active snapshot, and reads them once more.
     pub(super) async fn adopt(&mut self, reader: RevocationReader) {
         self.reader = reader;
         self.watch_sources().await;
         self.read().await;
-        self.watch.looked();
+        self.watch.restart_poll();
     }
 
-    /// Does other work, and acts on all events of files that revoke until it is done.
+    /// Runs other work, and handles all revocation events until it ends.
     pub(super) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
         loop {
             tokio::select! {
-                done = &mut work => return done,
+                output = &mut work => return output,
                 event = self.event() => self.act(event).await,
             }
         }
     }
 
-    /// Waits for an event, which [`Self::act`] has to be called with. Nothing is lost if this is dropped.
+    /// Waits for an event. Pass it to [`Self::act`]. Cancel-safe.
     pub(super) async fn event(&mut self) -> RevocationEvent {
         tokio::select! {
-            _ = self.watch.due() => RevocationEvent::MayHaveChanged,
-            () = self.retry.due() => RevocationEvent::MayHaveChanged,
-            () = self.reader.arrived() => RevocationEvent::WasRead,
+            _ = self.watch.due() => RevocationEvent::PossibleChange,
+            () = self.retry.due() => RevocationEvent::PossibleChange,
+            () = self.reader.arrived() => RevocationEvent::ReadFinished,
         }
     }
 
-    /// Puts into force what has changed.
+    /// Activates the changes after an event.
     pub(super) async fn act(&mut self, event: RevocationEvent) {
         match event {
-            RevocationEvent::WasRead => self.revoke_what_was_read(),
-            RevocationEvent::MayHaveChanged => {
+            RevocationEvent::ReadFinished => self.apply_readings(),
+            RevocationEvent::PossibleChange => {
                 self.read().await;
-                self.watch.looked();
-                // Folders may have other files by now, and links may lead elsewhere.
+                self.watch.restart_poll();
+                // The folder may contain other files now, and a link may have a new target.
                 self.watch_sources().await;
             }
         }
     }
 
-    /// Reads the files that revoke again, whatever the config says by now, and puts into force what they add.
+    /// Reads the revocation files of the active config again, and activates what they add.
     pub(super) async fn read(&mut self) {
         let active = self.shared.snapshot.load_full();
         self.reader.read(&active).await;
-        self.revoke_what_was_read();
+        self.apply_readings();
     }
 
-    /// Puts into force what was read of the files that revoke.
-    fn revoke_what_was_read(&mut self) {
+    /// Activates what the revocation files contained when they were read last.
+    fn apply_readings(&mut self) {
         let active = self.shared.snapshot.load_full();
         self.publish_faults(&active);
         match active.with_revocations(&self.reader.updates()) {
             Ok(overlay) => {
                 self.retry.reset();
                 if let Some(overlay) = overlay {
-                    self.put_overlay_into_force(&active, overlay, OverlayCause::RevocationFiles);
+                    self.activate_overlay(&active, overlay, OverlayCause::RevocationFiles);
                 }
             }
             Err(error) => {
@@ -132,11 +132,11 @@ impl Revoker {
         }
     }
 
-    /// Takes away what a rejected config takes away.
+    /// Removes the rights that a rejected config no longer grants.
     pub(super) async fn withdraw(&mut self, rejected: &RejectedConfig) {
         let active = self.shared.snapshot.load_full();
         if let Some(overlay) = active.without_users(&rejected.users) {
-            self.put_overlay_into_force(&active, overlay, OverlayCause::RejectedConfig);
+            self.activate_overlay(&active, overlay, OverlayCause::RejectedConfig);
         }
         if !rejected.sources.is_empty() {
             self.reader.also_read(&rejected.sources);
@@ -145,7 +145,7 @@ impl Revoker {
         }
     }
 
-    /// A snapshot that was loaded, with what the files that revoke say since: a load takes a while.
+    /// The loaded snapshot with the revocations that were written while it was loaded.
     pub(super) async fn with_newest_revocations(
         snapshot: Snapshot,
         stamps: &Stamps,
@@ -163,20 +163,16 @@ impl Revoker {
             .await;
     }
 
-    fn put_overlay_into_force(
-        &mut self,
-        active: &Snapshot,
-        overlay: Snapshot,
-        cause: OverlayCause,
-    ) {
+    fn activate_overlay(&mut self, active: &Snapshot, overlay: Snapshot, cause: OverlayCause) {
         let changes = OverlayChanges::between(active, &overlay);
         let OverlayChanges {
             trust_domains,
             removed_users,
             shortened_users,
         } = &changes;
-        let (generation, number) = (overlay.generation, overlay.overlay);
-        audit::tell_of_overlay(
+        let generation = overlay.generation;
+        let number = overlay.overlay;
+        audit::log_overlay(
             &self.shared.telemetry,
             &AuditOverlay {
                 time: rfc3339(crate::clock::signed_seconds()),
@@ -190,7 +186,7 @@ impl Revoker {
         );
         self.shared.telemetry.audit_version(generation, number);
         let overlay = Arc::new(overlay);
-        self.shared.put_into_force(overlay.clone());
+        self.shared.activate(overlay.clone());
         publish_overlay(&self.shared.telemetry.metrics, &overlay);
         tracing::warn!(
             generation,
@@ -213,7 +209,7 @@ impl Revoker {
                 .with_label_values(&[&*domain.name])
                 .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        let named = faults.iter().flat_map(|fault| {
+        let named_faults = faults.iter().flat_map(|fault| {
             let domain = active
                 .domain_name(fault.domain)
                 .unwrap_or_default()
@@ -223,11 +219,11 @@ impl Revoker {
                 .iter()
                 .map(move |error| (domain.clone(), error.clone()))
         });
-        self.facts.revocation_faults(named.collect());
+        self.facts.revocation_faults(named_faults.collect());
     }
 }
 
-/// What an overlay takes away, by name.
+/// Names of what an overlay changes or removes.
 struct OverlayChanges {
     trust_domains: Vec<String>,
     removed_users: Vec<String>,
@@ -239,7 +235,8 @@ impl OverlayChanges {
         let pairs = active.trust_domains.iter().zip(&overlay.trust_domains);
         let changed = pairs.filter(|(before, after)| !Arc::ptr_eq(before, after));
         let is_shorter = |id| overlay.policy.enabled_until(id) != active.policy.enabled_until(id);
-        let (mut removed_users, mut shortened_users) = (Vec::new(), Vec::new());
+        let mut removed_users = Vec::new();
+        let mut shortened_users = Vec::new();
         for (id, user) in active.users.with_ids() {
             if overlay.users.get_left(id).is_none() {
                 removed_users.push(user.name.to_string());

@@ -1,56 +1,58 @@
-//! Reload: load anew, wait for the other half of what is half-written, put into force or say why not, and try again
-//! later. Binds nothing itself.
+//! Reload: loads the config again, waits for files that are only half written, then activates the snapshot or reports
+//! why not and schedules a retry.
 
 use super::overlay::Revoker;
 use super::{Gateway, GatewayError, audit, stamps_of};
 use crate::config::WatchedFile;
 use crate::error_text::with_causes;
 use crate::file_read;
-use crate::snapshot::{Content, Depth, Outcome, Snapshot, SnapshotVersion, load};
+use crate::snapshot::{ContentDigest, Depth, Outcome, Snapshot, SnapshotVersion, load};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What came into force.
-struct Success {
+/// A load that was activated.
+struct ReloadSuccess {
     snapshot: Arc<Snapshot>,
-    /// Each in one line.
+    /// One line each.
     warnings: Vec<String>,
 }
 
-/// Why a load is not put into force.
+/// A load that was rejected.
 struct ReloadFailure {
-    why: String,
-    /// Each in one line.
+    reason: String,
+    /// One line each.
     errors: Vec<String>,
-    content: Content,
+    content: ContentDigest,
 }
 
 impl Gateway {
-    /// Loads everything anew. What is wrong leaves the snapshot in force, says why, and is tried again later.
-    pub(super) async fn reload(&mut self, cause: Cause) {
-        if cause != Cause::Retry {
+    /// Loads the config and all its files again. On errors, the active snapshot stays, the errors are logged, and a
+    /// retry is scheduled.
+    pub(super) async fn reload(&mut self, cause: ReloadCause) {
+        if cause != ReloadCause::Retry {
             self.retry.reset();
         }
-        // First: it waits for no other file, and for no large config.
+        // First: revocations must not wait for other files or for a large config.
         self.revoker.read().await;
-        self.revoker.during(self.watch.look_again()).await;
+        self.revoker.during(self.watch.restamp()).await;
         match self.try_reload(cause).await {
             Ok(success) => self.reloaded(&success, cause),
             Err(failure) => self.reload_failed(failure, cause),
         }
     }
 
-    async fn try_reload(&mut self, cause: Cause) -> Result<Success, ReloadFailure> {
+    async fn try_reload(&mut self, cause: ReloadCause) -> Result<ReloadSuccess, ReloadFailure> {
         let outcome = self.load_settled(cause).await.map_err(|error| {
-            let why = with_causes(&error);
+            let reason = with_causes(&error);
             ReloadFailure {
-                errors: vec![why.clone()],
-                why,
-                content: Content::default(),
+                errors: vec![reason.clone()],
+                reason,
+                content: ContentDigest::default(),
             }
         })?;
         let warnings = outcome.warnings();
-        let (report, mut errors) = (outcome.report(), outcome.errors());
+        let report = outcome.report();
+        let mut errors = outcome.errors();
         let Outcome {
             snapshot,
             rejected,
@@ -60,26 +62,26 @@ impl Gateway {
         } = outcome;
         let result = match snapshot {
             None => Err(GatewayError::Config(report)),
-            Some(snapshot) => self.try_put_into_force(snapshot, &watched, cause).await,
+            Some(snapshot) => self.try_activate(snapshot, &watched, cause).await,
         };
         match result {
             Ok(snapshot) => {
                 self.revoker.during(self.watch.watch_only(watched)).await;
-                Ok(Success { snapshot, warnings })
+                Ok(ReloadSuccess { snapshot, warnings })
             }
             Err(error) => {
                 self.revoker.during(self.watch.watch_also(&watched)).await;
                 self.revoker.withdraw(&rejected).await;
-                let why = with_causes(&error);
+                let reason = with_causes(&error);
                 if errors.is_empty() {
-                    errors.push(why.clone());
+                    errors.push(reason.clone());
                 }
                 let help = error
                     .help()
                     .map(|help| format!("\n  = help: {help}"))
                     .unwrap_or_default();
                 Err(ReloadFailure {
-                    why: why + &help,
+                    reason: reason + &help,
                     errors,
                     content,
                 })
@@ -87,22 +89,23 @@ impl Gateway {
         }
     }
 
-    fn reloaded(&mut self, success: &Success, cause: Cause) {
+    fn reloaded(&mut self, success: &ReloadSuccess, cause: ReloadCause) {
         self.retry.reset();
         self.last_errors.clear();
         let metrics = &self.shared.telemetry.metrics;
         metrics.reloads.with_label_values(&["success"]).inc();
         metrics.reload_last_success.set(1);
         self.facts.reloaded(cause.word(), None);
-        let Success { snapshot, warnings } = success;
-        let (generation, content) = (snapshot.generation, snapshot.content.sha256());
+        let ReloadSuccess { snapshot, warnings } = success;
+        let generation = snapshot.generation;
+        let content = snapshot.content.sha256();
         tracing::info!(generation, cause = cause.word(), content, "reloaded");
         for warning in warnings {
             tracing::warn!("{warning}");
         }
     }
 
-    fn reload_failed(&mut self, failure: ReloadFailure, cause: Cause) {
+    fn reload_failed(&mut self, failure: ReloadFailure, cause: ReloadCause) {
         self.retry.failed();
         let metrics = &self.shared.telemetry.metrics;
         metrics.reload_last_success.set(0);
@@ -112,52 +115,58 @@ impl Gateway {
             overlay,
         } = version;
         let ReloadFailure {
-            why,
+            reason,
             errors,
             content,
         } = failure;
-        // Trying again must not fill logs with what they say already.
-        if cause == Cause::Retry && errors == self.last_errors {
+        // A retry with the same errors must not fill the logs.
+        if cause == ReloadCause::Retry && errors == self.last_errors {
             metrics.reload_retries.inc();
-            return tracing::debug!(generation, overlay, "reload refused again:\n{why}");
+            return tracing::debug!(generation, overlay, "reload refused again:\n{reason}");
         }
         metrics.reloads.with_label_values(&["failure"]).inc();
-        self.facts.reloaded(cause.word(), Some(&why));
-        audit::tell_of_refusal(
+        self.facts.reloaded(cause.word(), Some(&reason));
+        audit::log_rejection(
             &self.shared.telemetry,
             version,
-            (&content, &errors),
+            &content,
+            &errors,
             cause.word(),
         );
         tracing::error!(
             generation,
             overlay,
             cause = cause.word(),
-            "reload refused, the old snapshot stays in force; it is tried again:\n{why}"
+            "reload refused, the old snapshot stays in force; it is tried again:\n{reason}"
         );
         self.last_errors = errors;
     }
 
-    /// Loads until nothing changes any more while it loads, so that no mix of old and new files comes into force. If
-    /// it fails, waits a moment for the other half of what may be half-written.
-    async fn load_settled(&mut self, cause: Cause) -> Result<Outcome, file_read::FileWorkError> {
+    /// Loads until no file changes during the load, so that no mix of old and new files is activated. If a load fails
+    /// after a change of files, waits up to one second for files that may be half written.
+    async fn load_settled(
+        &mut self,
+        cause: ReloadCause,
+    ) -> Result<Outcome, file_read::FileWorkError> {
         const ATTEMPTS: usize = 5;
-        const OTHER_HALF: Duration = Duration::from_secs(1);
+        const PARTIAL_WRITE_WAIT: Duration = Duration::from_secs(1);
         let mut outcome = self.load().await?;
         for _ in 1..ATTEMPTS {
-            if outcome.snapshot.is_none() && cause == Cause::FilesChanged {
+            if outcome.snapshot.is_none() && cause == ReloadCause::FilesChanged {
                 self.revoker
                     .during(self.watch.watch_also(&outcome.watched))
                     .await;
-                // What takes rights away does not wait for the other half.
+                // The removal of rights does not wait.
                 self.revoker.withdraw(&outcome.rejected).await;
-                self.revoker.during(self.watch.stirred(OTHER_HALF)).await;
+                self.revoker
+                    .during(self.watch.notified(PARTIAL_WRITE_WAIT))
+                    .await;
             }
             let watched = outcome.watched.clone();
-            let look = move || watched.iter().any(WatchedFile::has_changed);
+            let any_changed = move || watched.iter().any(WatchedFile::has_changed);
             if !self
                 .revoker
-                .during(self.loader.run(file_read::PATIENCE, look))
+                .during(self.loader.run(file_read::PATIENCE, any_changed))
                 .await?
             {
                 break;
@@ -167,10 +176,11 @@ impl Gateway {
         Ok(outcome)
     }
 
-    /// Large configs take a while, which must hold up neither requests nor revocations; and a file may hang, which must
-    /// hold up nothing.
+    /// Loads on the loader thread: a large config must delay neither requests nor revocations, and a file that hangs
+    /// must delay nothing.
     async fn load(&mut self) -> Result<Outcome, file_read::FileWorkError> {
-        let (config, shared) = (self.config.clone(), self.shared.clone());
+        let config = self.config.clone();
+        let shared = self.shared.clone();
         let loading = move || {
             let previous = shared.snapshot.load_full();
             load(&config, Some(&previous), &shared.telemetry, Depth::Errors)
@@ -180,15 +190,15 @@ impl Gateway {
             .await
     }
 
-    async fn try_put_into_force(
+    async fn try_activate(
         &mut self,
         snapshot: Snapshot,
         watched: &[WatchedFile],
-        cause: Cause,
+        cause: ReloadCause,
     ) -> Result<Arc<Snapshot>, GatewayError> {
         let stamps = stamps_of(watched);
-        let brought_up_to_date = Revoker::with_newest_revocations(snapshot, &stamps);
-        let (snapshot, reader) = self.revoker.during(brought_up_to_date).await?;
+        let update = Revoker::with_newest_revocations(snapshot, &stamps);
+        let (snapshot, reader) = self.revoker.during(update).await?;
         let snapshot = Arc::new(snapshot);
         let bound = self.bind(&snapshot).await?;
         let telemetry = &self.shared.telemetry;
@@ -206,23 +216,23 @@ impl Gateway {
             self.set_audit_log(&snapshot)?;
         }
         let before = self.shared.snapshot.load_full();
-        audit::tell_of_snapshot(
+        audit::log_snapshot(
             &self.shared.telemetry,
             &snapshot,
             Some(&before),
             cause.word(),
         );
         if snapshot.process.audit_log.is_none() {
-            // Only now, so that the old log also says that it is off.
+            // Only now, so that the old log records that it is switched off.
             self.set_audit_log(&snapshot)?;
         }
         self.warn_about_restarts(&snapshot);
-        self.put_into_force(snapshot.clone(), bound);
+        self.activate(snapshot.clone(), bound);
         self.revoker.adopt(reader).await;
         Ok(snapshot)
     }
 
-    /// The few things that only a restart changes.
+    /// Warns about changed settings that need a restart.
     fn warn_about_restarts(&self, new: &Snapshot) {
         let old = &self.shared.snapshot.load().process;
         let changed = [
@@ -239,19 +249,20 @@ impl Gateway {
     }
 }
 
-/// What led to a reload.
+/// Cause of a reload.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
-    Asked,
+pub(super) enum ReloadCause {
+    /// A signal.
+    Requested,
     FilesChanged,
-    /// The load before has failed.
+    /// The previous load failed.
     Retry,
 }
 
-impl Cause {
+impl ReloadCause {
     fn word(self) -> &'static str {
         match self {
-            Self::Asked => "signal",
+            Self::Requested => "signal",
             Self::FilesChanged => "files changed",
             Self::Retry => "retry",
         }

@@ -1,50 +1,57 @@
-//! What the gateway was asked to do and has not done yet: several requests of one kind are as good as one, and a shutdown
-//! goes before all others. Does none of it.
+//! Queue of pending gateway requests. Requests of one kind are merged, and a shutdown overtakes all others.
 
-use super::Request;
+use super::GatewayRequest;
 use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
-/// Requests in the order in which they came, each kind once.
+/// Pending requests in order of arrival, each kind once.
 pub(super) struct Requests<'r> {
-    channel: &'r mut mpsc::UnboundedReceiver<Request>,
-    waiting: VecDeque<Request>,
+    channel: &'r mut mpsc::UnboundedReceiver<GatewayRequest>,
+    waiting: VecDeque<GatewayRequest>,
 }
 
 impl<'r> Requests<'r> {
-    pub(super) fn new(channel: &'r mut mpsc::UnboundedReceiver<Request>) -> Self {
+    pub(super) fn new(channel: &'r mut mpsc::UnboundedReceiver<GatewayRequest>) -> Self {
         Self {
             channel,
             waiting: VecDeque::new(),
         }
     }
 
-    /// The next one; a shutdown if nobody can ask any more. Loses none if it is dropped.
-    pub(super) async fn next(&mut self) -> Request {
+    /// The next request. A closed channel is a shutdown. Cancel-safe.
+    pub(super) async fn next(&mut self) -> GatewayRequest {
         while let Ok(request) = self.channel.try_recv() {
-            self.note(request);
+            self.enqueue(request);
         }
-        if self.waiting.contains(&Request::Shutdown) {
-            return Request::Shutdown;
+        if self.waiting.contains(&GatewayRequest::Shutdown) {
+            return GatewayRequest::Shutdown;
         }
         match self.waiting.pop_front() {
             Some(request) => request,
-            None => self.channel.recv().await.unwrap_or(Request::Shutdown),
+            None => self
+                .channel
+                .recv()
+                .await
+                .unwrap_or(GatewayRequest::Shutdown),
         }
     }
 
-    /// Ends when a shutdown is asked for. What else is asked for meanwhile waits.
+    /// Waits for a shutdown request. Other requests stay queued.
     pub(super) async fn shutdown(&mut self) {
         loop {
-            let request = self.channel.recv().await.unwrap_or(Request::Shutdown);
-            self.note(request);
-            if request == Request::Shutdown {
+            let request = self
+                .channel
+                .recv()
+                .await
+                .unwrap_or(GatewayRequest::Shutdown);
+            self.enqueue(request);
+            if request == GatewayRequest::Shutdown {
                 return;
             }
         }
     }
 
-    fn note(&mut self, request: Request) {
+    fn enqueue(&mut self, request: GatewayRequest) {
         if !self.waiting.contains(&request) {
             self.waiting.push_back(request);
         }
@@ -60,35 +67,35 @@ mod tests {
         let (sender, mut channel) = mpsc::unbounded_channel();
         let mut requests = Requests::new(&mut channel);
         for request in [
-            Request::Reload,
-            Request::Reload,
-            Request::ReopenLogs,
-            Request::Reload,
+            GatewayRequest::Reload,
+            GatewayRequest::Reload,
+            GatewayRequest::ReopenLogs,
+            GatewayRequest::Reload,
         ] {
             sender.send(request).unwrap();
         }
         assert_eq!(
             (requests.next().await, requests.next().await),
-            (Request::Reload, Request::ReopenLogs)
+            (GatewayRequest::Reload, GatewayRequest::ReopenLogs)
         );
-        for request in [Request::Reload, Request::Shutdown] {
+        for request in [GatewayRequest::Reload, GatewayRequest::Shutdown] {
             sender.send(request).unwrap();
         }
         requests.shutdown().await;
-        assert_eq!(requests.next().await, Request::Shutdown);
+        assert_eq!(requests.next().await, GatewayRequest::Shutdown);
         drop(sender);
-        assert_eq!(requests.next().await, Request::Shutdown);
+        assert_eq!(requests.next().await, GatewayRequest::Shutdown);
     }
 
     #[tokio::test]
-    async fn nobody_left_to_ask_is_a_shutdown() {
+    async fn a_closed_channel_is_a_shutdown() {
         let (sender, mut channel) = mpsc::unbounded_channel();
         let mut requests = Requests::new(&mut channel);
-        sender.send(Request::Reload).unwrap();
+        sender.send(GatewayRequest::Reload).unwrap();
         drop(sender);
         assert_eq!(
             (requests.next().await, requests.next().await),
-            (Request::Reload, Request::Shutdown)
+            (GatewayRequest::Reload, GatewayRequest::Shutdown)
         );
     }
 }

@@ -1,34 +1,34 @@
-//! When a load that failed is tried again: whatever its reason was, it may have passed. Loads nothing.
+//! Backoff for retries after a failed load: its cause may be temporary.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The wait for the next attempt, which grows with each failure.
+/// Exponential backoff: 1 s, doubled with each failure, at most 30 s.
 #[derive(Debug, Default)]
 pub(super) struct Retry {
     failures: u32,
-    at: Option<Instant>,
+    next_attempt: Option<Instant>,
 }
 
 impl Retry {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(30);
 
-    /// A load has failed.
+    /// Schedules the next attempt after a failure.
     pub(super) fn failed(&mut self) {
-        self.at = Some(Instant::now() + self.pause());
+        self.next_attempt = Some(Instant::now() + self.pause());
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// A load has succeeded, or what is wrong may be another thing now: the next failure is the first again.
+    /// Resets the backoff, after a success or a new cause for a load.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// Ends when it is time to try again; never, if nothing has failed.
+    /// Waits for the next attempt. Pending forever if none is scheduled.
     pub(super) async fn due(&self) {
-        match self.at {
-            Some(at) => sleep_until(at).await,
+        match self.next_attempt {
+            Some(time) => sleep_until(time).await,
             None => std::future::pending().await,
         }
     }
@@ -55,6 +55,6 @@ mod tests {
         assert_eq!(pauses.get(..7), Some([1, 2, 4, 8, 16, 30, 30].as_slice()));
         assert_eq!(pauses.last(), Some(&30));
         retry.reset();
-        assert!(retry.at.is_none() && retry.pause().as_secs() == 1);
+        assert!(retry.next_attempt.is_none() && retry.pause().as_secs() == 1);
     }
 }

@@ -1,5 +1,4 @@
-//! Reads the files that revoke again, each source on a thread of its own, so that one that is wrong or hangs holds up no
-//! other. Puts nothing into force.
+//! Rereads revocation sources, each on its own thread, so that a source that fails or hangs delays no other.
 
 use crate::error_text::with_causes;
 use crate::file_read::{self, FileThread};
@@ -10,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-/// The sources of one generation, and what they said last.
+/// The revocation sources of one generation, with their last readings.
 #[derive(Default)]
 pub(super) struct RevocationReader {
     sources: Vec<SourceState>,
@@ -19,25 +18,26 @@ pub(super) struct RevocationReader {
 
 struct SourceState {
     source: RevocationSource,
-    /// How its files looked when they were read.
+    /// Stamps of its files at the last read.
     stamps: Stamps,
-    /// What they said then; `None` if the load has read them.
+    /// Result of the last read. `None` if only the load has read the source.
     reading: Option<SourceReading>,
-    /// Where it is read; `None` while it is.
+    /// Thread for reads; `None` while a read runs.
     thread: Option<FileThread>,
-    /// What was told of it last.
+    /// Errors that were logged last.
     errors: Vec<String>,
 }
 
-/// A source that was read.
+/// Result of reading one source.
 struct SourceRead {
-    at: usize,
+    /// Index in `RevocationReader::sources`.
+    index: usize,
     thread: FileThread,
-    /// `Ok(None)` if nothing about it has changed.
+    /// `Ok(None)` if no file has changed.
     result: Result<Option<SourceReading>, String>,
 }
 
-/// A source that cannot be read, or only in part.
+/// A source that could not be read completely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SourceFault {
     pub(super) domain: TrustDomainId,
@@ -45,14 +45,14 @@ pub(super) struct SourceFault {
 }
 
 impl RevocationReader {
-    /// The sources of a snapshot, whose files looked like this when it was loaded.
+    /// The sources of a snapshot, with the stamps of their files at its load.
     pub(super) fn new(snapshot: &Snapshot, stamps: &Stamps) -> Self {
         let mut reader = Self::default();
         reader.add(&snapshot.revocation_sources, stamps);
         reader
     }
 
-    /// Sources that only a rejected config names.
+    /// Adds sources that only a rejected config names.
     pub(super) fn also_read(&mut self, sources: &[RevocationSource]) {
         let is_new =
             |source: &&RevocationSource| !self.sources.iter().any(|known| known.source == **source);
@@ -71,28 +71,28 @@ impl RevocationReader {
             }));
     }
 
-    /// Reads what has changed, and waits a moment for it. What takes longer is noticed by [`Self::arrived`].
+    /// Starts to read changed sources, and waits up to 500 ms. [`Self::arrived`] reports slower ones.
     pub(super) async fn read(&mut self, snapshot: &Snapshot) {
-        const MOMENT: Duration = Duration::from_millis(500);
-        let mut begun: HashSet<usize> = (0..self.sources.len())
-            .filter(|at| self.begin(*at, snapshot))
+        const WAIT: Duration = Duration::from_millis(500);
+        let mut started: HashSet<usize> = (0..self.sources.len())
+            .filter(|index| self.begin(*index, snapshot))
             .collect();
-        let deadline = Instant::now() + MOMENT;
-        // One that hangs since an earlier time is not waited for.
-        while !begun.is_empty()
+        let deadline = Instant::now() + WAIT;
+        // Reads that hang since an earlier call are not awaited.
+        while !started.is_empty()
             && let Ok(Some(read)) = timeout_at(deadline, self.reads.join_next()).await
         {
             if let Ok(read) = &read {
-                begun.remove(&read.at);
+                started.remove(&read.index);
             }
-            self.note(read);
+            self.record(read);
         }
     }
 
-    /// Ends when a source was read that took longer; never while none is.
+    /// Waits for a slow read to finish. Pending forever if none runs.
     pub(super) async fn arrived(&mut self) {
         match self.reads.join_next().await {
-            Some(read) => self.note(read),
+            Some(read) => self.record(read),
             None => std::future::pending().await,
         }
     }
@@ -105,7 +105,7 @@ impl RevocationReader {
             .collect()
     }
 
-    /// What was read, by trust domain.
+    /// The last readings, by trust domain.
     pub(super) fn updates(&self) -> HashMap<TrustDomainId, RevocationUpdate> {
         let mut updates: HashMap<_, RevocationUpdate> = HashMap::new();
         for state in &self.sources {
@@ -118,7 +118,7 @@ impl RevocationReader {
         updates
     }
 
-    /// What cannot be read, in the order of the sources.
+    /// Sources with errors, in their order.
     pub(super) fn faults(&self) -> Vec<SourceFault> {
         let faulty = self.sources.iter().filter(|state| !state.errors.is_empty());
         faulty
@@ -129,19 +129,21 @@ impl RevocationReader {
             .collect()
     }
 
-    /// Whether it has begun to read a source.
-    fn begin(&mut self, at: usize, snapshot: &Snapshot) -> bool {
-        let Some(state) = self.sources.get_mut(at) else {
+    /// Starts to read a source. `false` if a read of it still runs, or the snapshot does not have its domain.
+    fn begin(&mut self, index: usize, snapshot: &Snapshot) -> bool {
+        let Some(state) = self.sources.get_mut(index) else {
             return false;
         };
         let Some(domain) = snapshot.trust_domain(state.source.domain) else {
             return false;
         };
-        // While it is read, or hangs, it is not read again.
+        // The thread is absent while a read runs or hangs.
         let Some(mut thread) = state.thread.take() else {
             return false;
         };
-        let (source, stamps, domain) = (state.source.clone(), state.stamps.clone(), domain.clone());
+        let source = state.source.clone();
+        let stamps = state.stamps.clone();
+        let domain = domain.clone();
         self.reads.spawn(async move {
             let read =
                 move || source.read(&stamps, domain.authorities(), domain.revocation().files());
@@ -149,16 +151,25 @@ impl RevocationReader {
                 .run(file_read::PATIENCE, read)
                 .await
                 .map_err(|error| with_causes(&error));
-            SourceRead { at, thread, result }
+            SourceRead {
+                index,
+                thread,
+                result,
+            }
         });
         true
     }
 
-    fn note(&mut self, read: Result<SourceRead, tokio::task::JoinError>) {
-        let Ok(SourceRead { at, thread, result }) = read else {
+    fn record(&mut self, read: Result<SourceRead, tokio::task::JoinError>) {
+        let Ok(SourceRead {
+            index,
+            thread,
+            result,
+        }) = read
+        else {
             return;
         };
-        let Some(state) = self.sources.get_mut(at) else {
+        let Some(state) = self.sources.get_mut(index) else {
             return;
         };
         state.thread = Some(thread);

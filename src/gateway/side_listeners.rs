@@ -1,4 +1,4 @@
-//! The admin and the metrics listener as they run. Answers nothing.
+//! The running admin and metrics listeners: binding, handover of sockets, shutdown.
 
 use super::{Gateway, GatewayError};
 use crate::admin::{AdminState, SideListener};
@@ -8,20 +8,20 @@ use std::net::{SocketAddr, TcpListener};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// A listener that runs. Dropping it ends it, with its connections, a little later.
+/// A running side listener. Dropping it stops the listener and its connections asynchronously.
 pub(super) struct RunningSide<P> {
-    /// As configured: port 0 stays 0 here.
+    /// The place in the config, where port 0 stays 0.
     pub(super) configured: P,
     /// `None` for a unix socket.
     pub(super) address: Option<SocketAddr>,
-    /// The same socket, for a successor.
+    /// A duplicate of the socket, for a successor.
     socket: Option<TcpListener>,
     stop: CancellationToken,
     serving: Option<JoinHandle<()>>,
 }
 
 impl<P> RunningSide<P> {
-    /// Begins to answer.
+    /// Begins to serve.
     pub(super) fn serve(configured: P, listener: SideListener, state: AdminState) -> Self {
         let address = listener.address();
         let socket = listener.duplicate();
@@ -36,7 +36,7 @@ impl<P> RunningSide<P> {
         }
     }
 
-    /// Its socket, if a listener of this address can take it over.
+    /// A duplicate of the socket, if it is bound to this address.
     fn socket_at(&self, address: SocketAddr) -> Option<TcpListener> {
         let socket = self
             .socket
@@ -45,11 +45,11 @@ impl<P> RunningSide<P> {
         socket.try_clone().ok()
     }
 
-    /// Ends it, and waits until the file of its socket is removed.
+    /// Stops the listener, and waits until its socket file is removed.
     pub(super) async fn end(mut self) {
         self.stop.cancel();
         if let Some(serving) = self.serving.take() {
-            // A panic is told by its hook.
+            // The panic hook reports panics.
             let _ = serving.await;
         }
     }
@@ -62,8 +62,8 @@ impl<P> Drop for RunningSide<P> {
 }
 
 impl Gateway {
-    /// Binds the admin listener at another place than it has. If the metrics listener gives up that address, its socket is
-    /// taken over, since binding it again would fail.
+    /// Binds the admin listener at a new place. If the metrics listener leaves that address, its socket is reused,
+    /// since a second bind would fail.
     pub(super) async fn bind_admin(
         &self,
         place: &AdminPlace,
@@ -82,7 +82,7 @@ impl Gateway {
             .map_err(|source| admin_bind_error(place, source))
     }
 
-    /// The same for the metrics listener.
+    /// Binds the metrics listener, in the same way as [`Self::bind_admin`].
     pub(super) async fn bind_metrics(
         &self,
         address: SocketAddr,
@@ -102,7 +102,7 @@ impl Gateway {
             })
     }
 
-    /// What both listeners can tell.
+    /// The state that both listeners report.
     pub(super) fn side_state(&self) -> AdminState {
         AdminState {
             telemetry: self.shared.telemetry.clone(),
@@ -113,7 +113,7 @@ impl Gateway {
     }
 }
 
-/// Why the admin listener cannot be bound.
+/// The error for an admin listener that cannot be bound, with a remedy.
 fn admin_bind_error(place: &AdminPlace, source: io::Error) -> GatewayError {
     match place {
         AdminPlace::Tcp(address) => GatewayError::Bind {

@@ -1,4 +1,4 @@
-//! Keeps the keys of token issuers fresh, on the control runtime. Fetches nothing itself, and judges no token.
+//! Refetches the keys of token issuers, on the control runtime.
 
 use crate::credentials::RemoteKeys;
 use crate::error_text::with_causes;
@@ -7,7 +7,7 @@ use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Begins to fetch what is due.
+/// Starts all due fetches.
 pub(super) fn fetch_due(shared: &Arc<Shared>, snapshot: &Snapshot) {
     for issuer in snapshot.credentials.issuers.iter() {
         let Some(remote) = issuer
@@ -40,11 +40,12 @@ async fn fetch_one(shared: Arc<Shared>, issuer: Arc<str>, remote: Arc<RemoteKeys
     match fetched {
         Ok(()) => tracing::debug!(issuer = &*issuer, "token keys fetched"),
         Err(error) => {
-            let (error, stay) = (with_causes(&error), remote.current().is_some());
+            let error = with_causes(&error);
+            let has_old_keys = remote.current().is_some();
             tracing::warn!(
                 issuer = &*issuer,
                 error,
-                old_keys_stay = stay,
+                old_keys_stay = has_old_keys,
                 "token keys cannot be fetched"
             );
         }

@@ -1,5 +1,5 @@
-//! The user that the gateway becomes, and what that user must be able to read: all that a load reads, or every reload and
-//! every revocation would fail from then on.
+//! Drops privileges to the configured user, and checks that this user can read everything that a load reads. Otherwise
+//! every later reload and revocation would fail.
 
 use super::GatewayError;
 use crate::admin::SideListener;
@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Gives up privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The admin
-/// socket becomes the user's, who may not have it otherwise.
+/// Drops privileges once the ports are bound. All threads of the process change (POSIX semantics of `setuid`). The
+/// admin socket is given to the user first, since the user may not be able to change its owner.
 pub(super) fn become_user(
     user: Option<&str>,
     admin: Option<&SideListener>,
@@ -26,15 +26,15 @@ pub(super) fn become_user(
         .map_err(failed)?
         .ok_or_else(|| failed(nix::Error::ENOENT))?;
     let c_name = std::ffi::CString::new(name).map_err(|_| failed(nix::Error::EINVAL))?;
-    let given = admin.map_or(Ok(()), |admin| admin.give_to(user.uid, user.gid));
-    given.map_err(|error| {
+    let owner_change = admin.map_or(Ok(()), |admin| admin.give_to(user.uid, user.gid));
+    owner_change.map_err(|error| {
         failed(
             error
                 .raw_os_error()
                 .map_or(nix::Error::EIO, nix::Error::from_raw),
         )
     })?;
-    // Groups first: without root they cannot be changed any more.
+    // Groups first: only root can change them.
     initgroups(&c_name, user.gid).map_err(failed)?;
     setgid(user.gid).map_err(failed)?;
     setuid(user.uid).map_err(failed)?;
@@ -42,14 +42,14 @@ pub(super) fn become_user(
     Ok(())
 }
 
-/// What a config and its snapshot were loaded from.
+/// Inputs and result of a load.
 #[derive(Clone, Copy)]
 pub struct LoadedFrom<'a> {
     /// The main file.
     pub config: &'a Path,
     /// All files and folders.
     pub watched: &'a [WatchedFile],
-    /// What they became.
+    /// The result.
     pub snapshot: &'a Snapshot,
 }
 
@@ -57,17 +57,17 @@ pub struct LoadedFrom<'a> {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "user \"{user}\" of `[gateway] user` cannot read {first}{}, so every reload and every revocation would fail; let it: \
-     `chgrp {group} FILE && chmod g+r FILE`, and `chmod g+rx` for folders", more(*.others)
+     `chgrp {group} FILE && chmod g+r FILE`, and `chmod g+rx` for folders", others_suffix(*.others)
 )]
 pub struct UnreadableForUser {
     user: String,
     group: String,
-    /// With the reason.
+    /// Path and reason.
     first: String,
     others: usize,
 }
 
-fn more(others: usize) -> String {
+fn others_suffix(others: usize) -> String {
     if others == 0 {
         String::new()
     } else {
@@ -75,7 +75,7 @@ fn more(others: usize) -> String {
     }
 }
 
-/// Whether this process, which is that user by now, can read all that a load reads.
+/// Checks that this process, which runs as the configured user, can read all files of a load.
 ///
 /// # Errors
 /// [`UnreadableForUser`]
@@ -85,7 +85,7 @@ pub(super) fn check_access(from: LoadedFrom<'_>) -> Result<(), UnreadableForUser
     };
     let mut unreadable = paths_of(from)
         .into_iter()
-        .filter_map(|path| Some((readable(&path).err()?, path)));
+        .filter_map(|path| Some((check_readable(&path).err()?, path)));
     let Some((error, path)) = unreadable.next() else {
         return Ok(());
     };
@@ -101,8 +101,8 @@ pub(super) fn check_access(from: LoadedFrom<'_>) -> Result<(), UnreadableForUser
     })
 }
 
-/// As `check_access`, for a command that root runs: it becomes the user for that, and stays it. Nothing is found out by
-/// anybody else, or about a user that there is not.
+/// As `check_access`, for a command that root runs. The process becomes the user and stays it. Checks nothing unless
+/// the process runs as root and the user exists.
 ///
 /// # Errors
 /// [`UnreadableForUser`]
@@ -114,18 +114,18 @@ pub fn check_access_as_root(from: LoadedFrom<'_>) -> Result<(), UnreadableForUse
     }
 }
 
-/// All files and folders of a load, and the folders in which the config and deny lists are replaced.
+/// All files and folders of a load, and the folders of the config and of deny lists, where tools replace files.
 fn paths_of(from: LoadedFrom<'_>) -> BTreeSet<PathBuf> {
     let deny_lists = from
         .snapshot
         .revocation_sources
         .iter()
         .filter(|source: &&RevocationSource| source.kind == RevocationSourceKind::DenyList);
-    let replaced = deny_lists
+    let replaced_files = deny_lists
         .map(|source| source.path.as_path())
         .chain([from.config]);
-    let folders =
-        replaced.filter_map(|path| std::path::absolute(path).ok()?.parent().map(Path::to_owned));
+    let folders = replaced_files
+        .filter_map(|path| std::path::absolute(path).ok()?.parent().map(Path::to_owned));
     from.watched
         .iter()
         .map(|file| file.path.clone())
@@ -133,8 +133,8 @@ fn paths_of(from: LoadedFrom<'_>) -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// What is not there need not be read.
-fn readable(path: &Path) -> io::Result<()> {
+/// A missing path counts as readable.
+fn check_readable(path: &Path) -> io::Result<()> {
     match file_read::check_readable(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,

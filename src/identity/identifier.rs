@@ -1,12 +1,11 @@
-//! What can identify an ApiUser: one value of one kind, in the form in which certificates are compared with it. Finds
-//! nobody.
+//! Identifiers of ApiUsers: one value of one kind, in the normalized form that certificates are compared with.
 
 use crate::tls::{CommonName, CommonNameError, NameError, PeerCertificate, dns_name, email, uri};
 use base64::Engine;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use base64::engine::{DecodePaddingMode, GeneralPurpose};
 
-/// By what a certificate can be somebody's.
+/// The kind of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IdentityKind {
     /// The one common name.
@@ -24,7 +23,7 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
-    /// The kind in one word, for logs.
+    /// The word of the kind in logs.
     pub fn word(self) -> &'static str {
         match self {
             Self::CommonName => "cn",
@@ -36,7 +35,7 @@ impl IdentityKind {
         }
     }
 
-    /// The key of an `api_user` that takes such values.
+    /// The key of an `api_user` with such values.
     pub fn key(self) -> &'static str {
         match self {
             Self::CommonName => "client_cn",
@@ -49,40 +48,40 @@ impl IdentityKind {
     }
 }
 
-/// A value that certificates are compared with octet by octet.
+/// A value that is compared with certificates byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identifier {
     kind: IdentityKind,
     value: Box<str>,
 }
 
-/// Why a text identifies nobody.
+/// The reason why a text is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentifierError {
-    /// No common name.
+    /// Not a common name.
     #[error(transparent)]
     CommonName(#[from] CommonNameError),
-    /// No name of another kind.
+    /// Not a name of another kind.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// No SHA-256.
+    /// Not a SHA-256 in hexadecimal.
     #[error(
-        "it is not a SHA-256 in hexadecimal: 64 digits, with or without colons between the octets"
+        "it is not a SHA-256 in hexadecimal: 64 digits, with or without colons between the bytes"
     )]
     NotAFingerprint,
-    /// As long as a SHA-1.
+    /// The length is that of a SHA-1.
     #[error("it is a SHA-1, which can be forged; the SHA-256 is needed")]
     Sha1,
-    /// No SHA-256 in any form.
+    /// Not a SHA-256 in any form.
     #[error("it is not a SHA-256: 64 hexadecimal digits, or `sha256:` and base64")]
     NotAPin,
 }
 
 impl Identifier {
-    /// Takes a value from a config.
+    /// Parses a value from the config.
     ///
     /// # Errors
-    /// [`IdentifierError`] for what no certificate could have.
+    /// [`IdentifierError`] if no certificate can have the value.
     pub fn parse(kind: IdentityKind, text: &str) -> Result<Self, IdentifierError> {
         let value = match kind {
             IdentityKind::CommonName => CommonName::new(text)?.as_str().into(),
@@ -95,7 +94,7 @@ impl Identifier {
         Ok(Self { kind, value })
     }
 
-    /// All that a certificate can be found by.
+    /// All identifiers of a certificate.
     pub(super) fn of(peer: &PeerCertificate) -> impl Iterator<Item = Self> {
         let all = |kind, values| std::iter::repeat(kind).zip(values);
         let texts = |values: &'_ [Box<str>]| values.to_vec();
@@ -121,34 +120,35 @@ impl Identifier {
         self.kind
     }
 
-    /// The value in the form in which it is compared.
+    /// The normalized value.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The name, if it is one: digests are none.
+    /// The value, if it is a name and not a digest.
     pub(super) fn name(&self) -> Option<&str> {
         (!matches!(self.kind, IdentityKind::Fingerprint | IdentityKind::Spki))
             .then_some(&self.value)
     }
 }
 
-/// Octets of a SHA-256 and of a SHA-1.
-const SHA256_OCTETS: usize = 32;
-const SHA1_OCTETS: usize = 20;
+/// Length of a SHA-256 in bytes.
+const SHA256_BYTES: usize = 32;
+/// Length of a SHA-1 in bytes.
+const SHA1_BYTES: usize = 20;
 
 fn fingerprint(text: &str) -> Result<Box<str>, IdentifierError> {
     match hexadecimal(text) {
-        Some(digits) if digits.len() == 2 * SHA256_OCTETS => Ok(digits.into()),
-        Some(digits) if digits.len() == 2 * SHA1_OCTETS => Err(IdentifierError::Sha1),
+        Some(digits) if digits.len() == 2 * SHA256_BYTES => Ok(digits.into()),
+        Some(digits) if digits.len() == 2 * SHA1_BYTES => Err(IdentifierError::Sha1),
         _ => Err(IdentifierError::NotAFingerprint),
     }
 }
 
-/// Hexadecimal octets in lower case and without the colons that may stand between them.
+/// Normalizes hexadecimal bytes to lower case without colons. `None` for other texts.
 fn hexadecimal(text: &str) -> Option<String> {
     let digits = match text.contains(':') {
-        true if text.split(':').all(|octet| octet.len() == 2) => text.replace(':', ""),
+        true if text.split(':').all(|byte| byte.len() == 2) => text.replace(':', ""),
         true => return None,
         false => text.to_owned(),
     };
@@ -158,7 +158,8 @@ fn hexadecimal(text: &str) -> Option<String> {
         .then(|| digits.to_ascii_lowercase())
 }
 
-/// Hexadecimal, or base64 as in `openssl dgst | base64`, also behind `sha256:` or, as curl writes it, `sha256//`.
+/// Parses a SHA-256 in hexadecimal, or in base64 as from `openssl dgst | base64`, also after `sha256:` or, as curl writes
+/// it, `sha256//`.
 fn pin(text: &str) -> Result<Box<str>, IdentifierError> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
@@ -171,14 +172,14 @@ fn pin(text: &str) -> Result<Box<str>, IdentifierError> {
         Some(value) => (true, value),
         None => (false, text),
     };
-    if !is_marked && hexadecimal(value).is_some_and(|digits| digits.len() == 2 * SHA256_OCTETS) {
+    if !is_marked && hexadecimal(value).is_some_and(|digits| digits.len() == 2 * SHA256_BYTES) {
         return fingerprint(value);
     }
-    let octets = BASE64.decode(value).map_err(|_| IdentifierError::NotAPin)?;
-    if octets.len() != SHA256_OCTETS {
+    let bytes = BASE64.decode(value).map_err(|_| IdentifierError::NotAPin)?;
+    if bytes.len() != SHA256_BYTES {
         return Err(IdentifierError::NotAPin);
     }
-    Ok(crate::tls::hexadecimal(&octets).into())
+    Ok(crate::tls::hexadecimal(&bytes).into())
 }
 
 #[cfg(test)]
@@ -236,7 +237,7 @@ mod tests {
             parse(IdentityKind::Fingerprint, &"ab".repeat(20)),
             Err(IdentifierError::Sha1)
         );
-        // Base64 of another length, and with bits that belong to no octet.
+        // Base64 of another length, and with bits that belong to no byte.
         for bad in [
             "q6s=",
             "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6t=",

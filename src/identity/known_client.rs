@@ -1,29 +1,29 @@
-//! What is known about a client and may be told to an upstream.
+//! The facts about a client that an upstream may receive.
 
 use super::Principal;
 use crate::tls::PeerCertificate;
 use rustls::pki_types::CertificateDer;
 
-/// A certificate that a trust domain vouches for.
+/// A certificate that a trust domain verified.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedCertificate<'a> {
-    /// What it says.
+    /// The content of the certificate.
     pub peer: &'a PeerCertificate,
-    /// The name of the domain.
+    /// The name of the trust domain.
     pub domain: &'a str,
-    /// As the client sent it, leaf first.
+    /// The chain as the client sent it, leaf first.
     pub chain: &'a [CertificateDer<'static>],
 }
 
-/// All that is known about a client and may be told.
+/// The facts about a client that an upstream may receive.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KnownClient<'a> {
-    /// Its certificate, if it showed one.
+    /// The certificate, if the client has one.
     pub certificate: Option<VerifiedCertificate<'a>>,
-    /// The ApiUser that it is.
+    /// The ApiUser.
     pub user: Option<&'a Principal>,
-    /// The front proxy that speaks for it.
+    /// The front proxy that forwarded the identity.
     pub forwarded_by: Option<&'a str>,
-    /// The URI in the certificate that we showed it.
+    /// The URI in the server certificate of the connection.
     pub own_uri: Option<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! PeerCertificate to Principal: which ApiUser is this? Says nothing about what the user may do.
+//! Identifies the ApiUser of a verified certificate. Independent of permissions.
 
 mod assertion;
 mod front_proxy;
@@ -24,7 +24,7 @@ pub use identifier::{Identifier, IdentifierError, IdentityKind};
 pub use known_client::{KnownClient, VerifiedCertificate};
 pub use proxy_protocol::{ProxiedConnection, Session, proxy_header};
 pub use reserved::ReservedNames;
-pub use users::{ApiUser, ApiUsers, RoleSource, Taken};
+pub use users::{ApiUser, ApiUsers, RoleSource, UserConflict};
 
 use crate::tls::UnusableName;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub struct UserId(u32);
 
 impl UserId {
-    /// Position among the users of the snapshot.
+    /// The position among the users of the snapshot.
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -45,42 +45,42 @@ impl UserId {
 pub struct RoleId(u32);
 
 impl RoleId {
-    /// The role that stands at this position in the config.
+    /// The role at this position in the config.
     pub fn new(index: usize) -> Self {
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// Position among the roles of the snapshot.
+    /// The position among the roles of the snapshot.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// The ApiUser on a connection, proven by a certificate.
+/// The ApiUser of a client.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// Within the snapshot that named it.
+    /// The id in the snapshot that identified the user.
     pub id: UserId,
     /// The ApiUser's name.
     pub name: Arc<str>,
-    /// By what the certificate was found; `None` if no certificate was.
+    /// The kind of the identifier that matched the certificate; `None` if no certificate was used.
     pub identified_by: Option<IdentityKind>,
-    /// Roles that O or OU of the certificate bring, beside those of the user.
+    /// Roles granted by O or OU of the certificate, in addition to those of the user.
     pub extra_roles: Box<[RoleId]>,
 }
 
-/// Whose a verified certificate is.
+/// The result of the identification of a verified certificate.
 #[derive(Clone, Debug)]
-pub enum Identified {
-    /// This ApiUser's.
+pub enum Identification {
+    /// The certificate of this ApiUser.
     Known(Principal),
-    /// Nobody's.
+    /// No ApiUser matches.
     Unknown,
-    /// Two ApiUsers', so neither's.
+    /// Two ApiUsers match, so the certificate identifies neither.
     Ambiguous(Arc<str>, Arc<str>),
-    /// Nobody's, since this name of it is reserved.
+    /// The certificate has this reserved name, so it identifies no ApiUser.
     Reserved(Box<str>),
-    /// Nobody's, since what it says of itself cannot be used.
+    /// The certificate has unusable names, so it identifies no ApiUser.
     Unusable(UnusableName),
 }
 

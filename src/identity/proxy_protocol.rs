@@ -1,5 +1,5 @@
-//! The header of the PROXY protocol, version 2, by which an upstream knows the client of a whole connection: its address
-//! and what TLS settled. Sends nothing; the octets are as haproxy.org's `proxy-protocol.txt` says.
+//! Writes the header of the PROXY protocol, version 2, that tells an upstream the client of a connection: addresses and TLS
+//! session (haproxy.org's `proxy-protocol.txt`).
 
 use super::known_client::KnownClient;
 use super::proxy_v2::{
@@ -7,33 +7,33 @@ use super::proxy_v2::{
 };
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// A connection of a client, and who it is.
+/// A client connection and the identity of the client.
 #[derive(Clone, Copy, Debug)]
 pub struct ProxiedConnection<'a> {
-    /// Where the client is.
+    /// The address of the client.
     pub client: SocketAddr,
-    /// Where it connected to.
+    /// The address that the client connected to.
     pub local: SocketAddr,
-    /// The server name that it asked for.
+    /// The requested server name.
     pub server_name: Option<&'a str>,
-    /// `TLSv1.3` and the like; also with the underscore of our TLS library.
+    /// The TLS version such as `TLSv1.3`; the underscore of the TLS library is allowed.
     pub version: &'a str,
-    /// Whether the client showed its certificate on this connection, or on the one whose session it resumes.
+    /// Whether the client sent its certificate on this connection, or the session is resumed.
     pub session: Session,
-    /// Who the client is; nothing where it must not be told.
+    /// The identity of the client; empty if the upstream must not receive it.
     pub known: KnownClient<'a>,
 }
 
-/// When a client showed its certificate.
+/// The connection on which a client sent its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session {
-    /// On this connection.
+    /// This connection.
     New,
-    /// On an earlier one.
+    /// An earlier connection.
     Resumed,
 }
 
-/// Version 2, and the connection is somebody else's (PROXY).
+/// Version 2, command PROXY: the header is for a connection of a client.
 const VERSION_AND_COMMAND: u8 = 0x21;
 const TCP_OVER_IPV4: u8 = 0x11;
 const TCP_OVER_IPV6: u8 = 0x21;
@@ -43,15 +43,15 @@ const TYPE_AUTHORITY: u8 = 0x02;
 const SUBTYPE_SSL_VERSION: u8 = 0x21;
 
 /// The header for a connection.
-pub fn proxy_header(of: &ProxiedConnection<'_>) -> Vec<u8> {
+pub fn proxy_header(connection: &ProxiedConnection<'_>) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);
-    let family = addresses(&mut body, of.client, of.local);
-    // What is spoken behind this header, whatever the client speaks.
+    let family = addresses(&mut body, connection.client, connection.local);
+    // The protocol after this header, regardless of the client's protocol.
     field(&mut body, TYPE_ALPN, b"http/1.1");
-    if let Some(name) = of.server_name {
+    if let Some(name) = connection.server_name {
         field(&mut body, TYPE_AUTHORITY, name.as_bytes());
     }
-    field(&mut body, TYPE_SSL, &tls(of));
+    field(&mut body, TYPE_SSL, &tls(connection));
     let mut header = SIGNATURE.to_vec();
     header.extend_from_slice(&[VERSION_AND_COMMAND, family]);
     header.extend_from_slice(&length(&body));
@@ -59,7 +59,7 @@ pub fn proxy_header(of: &ProxiedConnection<'_>) -> Vec<u8> {
     header
 }
 
-/// Writes both addresses and ports, in one family.
+/// Writes both addresses and ports in one family, and returns the family.
 fn addresses(body: &mut Vec<u8>, client: SocketAddr, local: SocketAddr) -> u8 {
     let family = match (client.ip().to_canonical(), local.ip().to_canonical()) {
         (IpAddr::V4(client), IpAddr::V4(local)) => {
@@ -68,8 +68,8 @@ fn addresses(body: &mut Vec<u8>, client: SocketAddr, local: SocketAddr) -> u8 {
             TCP_OVER_IPV4
         }
         (client, local) => {
-            body.extend_from_slice(&in_version_6(client).octets());
-            body.extend_from_slice(&in_version_6(local).octets());
+            body.extend_from_slice(&as_ipv6(client).octets());
+            body.extend_from_slice(&as_ipv6(local).octets());
             TCP_OVER_IPV6
         }
     };
@@ -78,16 +78,16 @@ fn addresses(body: &mut Vec<u8>, client: SocketAddr, local: SocketAddr) -> u8 {
     family
 }
 
-fn in_version_6(address: IpAddr) -> Ipv6Addr {
+fn as_ipv6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     }
 }
 
-/// What TLS settled: flags, the verdict (0 only if a certificate was verified), and fields within the field.
-fn tls(of: &ProxiedConnection<'_>) -> Vec<u8> {
-    let (flags, verdict) = match (&of.known.certificate, of.session) {
+/// The TLS field: flags, the verification result (0 only if a certificate was verified), and subfields.
+fn tls(connection: &ProxiedConnection<'_>) -> Vec<u8> {
+    let (flags, verdict) = match (&connection.known.certificate, connection.session) {
         (None, _) => (CLIENT_SSL, 1u32),
         (Some(_), Session::New) => (CLIENT_SSL | CLIENT_CERT_CONN | CLIENT_CERT_SESS, 0),
         (Some(_), Session::Resumed) => (CLIENT_SSL | CLIENT_CERT_SESS, 0),
@@ -97,9 +97,9 @@ fn tls(of: &ProxiedConnection<'_>) -> Vec<u8> {
     field(
         &mut value,
         SUBTYPE_SSL_VERSION,
-        of.version.replace('_', ".").as_bytes(),
+        connection.version.replace('_', ".").as_bytes(),
     );
-    if let Some(Ok(name)) = of
+    if let Some(Ok(name)) = connection
         .known
         .certificate
         .as_ref()
@@ -110,16 +110,16 @@ fn tls(of: &ProxiedConnection<'_>) -> Vec<u8> {
     value
 }
 
-/// Type, length, value.
+/// Writes type, length and value.
 fn field(out: &mut Vec<u8>, kind: u8, value: &[u8]) {
     out.push(kind);
     out.extend_from_slice(&length(value));
     out.extend_from_slice(value);
 }
 
-/// Common names and server names have 255 octets at most, so that all lengths fit.
-fn length(of: &[u8]) -> [u8; 2] {
-    u16::try_from(of.len()).unwrap_or(u16::MAX).to_be_bytes()
+/// The length as two bytes. Common names and server names have at most 255 bytes, so all lengths fit.
+fn length(value: &[u8]) -> [u8; 2] {
+    u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 #[cfg(test)]

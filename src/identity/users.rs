@@ -1,7 +1,7 @@
-//! All ApiUsers of a snapshot, and whose a certificate is: one user's, nobody's or, which is the same, two users'. Says
-//! nothing about what a user may do.
+//! All ApiUsers of a snapshot, and the identification of certificates. A certificate that matches two users identifies no
+//! user. Independent of permissions.
 
-use super::{Identified, Identifier, IdentityKind, Principal, ReservedNames, RoleId, UserId};
+use super::{Identification, Identifier, IdentityKind, Principal, ReservedNames, RoleId, UserId};
 use crate::config::Place;
 use crate::tls::{NameKind, PeerCertificate, TrustDomainId, UnusableName};
 use std::collections::{HashMap, HashSet};
@@ -13,13 +13,13 @@ use std::time::Duration;
 pub struct ApiUser {
     /// The name.
     pub name: Arc<str>,
-    /// Where it stands in the config.
+    /// The place in the config.
     pub place: Place,
-    /// For how long its certificates still count when they have expired.
+    /// How long expired certificates of the user are accepted.
     pub tolerate_expiry: Duration,
 }
 
-/// Parts of a subject that bring roles.
+/// A part of a subject that grants roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RoleSource {
     /// O
@@ -28,11 +28,11 @@ pub enum RoleSource {
     OrganizationalUnit,
 }
 
-/// All ApiUsers, found by what their certificates say. A clone costs little.
+/// All ApiUsers, indexed by identifier. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct ApiUsers {
     loaded: Arc<LoadedUsers>,
-    /// Those who are gone by now: nobody is them, and what is theirs is nobody else's.
+    /// Users removed since loading. They are not identified, and their names and identifiers stay taken.
     removed: Arc<HashSet<UserId>>,
 }
 
@@ -45,28 +45,28 @@ struct LoadedUsers {
     roles: HashMap<(TrustDomainId, RoleSource), HashMap<Box<str>, Vec<RoleId>>>,
 }
 
-/// Two users want the same.
+/// The name or identifier belongs to another user already.
 #[derive(Debug)]
-pub struct Taken(pub ApiUser);
+pub struct UserConflict(pub ApiUser);
 
 impl ApiUsers {
-    /// Adds a user, who is not yet found by any certificate.
+    /// Adds a user without identifiers.
     ///
     /// # Errors
-    /// The user that has the name already.
+    /// The existing user with this name.
     pub fn add(
         &mut self,
         name: &str,
         place: Place,
         tolerate_expiry: Duration,
-    ) -> Result<UserId, Taken> {
+    ) -> Result<UserId, UserConflict> {
         let loaded = Arc::make_mut(&mut self.loaded);
-        if let Some(there) = loaded
+        if let Some(existing) = loaded
             .by_name
             .get(name)
             .and_then(|id| loaded.users.get(id.index()))
         {
-            return Err(Taken(there.clone()));
+            return Err(UserConflict(existing.clone()));
         }
         let id = UserId(u32::try_from(loaded.users.len()).unwrap_or(u32::MAX));
         let name: Arc<str> = name.into();
@@ -79,28 +79,28 @@ impl ApiUsers {
         Ok(id)
     }
 
-    /// Lets certificates of a trust domain with this value be the user.
+    /// Adds an identifier of a user in a trust domain.
     ///
     /// # Errors
-    /// The other user that they are already.
+    /// The other user with this identifier.
     pub fn bind(
         &mut self,
         domain: TrustDomainId,
         identifier: Identifier,
         user: UserId,
-    ) -> Result<(), Taken> {
+    ) -> Result<(), UserConflict> {
         let loaded = Arc::make_mut(&mut self.loaded);
-        let there = *loaded
+        let bound = *loaded
             .by_identifier
             .entry((domain, identifier))
             .or_insert(user);
-        match loaded.users.get(there.index()) {
-            Some(other) if there != user => Err(Taken(other.clone())),
+        match loaded.users.get(bound.index()) {
+            Some(other) if bound != user => Err(UserConflict(other.clone())),
             _ => Ok(()),
         }
     }
 
-    /// Lets certificates of a trust domain with this O or OU bring a role to whoever they are.
+    /// Grants a role to the users of certificates of a trust domain with this O or OU.
     pub fn bind_role(
         &mut self,
         domain: TrustDomainId,
@@ -117,7 +117,7 @@ impl ApiUsers {
             .push(role);
     }
 
-    /// Lets no certificate of a trust domain with such a name be anybody.
+    /// Sets the reserved names of a trust domain.
     pub fn reserve(&mut self, domain: TrustDomainId, names: ReservedNames) {
         Arc::make_mut(&mut self.loaded)
             .reserved
@@ -132,17 +132,17 @@ impl ApiUsers {
             .is_some_and(|names| names.reserves(identifier))
     }
 
-    /// Whose a verified certificate is. This runs once for each connection and generation.
-    pub fn identify(&self, peer: &PeerCertificate) -> Identified {
+    /// Identifies the user of a verified certificate. Called once per connection and generation.
+    pub fn identify(&self, peer: &PeerCertificate) -> Identification {
         if let Some(name) = self
             .loaded
             .reserved
             .get(&peer.trust_domain)
             .and_then(|names| names.find(peer))
         {
-            return Identified::Reserved(name);
+            return Identification::Reserved(name);
         }
-        let mut found: Option<(UserId, IdentityKind)> = None;
+        let mut matched: Option<(UserId, IdentityKind)> = None;
         for identifier in Identifier::of(peer) {
             let kind = identifier.kind();
             let Some(user) = self
@@ -152,29 +152,29 @@ impl ApiUsers {
             else {
                 continue;
             };
-            match found {
-                None => found = Some((*user, kind)),
+            match matched {
+                None => matched = Some((*user, kind)),
                 Some((other, _)) if other != *user => return self.ambiguous(other, *user),
                 Some(_) => {}
             }
         }
-        let Some((user, kind)) = found else {
-            return nobody(peer);
+        let Some((user, kind)) = matched else {
+            return unidentified(peer);
         };
         match self.roles_of(peer) {
             Ok(roles) => self.known(user, Some(kind), roles),
-            Err(unusable) => Identified::Unusable(unusable),
+            Err(unusable) => Identification::Unusable(unusable),
         }
     }
 
-    /// Whose a certificate of a trust domain would be that had this value, and no other that counts.
-    pub fn identify_by(&self, domain: TrustDomainId, identifier: &Identifier) -> Identified {
+    /// Identifies the user of a hypothetical certificate of a trust domain with only this identifier.
+    pub fn identify_by(&self, domain: TrustDomainId, identifier: &Identifier) -> Identification {
         if self.is_reserved(domain, identifier) {
-            return Identified::Reserved(identifier.value().into());
+            return Identification::Reserved(identifier.value().into());
         }
         match self.loaded.by_identifier.get(&(domain, identifier.clone())) {
             Some(user) => self.known(*user, Some(identifier.kind()), Box::default()),
-            None => Identified::Unknown,
+            None => Identification::Unknown,
         }
     }
 
@@ -183,24 +183,24 @@ impl ApiUsers {
         id: UserId,
         identified_by: Option<IdentityKind>,
         extra_roles: Box<[RoleId]>,
-    ) -> Identified {
+    ) -> Identification {
         match self
             .loaded
             .users
             .get(id.index())
             .filter(|_| !self.removed.contains(&id))
         {
-            Some(user) => Identified::Known(Principal {
+            Some(user) => Identification::Known(Principal {
                 id,
                 name: user.name.clone(),
                 identified_by,
                 extra_roles,
             }),
-            None => Identified::Unknown,
+            None => Identification::Unknown,
         }
     }
 
-    fn ambiguous(&self, one: UserId, other: UserId) -> Identified {
+    fn ambiguous(&self, one: UserId, other: UserId) -> Identification {
         let name = |id: UserId| {
             self.loaded
                 .users
@@ -208,11 +208,13 @@ impl ApiUsers {
                 .map(|user| user.name.clone())
                 .unwrap_or_default()
         };
-        Identified::Ambiguous(name(one), name(other))
+        Identification::Ambiguous(name(one), name(other))
     }
 
-    /// The roles that a certificate brings. Where any depend on what it is organized in, that must be readable: a role
-    /// may also deny.
+    /// The roles that a certificate grants.
+    ///
+    /// # Errors
+    /// [`UnusableName`] if roles depend on O or OU and it is unreadable, since a role may also deny.
     fn roles_of(&self, peer: &PeerCertificate) -> Result<Box<[RoleId]>, UnusableName> {
         let mut roles: Vec<RoleId> = Vec::new();
         for (source, kind, values) in [
@@ -244,13 +246,13 @@ impl ApiUsers {
         Ok(roles.into())
     }
 
-    /// Whether any certificate of a trust domain can be this user.
+    /// Whether this user has an identifier in a trust domain.
     pub fn can_be_proven_in(&self, domain: TrustDomainId, user: UserId) -> bool {
         let mut bound = self.loaded.by_identifier.iter();
         bound.any(|((bound_domain, _), bound_user)| *bound_domain == domain && *bound_user == user)
     }
 
-    /// All that can be proven by a certificate, each with the trust domain that must vouch.
+    /// All users with an identifier, each with the trust domain of the identifier.
     pub fn provable(&self) -> std::collections::HashSet<(TrustDomainId, UserId)> {
         self.loaded
             .by_identifier
@@ -262,76 +264,75 @@ impl ApiUsers {
     /// The user with this name.
     pub fn named(&self, name: &str) -> Option<Principal> {
         match self.known(*self.loaded.by_name.get(name)?, None, Box::default()) {
-            Identified::Known(principal) => Some(principal),
+            Identification::Known(principal) => Some(principal),
             _ => None,
         }
     }
 
-    /// The configured user behind a principal of this snapshot.
+    /// The configured user of an id, even if removed.
     pub fn get(&self, id: UserId) -> Option<&ApiUser> {
         self.loaded.users.get(id.index())
     }
 
-    /// The same users without these. Ids stay as they are, and a certificate that was two users' stays nobody's.
+    /// A copy without these users. Ids do not change, and a certificate that matched two users still identifies none.
     #[must_use]
-    pub fn without(&self, gone: &[UserId]) -> Self {
-        let removed = self.removed.iter().chain(gone).copied().collect();
+    pub fn without(&self, users: &[UserId]) -> Self {
+        let removed = self.removed.iter().chain(users).copied().collect();
         Self {
             loaded: self.loaded.clone(),
             removed: Arc::new(removed),
         }
     }
 
-    /// A user by its id, if it is not taken out.
+    /// The configured user of an id, if not removed.
     pub fn get_left(&self, id: UserId) -> Option<&ApiUser> {
         self.get(id).filter(|_| !self.removed.contains(&id))
     }
 
-    /// How many were taken out.
+    /// The number of removed users.
     pub fn removed(&self) -> usize {
         self.removed.len()
     }
 
-    /// All users that are left, with their ids.
+    /// All users with their ids, without removed users.
     pub fn with_ids(&self) -> impl Iterator<Item = (UserId, &ApiUser)> {
         let ids = (0..=u32::MAX).map(UserId);
         ids.zip(&self.loaded.users)
             .filter(|(id, _)| !self.removed.contains(id))
     }
 
-    /// How many there are.
+    /// The number of users, without removed users.
     pub fn len(&self) -> usize {
         self.loaded.users.len() - self.removed.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All users.
+    /// All users, without removed users.
     pub fn iter(&self) -> impl Iterator<Item = &ApiUser> {
         self.with_ids().map(|(_, user)| user)
     }
 }
 
-/// Why a certificate leads to no user: it says nothing that could be anybody's, or something that should have been, or a
-/// name that no user has.
-fn nobody(peer: &PeerCertificate) -> Identified {
+/// The reason why a certificate identifies no user: it has no usable name, an unusable one, or only unknown names.
+fn unidentified(peer: &PeerCertificate) -> Identification {
     let alternative = [NameKind::Dns, NameKind::Uri, NameKind::Email];
     if let Some((kind, reason)) = peer
         .unusable_names
         .iter()
         .find(|(kind, _)| alternative.contains(kind))
     {
-        return Identified::Unusable(UnusableName::Names(*kind, *reason));
+        return Identification::Unusable(UnusableName::Names(*kind, *reason));
     }
     let has_other = [&peer.dns_names, &peer.uris, &peer.emails]
         .into_iter()
         .any(|names| !names.is_empty());
     match peer.common_name {
-        Err(error) if !has_other => Identified::Unusable(UnusableName::CommonName(error)),
-        _ => Identified::Unknown,
+        Err(error) if !has_other => Identification::Unusable(UnusableName::CommonName(error)),
+        _ => Identification::Unknown,
     }
 }
 

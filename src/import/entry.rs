@@ -1,84 +1,84 @@
-//! One `[api_user.NAME]` as text, with the notes about it. Knows TOML, and not where users come from.
+//! Writes one `[api_user.NAME]` table as TOML text, with its notes. Independent of the imported format.
 
-use super::note::{Note, Weight};
+use super::note::{ImportNote, Weight};
 use super::text::{comment, commented_out, key, quoted};
 use std::fmt::Write;
 
-/// An entry in the making.
-pub(super) struct Entry {
+/// An `[api_user.NAME]` table under construction.
+pub(super) struct UserEntry {
     /// The user's name.
     pub(super) name: String,
-    standing: Standing,
-    notes: Vec<Note>,
+    state: EntryState,
+    notes: Vec<ImportNote>,
     lines: Vec<String>,
-    behind: Vec<String>,
+    /// Lines that follow the table.
+    trailer: Vec<String>,
 }
 
-/// Whether the entry counts.
+/// Whether the entry is active or commented out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Counts,
-    /// All of it is a comment.
-    IsComment,
+enum EntryState {
+    Active,
+    /// Every line is a comment.
+    CommentedOut,
 }
 
-/// One value of a list: it counts, or is a comment with a reason.
-pub(super) enum Item {
-    Counts(String),
-    IsComment { text: String, why: &'static str },
+/// One value of a list: active, or a comment with a reason.
+pub(super) enum ListItem {
+    Active(String),
+    CommentedOut { text: String, reason: &'static str },
 }
 
-/// Longer lists have a line for each value.
-const LINE: usize = 110;
+/// Longest list in characters that is written on one line. A longer list gets one line per value.
+const MAX_LINE: usize = 110;
 
-impl Entry {
+impl UserEntry {
     pub(super) fn new(name: &str) -> Self {
-        let (standing, lines) = (Standing::Counts, Vec::new());
         Self {
             name: name.to_owned(),
-            standing,
+            state: EntryState::Active,
             notes: Vec::new(),
-            lines,
-            behind: Vec::new(),
+            lines: Vec::new(),
+            trailer: Vec::new(),
         }
     }
 
-    /// Adds a note, which stands above the entry.
-    pub(super) fn note(&mut self, note: Note) {
+    /// Adds a note. Notes are written above the entry.
+    pub(super) fn note(&mut self, note: ImportNote) {
         self.notes.push(note);
     }
 
-    pub(super) fn attention(&mut self, what: impl Into<String>) {
-        self.note(Note::attention(&self.name, what));
+    pub(super) fn attention(&mut self, text: impl Into<String>) {
+        self.note(ImportNote::attention(&self.name, text));
     }
 
-    pub(super) fn information(&mut self, what: impl Into<String>) {
-        self.note(Note::information(&self.name, what));
+    pub(super) fn information(&mut self, text: impl Into<String>) {
+        self.note(ImportNote::information(&self.name, text));
     }
 
-    /// Makes all of it a comment, for a reason.
-    pub(super) fn comment_out(&mut self, why: impl Into<String>) {
-        self.standing = Standing::IsComment;
-        self.attention(why);
+    /// Comments out the entire entry and adds the reason as a note.
+    pub(super) fn comment_out(&mut self, reason: impl Into<String>) {
+        self.state = EntryState::CommentedOut;
+        self.attention(reason);
     }
 
-    /// A key that counts, with text.
+    /// Adds a key with a string value.
     pub(super) fn text(&mut self, name: &str, value: &str) {
         self.lines.push(format!("{name} = {}", quoted(value)));
     }
 
-    /// The same as a comment.
+    /// Adds a key with a string value as a comment.
     pub(super) fn text_as_comment(&mut self, name: &str, value: &str) {
         self.lines
             .push(commented_out(&format!("{name} = {}", quoted(value))));
     }
 
-    /// A list.
-    pub(super) fn list(&mut self, name: &str, items: &[Item]) {
+    /// Adds a key with a list of strings.
+    pub(super) fn list(&mut self, name: &str, items: &[ListItem]) {
         let plain: Option<Vec<String>> = items
             .iter()
             .map(|item| {
-                if let Item::Counts(text) = item {
+                if let ListItem::Active(text) = item {
                     Some(quoted(text))
                 } else {
                     None
@@ -86,7 +86,7 @@ impl Entry {
             })
             .collect();
         if let Some(line) = plain.map(|items| format!("{name} = [{}]", items.join(", ")))
-            && line.chars().count() <= LINE
+            && line.chars().count() <= MAX_LINE
         {
             self.lines.push(line);
             return;
@@ -94,29 +94,31 @@ impl Entry {
         self.lines.push(format!("{name} = ["));
         for item in items {
             self.lines.push(match item {
-                Item::Counts(text) => format!("    {},", quoted(text)),
-                Item::IsComment { text, why } => format!("    # {},  # {why}", quoted(text)),
+                ListItem::Active(text) => format!("    {},", quoted(text)),
+                ListItem::CommentedOut { text, reason } => {
+                    format!("    # {},  # {reason}", quoted(text))
+                }
             });
         }
         self.lines.push("]".to_owned());
     }
 
-    /// Lines behind the entry that are comments, to be made to count by hand.
+    /// Adds a commented-out sub-table after the entry, for the operator to activate.
     pub(super) fn table_as_comment(&mut self, table: &str, lines: &[String]) {
         let heading = format!("[api_user.{}.{table}]", key(&self.name));
-        self.behind.push(commented_out(&heading));
-        self.behind
+        self.trailer.push(commented_out(&heading));
+        self.trailer
             .extend(lines.iter().map(|line| commented_out(line)));
     }
 
-    /// Writes it to the end of a config, and its notes to the end of all.
-    pub(super) fn write(self, config: &mut String, notes: &mut Vec<Note>) {
+    /// Appends the entry to the config text and its notes to the list of all notes.
+    pub(super) fn write(self, config: &mut String, notes: &mut Vec<ImportNote>) {
         config.push('\n');
         let mut line = |text: &str| {
             let _ = writeln!(config, "{text}");
         };
         for note in &self.notes {
-            let word = if note.weight == Weight::Attention {
+            let prefix = if note.weight == Weight::Attention {
                 "NOTE: "
             } else {
                 ""
@@ -125,18 +127,18 @@ impl Entry {
                 .at
                 .map(|at| format!("line {}: ", at.line))
                 .unwrap_or_default();
-            comment(&format!("{word}{at}{}", note.what))
+            comment(&format!("{prefix}{at}{}", note.text))
                 .iter()
                 .for_each(|text| line(text));
         }
         let heading = format!("[api_user.{}]", key(&self.name));
         for text in std::iter::once(&heading).chain(&self.lines) {
-            match self.standing {
-                Standing::Counts => line(text),
-                Standing::IsComment => line(&commented_out(text)),
+            match self.state {
+                EntryState::Active => line(text),
+                EntryState::CommentedOut => line(&commented_out(text)),
             }
         }
-        self.behind.iter().for_each(|text| line(text));
+        self.trailer.iter().for_each(|text| line(text));
         notes.extend(self.notes);
     }
 }
@@ -145,25 +147,26 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn written(entry: Entry) -> (String, usize) {
-        let (mut config, mut notes) = (String::new(), Vec::new());
+    fn written(entry: UserEntry) -> (String, usize) {
+        let mut config = String::new();
+        let mut notes = Vec::new();
         entry.write(&mut config, &mut notes);
         (config, notes.len())
     }
 
     #[test]
-    fn comments_stand_where_they_can_be_made_to_count() {
-        let mut entry = Entry::new("a b");
+    fn comments_are_placed_where_they_can_be_activated() {
+        let mut entry = UserEntry::new("a b");
         entry.attention("look\n[api_user.evil]");
         entry.text("client_cn", "x\"y");
-        let why = "has a filter";
+        let reason = "has a filter";
         entry.list(
             "permissions",
             &[
-                Item::Counts("a".into()),
-                Item::IsComment {
+                ListItem::Active("a".into()),
+                ListItem::CommentedOut {
                     text: "b".into(),
-                    why,
+                    reason,
                 },
             ],
         );
@@ -178,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_a_comment_has_no_line_that_counts() {
-        let mut entry = Entry::new("x");
-        entry.list("permissions", &[Item::Counts("a".repeat(200))]);
+    fn a_commented_out_entry_has_only_comment_lines() {
+        let mut entry = UserEntry::new("x");
+        entry.list("permissions", &[ListItem::Active("a".repeat(200))]);
         entry.comment_out("two have its name");
         let (text, _) = written(entry);
         assert!(

@@ -1,10 +1,10 @@
-//! Why a file cannot be imported at all. What is only odd in it is a note, not an error.
+//! Errors that prevent an import. Findings that do not prevent it are notes.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A place in a text; line and column count from 1, columns in characters.
+/// A position in a text. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -14,8 +14,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place behind this text.
-    pub(super) fn behind(text: &str) -> Self {
+    /// The position after the last character of a text.
+    pub(super) fn after(text: &str) -> Self {
         let line_start = text.rfind('\n').map_or(0, |newline| newline + 1);
         let column = text.get(line_start..).unwrap_or_default().chars().count() + 1;
         Self {
@@ -31,7 +31,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why nothing was imported.
+/// An error that prevents an import.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -43,44 +43,44 @@ pub enum ImportError {
         /// The system's reason.
         source: io::Error,
     },
-    /// A file that another one names could not be read.
+    /// A file that another file names could not be read.
     #[error("{}:{at}: cannot read {}", .path.display(), .named.display())]
     ReadNamed {
-        /// The file that names it.
+        /// The file that contains the name.
         path: PathBuf,
-        /// Where.
+        /// The position of the name.
         at: Position,
-        /// The file that is named.
+        /// The named file.
         named: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// Octets that are not UTF-8.
+    /// The file is not UTF-8.
     #[error("{}:{at}: this is not UTF-8 text", .path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// The first octet that is none.
+        /// The position of the first invalid byte.
         at: Position,
     },
-    /// The text breaks the rules of its form.
+    /// The text violates the syntax of its format.
     #[error("{}:{at}: {message}", .path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The position of the error.
         at: Position,
         /// What is wrong.
         message: String,
         /// What to do.
         hint: &'static str,
     },
-    /// The text is of another form, or says nothing about clients.
+    /// The text has another format, or contains nothing about clients.
     #[error("{}: {message}", .path.display())]
     Unfit {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// What the file is.
         message: String,
         /// What to do.
         hint: &'static str,
@@ -88,15 +88,15 @@ pub enum ImportError {
     /// A password could not be hashed.
     #[error("no hash could be made of the password of \"{user}\"")]
     Hash {
-        /// Whose.
+        /// The user.
         user: String,
-        /// Why.
+        /// The cause.
         source: crate::credentials::HashError,
     },
 }
 
 impl ImportError {
-    /// What to do about it.
+    /// The action that resolves the error.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Read { .. } => "check the path and its mode; `-` is standard input",
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn positions_count_lines_and_characters_from_one() {
-        assert_eq!(Position::behind("").to_string(), "1:1");
-        assert_eq!(Position::behind("a\nä").to_string(), "2:2");
-        assert_eq!(Position::behind("a\n").to_string(), "2:1");
+        assert_eq!(Position::after("").to_string(), "1:1");
+        assert_eq!(Position::after("a\nä").to_string(), "2:2");
+        assert_eq!(Position::after("a\n").to_string(), "2:1");
     }
 }

@@ -1,8 +1,9 @@
-//! Who may enter elsewhere becomes ApiUsers here: reads what Icinga 2, nginx and HAProxy say about clients, and writes
-//! config text. It prints nothing, and changes no file.
+//! Converts the clients configured in Icinga 2, nginx and HAProxy to ApiUsers, as config text. Prints nothing and changes
+//! no file.
 //!
-//! Failure direction: nobody gets a right by an import that it does not have there. What cannot be carried over
-//! exactly stands in the result as a comment with what to do, and is named in a [`Note`]; nothing is dropped in silence.
+//! Failure direction: an import never grants a permission that the client does not have in the source. What cannot be
+//! converted exactly is written as a comment with the action to take, and is named in an [`ImportNote`]. Nothing is
+//! dropped silently.
 
 mod entry;
 mod error;
@@ -10,7 +11,7 @@ mod haproxy;
 mod icinga2;
 mod nginx;
 mod note;
-mod people;
+mod imported_users;
 mod plain_regex;
 mod source;
 mod text;
@@ -19,20 +20,20 @@ pub use error::{ImportError, Position};
 pub use haproxy::haproxy;
 pub use icinga2::icinga2;
 pub use nginx::nginx;
-pub use note::{Note, Weight};
+pub use note::{ImportNote, Weight};
 pub use source::ImportFile;
 
-/// What an import gave.
+/// The result of an import.
 #[derive(Debug)]
-pub struct Imported {
-    /// The config, to be put into a file that `include` names.
+pub struct ImportedConfig {
+    /// The config text, for a file that `include` names.
     pub config: String,
-    /// What somebody should know about it.
-    pub notes: Vec<Note>,
+    /// Notes for the operator.
+    pub notes: Vec<ImportNote>,
 }
 
-impl Imported {
-    /// Whether something could not be carried over as it was.
+impl ImportedConfig {
+    /// Whether something could not be converted exactly.
     pub fn needs_attention(&self) -> bool {
         self.notes
             .iter()

@@ -1,45 +1,45 @@
-//! What somebody should know about an import. Decides nothing.
+//! Notes about an import for the operator.
 
 use super::error::Position;
 use super::text::printable;
 use std::fmt;
 
-/// How much it matters.
+/// Severity of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// Good to know.
+    /// No action is needed.
     Information,
-    /// Somebody has to look: it is not, or not wholly, as it was.
+    /// The operator must check it: something was not carried over, or only in part.
     Attention,
 }
 
-/// A finding with what to do about it.
+/// A finding about one imported item, with the action to take.
 #[derive(Clone, Debug)]
-pub struct Note {
-    /// How much it matters.
+pub struct ImportNote {
+    /// The severity.
     pub weight: Weight,
-    /// Where it stands, if the place is known.
+    /// The position in the imported file, if known.
     pub at: Option<Position>,
-    /// Who or what it is about.
-    pub about: String,
-    /// What is so.
-    pub what: String,
+    /// The user or item that the note describes; empty for the whole import.
+    pub subject: String,
+    /// The text of the note.
+    pub text: String,
 }
 
-impl Note {
-    pub(super) fn attention(about: impl Into<String>, what: impl Into<String>) -> Self {
+impl ImportNote {
+    pub(super) fn attention(subject: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             weight: Weight::Attention,
             at: None,
-            about: about.into(),
-            what: what.into(),
+            subject: subject.into(),
+            text: text.into(),
         }
     }
 
-    pub(super) fn information(about: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(super) fn information(subject: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             weight: Weight::Information,
-            ..Self::attention(about, what)
+            ..Self::attention(subject, text)
         }
     }
 
@@ -49,15 +49,15 @@ impl Note {
     }
 }
 
-/// One line without control characters, since names and patterns come from files of others.
-impl fmt::Display for Note {
+/// Writes one line without control characters, since names and patterns come from untrusted files.
+impl fmt::Display for ImportNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(at) = self.at {
             write!(f, "line {}: ", at.line)?;
         }
-        if !self.about.is_empty() {
-            write!(f, "{}: ", printable(&self.about))?;
+        if !self.subject.is_empty() {
+            write!(f, "{}: ", printable(&self.subject))?;
         }
-        f.write_str(&printable(&self.what))
+        f.write_str(&printable(&self.text))
     }
 }

@@ -1,6 +1,6 @@
-//! Regular expressions that are nothing but a list of whole names. All others are for people to read.
+//! Recognizes regular expressions that are only a list of complete names. All others need manual conversion.
 
-/// The names of `^alice$` or `^(alice|bob)$`, if it is no more than that.
+/// The names in `^alice$` or `^(alice|bob)$`. `None` for every other expression.
 pub(super) fn names(expression: &str) -> Option<Vec<String>> {
     let inner = expression.strip_prefix('^')?.strip_suffix('$')?;
     let group = inner
@@ -13,21 +13,21 @@ pub(super) fn names(expression: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The one text that an expression matches, if it has no more than escaped dots and minus signs.
+/// The only text that an expression matches. `None` if it has more than literal and escaped characters.
 fn literal(expression: &str) -> Option<String> {
     let mut text = String::with_capacity(expression.len());
-    let mut letters = expression.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
+    let mut characters = expression.chars();
+    while let Some(character) = characters.next() {
+        match character {
             '\\' => text.push(
-                letters
+                characters
                     .next()
                     .filter(|escaped| matches!(escaped, '.' | '-' | '@' | '/'))?,
             ),
-            _ if letter.is_alphanumeric()
-                || matches!(letter, '-' | '_' | '@' | ' ' | '=' | ',' | ':') =>
+            _ if character.is_alphanumeric()
+                || matches!(character, '-' | '_' | '@' | ' ' | '=' | ',' | ':') =>
             {
-                text.push(letter)
+                text.push(character)
             }
             _ => return None,
         }

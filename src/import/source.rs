@@ -1,4 +1,4 @@
-//! A file to be imported, with its text. Knows no form.
+//! An input file of an import, with its text. Independent of the format.
 
 use super::error::{ImportError, Position};
 use std::io::{self, Read};
@@ -15,43 +15,43 @@ impl ImportFile {
     /// Reads a file; `-` is standard input.
     ///
     /// # Errors
-    /// [`ImportError`] if it cannot be read, or is not UTF-8.
+    /// [`ImportError`] if the file cannot be read, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
-        let mut octets = Zeroizing::new(Vec::new());
-        let read = match path == Path::new("-") {
-            true => io::stdin().lock().read_to_end(&mut octets).map(drop),
-            false => std::fs::read(path).map(|read| *octets = read),
+        let mut bytes = Zeroizing::new(Vec::new());
+        let result = match path == Path::new("-") {
+            true => io::stdin().lock().read_to_end(&mut bytes).map(drop),
+            false => std::fs::read(path).map(|read| *bytes = read),
         };
-        read.map_err(|source| ImportError::Read {
+        result.map_err(|source| ImportError::Read {
             path: path.to_owned(),
             source,
         })?;
-        let shown = if path == Path::new("-") {
+        let display_path = if path == Path::new("-") {
             Path::new("standard input")
         } else {
             path
         };
-        Self::new(shown, &octets)
+        Self::new(display_path, &bytes)
     }
 
-    /// Reads a file that another one names; relative paths begin at that one's folder.
+    /// Reads a file that this file names at a position. Relative paths are resolved against this file's folder.
     pub(super) fn named(&self, at: Position, path: &str) -> Result<Self, ImportError> {
         let named = self.path.parent().unwrap_or(Path::new("")).join(path);
-        let octets = std::fs::read(&named).map_err(|source| ImportError::ReadNamed {
+        let bytes = std::fs::read(&named).map_err(|source| ImportError::ReadNamed {
             path: self.path.clone(),
             at,
             named: named.clone(),
             source,
         })?;
-        Self::new(&named, &octets)
+        Self::new(&named, &bytes)
     }
 
-    /// A text as if it had been read from a file.
+    /// Creates an input from bytes in memory, with a path for messages.
     ///
     /// # Errors
-    /// [`ImportError::NotText`]
-    pub fn new(path: &Path, octets: &[u8]) -> Result<Self, ImportError> {
-        match std::str::from_utf8(octets) {
+    /// [`ImportError::NotText`] if the bytes are not UTF-8.
+    pub fn new(path: &Path, bytes: &[u8]) -> Result<Self, ImportError> {
+        match std::str::from_utf8(bytes) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
                 Ok(Self {
@@ -60,8 +60,8 @@ impl ImportFile {
                 })
             }
             Err(error) => {
-                let good = octets.get(..error.valid_up_to()).unwrap_or_default();
-                let at = Position::behind(&String::from_utf8_lossy(good));
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let at = Position::after(&String::from_utf8_lossy(valid));
                 Err(ImportError::NotText {
                     path: path.to_owned(),
                     at,
@@ -70,7 +70,7 @@ impl ImportFile {
         }
     }
 
-    /// The path as it was given.
+    /// The path as given, or "standard input".
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,9 +1,9 @@
 //! What the tests of all forms look at.
 
-use super::Imported;
+use super::ImportedConfig;
 
 /// Users with their common names, as text: `alice=[alice, a-phone] bob=bob`.
-pub(super) fn users(imported: &Imported) -> String {
+pub(super) fn users(imported: &ImportedConfig) -> String {
     let config: toml::Table = imported.config.parse().unwrap();
     let users = config
         .get("api_user")

@@ -1,4 +1,4 @@
-//! Pieces of TOML: strings, keys and comments that say what they should whatever is in them. Knows no users.
+//! Writes TOML strings, keys and comments from untrusted text.
 
 use std::fmt::Write;
 
@@ -21,9 +21,9 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A key, bare where that is allowed.
+/// A TOML key: bare if the syntax allows it, quoted otherwise.
 pub(super) fn key(text: &str) -> String {
-    let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if !text.is_empty() && text.bytes().all(is_bare) {
         text.to_owned()
     } else {
@@ -31,8 +31,8 @@ pub(super) fn key(text: &str) -> String {
     }
 }
 
-/// A text on one line, where control characters show as escapes: what comes from a file of others ends no comment, and
-/// does nothing to a terminal.
+/// A text on one line, with control characters escaped. Untrusted text can neither end a comment nor control a
+/// terminal.
 pub(super) fn printable(text: &str) -> String {
     let escaped = |letter: char| {
         letter.is_control()
@@ -49,7 +49,7 @@ pub(super) fn printable(text: &str) -> String {
         })
 }
 
-/// A comment of as many lines as it needs.
+/// A comment, wrapped into as many lines as needed.
 pub(super) fn comment(text: &str) -> Vec<String> {
     const WIDTH: usize = 116;
     let mut lines = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn comment(text: &str) -> Vec<String> {
     lines
 }
 
-/// A line that does not count.
+/// A line as a comment.
 pub(super) fn commented_out(line: &str) -> String {
     if line.is_empty() {
         "#".to_owned()

@@ -1,5 +1,5 @@
-//! A body that counts its bytes, stops at its limit and gives up when nothing moves. Passes frames on as they come;
-//! buffers and copies none.
+//! A body wrapper that counts bytes and enforces a size limit and an idle timeout. Frames are passed on without buffering or
+//! copying.
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
@@ -11,50 +11,50 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
 
-/// Why a body ended before its end.
+/// Why a body was cut off.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFailure {
-    /// More bytes than allowed.
+    /// The size limit was exceeded.
     #[error("the body is larger than allowed")]
     TooLarge,
-    /// No byte came for the idle timeout.
+    /// No byte arrived within the idle timeout.
     #[error("no byte of the body arrived within the idle timeout")]
     Stalled,
-    /// The sender went away, or broke the framing.
+    /// The sender disconnected, or violated the framing.
     #[error("the body broke off")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// How far a body has come.
+/// The state of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// Not at its end, or dropped before.
+    /// Not at its end yet, or dropped before it.
     Unfinished,
-    /// All of it passed.
+    /// The whole body passed.
     Complete,
-    /// Cut at its limit.
+    /// Cut off at the size limit.
     TooLarge,
-    /// Cut by the idle timeout.
+    /// Cut off by the idle timeout.
     Stalled,
-    /// The sender broke off.
+    /// The sender disconnected or violated the framing.
     Broken,
 }
 
-/// What is known about a body from outside, while and after it passes.
+/// Progress of a body, readable during and after its transfer.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct BodyMeter {
     bytes: AtomicU64,
     end: AtomicU8,
     waits: AtomicBool,
 }
 
-impl Meter {
-    /// Bytes that have passed.
+impl BodyMeter {
+    /// Number of bytes passed.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether and how it ended.
+    /// The state of the body.
     pub fn end(&self) -> BodyEnd {
         match self.end.load(Ordering::Acquire) {
             1 => BodyEnd::Complete,
@@ -65,7 +65,7 @@ impl Meter {
         }
     }
 
-    /// Whether more of it is wanted than its sender has sent.
+    /// Whether the receiver waits for the sender.
     pub fn waits_for_sender(&self) -> bool {
         self.waits.load(Ordering::Relaxed)
     }
@@ -76,32 +76,32 @@ impl Meter {
 }
 
 pin_project! {
-    /// See the module.
+    /// A body with a size limit and an idle timeout. A [`BodyMeter`] records its progress.
     pub struct MeteredBody<B> {
         #[pin]
         inner: B,
-        allowed: Option<u64>,
+        remaining: Option<u64>,
         idle_timeout: Option<Duration>,
-        // Made when the body first has to wait, so that small bodies cost no timer.
+        // Created when the body first waits, so that small bodies need no timer.
         timer: Option<Pin<Box<Sleep>>>,
-        meter: Arc<Meter>,
+        meter: Arc<BodyMeter>,
     }
 }
 
 impl<B: Body> MeteredBody<B> {
-    /// Watches a body. `None` means no limit.
+    /// Wraps a body. `None` means no limit.
     pub fn new(
         inner: B,
         size_limit: Option<u64>,
         idle_timeout: Option<Duration>,
-        meter: Arc<Meter>,
+        meter: Arc<BodyMeter>,
     ) -> Self {
         if inner.is_end_stream() {
             meter.set_end(BodyEnd::Complete);
         }
         Self {
             inner,
-            allowed: size_limit,
+            remaining: size_limit,
             idle_timeout,
             timer: None,
             meter,
@@ -145,9 +145,9 @@ where
         };
         if let Some(data) = frame.data_ref() {
             let length = u64::try_from(data.remaining()).unwrap_or(u64::MAX);
-            if let Some(allowed) = this.allowed {
-                match allowed.checked_sub(length) {
-                    Some(left) => *allowed = left,
+            if let Some(remaining) = this.remaining {
+                match remaining.checked_sub(length) {
+                    Some(left) => *remaining = left,
                     None => {
                         this.meter.set_end(BodyEnd::TooLarge);
                         return Poll::Ready(Some(Err(BodyFailure::TooLarge)));
@@ -171,7 +171,7 @@ where
     }
 }
 
-/// Ready once nothing has moved for the timeout.
+/// Ready after the idle timeout.
 fn poll_idle(
     timer: &mut Option<Pin<Box<Sleep>>>,
     idle_timeout: Option<Duration>,

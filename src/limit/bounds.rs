@@ -1,35 +1,35 @@
-//! The numbers of limits, and the smaller ones of two. Counts nothing.
+//! The values of limits, and the stricter of two.
 
 use crate::config::RequestRate;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How much requests may use. `None` is no limit.
+/// Limits on requests. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// How fast they may come.
+    /// Maximum request rate.
     pub rate: Option<Rate>,
-    /// How many may be under way at once.
+    /// Maximum number of concurrent requests.
     pub concurrency: Option<NonZeroU32>,
-    /// How many there may be on one day (UTC).
+    /// Maximum number of requests per day (UTC).
     pub daily_quota: Option<NonZeroU32>,
-    /// Bytes of a body.
+    /// Maximum size of a body in bytes.
     pub body_size: Option<u64>,
-    /// From the head to the last byte of the answer.
+    /// Maximum time from the request head to the last byte of the response.
     pub request_time: Option<Duration>,
 }
 
-/// How fast requests may come.
+/// A request rate with its burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// In the long run.
+    /// The long-term rate.
     pub rate: RequestRate,
-    /// At once.
+    /// Maximum number of requests at once.
     pub burst: NonZeroU32,
 }
 
 impl Rate {
-    /// Between two requests in the long run. Rounded up, so that never more pass than was said.
+    /// The time between two requests at the long-term rate. Rounded up, so that the rate is never exceeded.
     pub(super) fn period(self) -> Duration {
         let window = self
             .rate
@@ -39,7 +39,7 @@ impl Rate {
         Duration::from_nanos(u64::try_from(window).unwrap_or(u64::MAX))
     }
 
-    /// What both allow: the slower rate, and the smaller burst.
+    /// The stricter of two rates: the slower rate, and the smaller burst.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let slower = if self.period() >= other.period() {

@@ -1,5 +1,5 @@
-//! How fast requests come: a GCRA in one atomic, without a lock. What a request took that is refused after all can be given
-//! back. Reads no clock.
+//! A rate limit: a GCRA in one atomic, without a lock. A request that is denied later gives its token back. The caller passes
+//! the time.
 
 use super::bounds::Rate;
 use governor::clock::Clock;
@@ -11,27 +11,27 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is left of a rate.
+/// The state of one rate limit.
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: Rate,
     quota: Quota,
-    /// Its time begins here.
+    /// The zero point of `arrival`.
     since: Instant,
-    /// When all that was taken is made up for, in nanoseconds: the theoretical arrival time. 0 while nothing was taken.
+    /// The theoretical arrival time of GCRA, in nanoseconds after `since`. 0 before the first take.
     arrival: AtomicU64,
 }
 
-/// What one request took: the arrival time before it and behind it.
+/// The take of one request: the arrival time before and after it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Token {
+pub(super) struct RateToken {
     before: u64,
-    behind: u64,
+    after: u64,
 }
 
 impl Bucket {
     pub(super) fn new(rate: Rate, since: Instant) -> Self {
-        // A period is never zero; were it, as little as can be said would pass.
+        // A period is never zero; if it were, the slowest possible rate applies.
         let quota =
             Quota::with_period(rate.period()).unwrap_or(Quota::per_hour(std::num::NonZeroU32::MIN));
         Self {
@@ -46,19 +46,19 @@ impl Bucket {
         self.rate
     }
 
-    /// Takes one request's worth, or says how long to wait.
-    pub(super) fn take(&self, now: Instant) -> Result<Token, Duration> {
+    /// Takes a token for one request, or returns the time to wait.
+    pub(super) fn take(&self, now: Instant) -> Result<RateToken, Duration> {
         let now = u64::try_from(now.saturating_duration_since(self.since).as_nanos())
             .unwrap_or(u64::MAX / 4);
         let now = Nanos::from(now);
-        // The library's limiter is a few numbers on the stack, made for this request: so it goes by the clock of the
-        // request, and what it replaces is known. What lasts is the atomic.
-        let taking = Taking {
+        // The library's limiter is a few numbers on the stack, created per request: it uses the time of the request, and
+        // the replaced arrival time is known. Only the atomic is kept.
+        let store = BucketStore {
             arrival: &self.arrival,
             token: Cell::default(),
         };
         let limiter: RateLimiter<_, _, _, NoOpMiddleware<Nanos>> =
-            RateLimiter::new(self.quota, taking, Told::default());
+            RateLimiter::new(self.quota, store, FixedClock::default());
         limiter.clock().0.set(now);
         match limiter.check() {
             Ok(()) => Ok(limiter.into_state_store().token.get()),
@@ -66,11 +66,11 @@ impl Bucket {
         }
     }
 
-    /// Undoes a take that nothing was taken after. If something was, it stays taken: to give it back then could let more
-    /// pass than the rate, where what came after found the bucket full.
-    pub(super) fn give_back(&self, token: Token) {
+    /// Undoes the last take. A take that was followed by another stays: undoing it could exceed the rate, if the later one found
+    /// the bucket full.
+    pub(super) fn give_back(&self, token: RateToken) {
         let _ = self.arrival.compare_exchange(
-            token.behind,
+            token.after,
             token.before,
             Ordering::Relaxed,
             Ordering::Relaxed,
@@ -78,11 +78,11 @@ impl Bucket {
     }
 }
 
-/// A clock that says what it was told: first that nothing has passed, then when the request came.
+/// A clock with a fixed time: first zero, then the arrival of the request.
 #[derive(Default)]
-struct Told(Cell<Nanos>);
+struct FixedClock(Cell<Nanos>);
 
-impl Clock for Told {
+impl Clock for FixedClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
@@ -90,13 +90,13 @@ impl Clock for Told {
     }
 }
 
-/// The state of a bucket for one take.
-struct Taking<'b> {
+/// The state store of a bucket for one take.
+struct BucketStore<'b> {
     arrival: &'b AtomicU64,
-    token: Cell<Token>,
+    token: Cell<RateToken>,
 }
 
-impl StateStore for Taking<'_> {
+impl StateStore for BucketStore<'_> {
     type Key = NotKeyed;
 
     fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, measure: F) -> Result<T, E>
@@ -105,16 +105,16 @@ impl StateStore for Taking<'_> {
     {
         let mut before = self.arrival.load(Ordering::Relaxed);
         loop {
-            let (result, behind) = measure((before > 0).then(|| Nanos::from(before)))?;
-            let behind = u64::from(behind);
+            let (result, after) = measure((before > 0).then(|| Nanos::from(before)))?;
+            let after = u64::from(after);
             match self.arrival.compare_exchange_weak(
                 before,
-                behind,
+                after,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    self.token.set(Token { before, behind });
+                    self.token.set(RateToken { before, after });
                     return Ok(result);
                 }
                 Err(other) => before = other,

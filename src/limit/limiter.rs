@@ -1,69 +1,70 @@
-//! One limiter: the numbers, and what is taken of them by the requests that share it. What a request took goes back unless
-//! it is kept, so a request that is refused costs nothing. Reads no clock.
+//! A limiter: its limits, and the usage by the requests that share it. A request gives its take back unless it is kept, so a
+//! denied request uses nothing. The caller passes the time.
 
 use super::bounds::{Bounds, Rate};
-use super::bucket::{Bucket, Token};
-use super::usage::{UnderWay, Usage};
+use super::bucket::{Bucket, RateToken};
+use super::usage::{ConcurrencyGuard, UsageCounters};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const DAY: u64 = 24 * 3600;
 
-/// See the module.
+/// Limits shared by the requests of one owner, such as a user or a route.
 #[derive(Debug)]
 pub struct Limiter {
     bounds: Bounds,
     bucket: Option<Arc<Bucket>>,
-    usage: Arc<Usage>,
+    usage: Arc<UsageCounters>,
 }
 
-/// Why a request may not go on now.
+/// The exceeded limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exceeded {
-    /// Too many come.
+pub enum LimitExceeded {
+    /// The request rate.
     Rate {
-        /// What is allowed.
+        /// The allowed rate.
         rate: Rate,
-        /// Until the next may come.
+        /// Time until the next request is allowed.
         wait: Duration,
     },
-    /// As many as there may be are under way.
+    /// The number of concurrent requests.
     Concurrency {
-        /// What is allowed.
+        /// The allowed number.
         most: NonZeroU32,
     },
-    /// There were as many as there may be today.
+    /// The daily quota.
     Quota {
-        /// What is allowed.
+        /// The allowed number.
         most: NonZeroU32,
-        /// Until the day is over.
+        /// Time until the end of the day (UTC).
         wait: Duration,
     },
 }
 
-/// What one request has taken. Dropping it gives all of it back.
+/// The take of one request. Dropping it gives everything back.
 #[derive(Debug)]
 #[must_use]
-pub struct Taken<'l> {
+pub struct LimiterReservation<'l> {
     limiter: &'l Limiter,
-    under_way: Option<UnderWay>,
-    token: Option<Token>,
+    under_way: Option<ConcurrencyGuard>,
+    token: Option<RateToken>,
     day: Option<u32>,
 }
 
 impl Limiter {
-    /// A limiter that goes on where an earlier one of the same owner is. What is under way and the day's count last whatever
-    /// the numbers are; a bucket begins anew with another rate, since what was taken of the old one says nothing about it.
+    /// A limiter that continues the earlier one of the same owner. Concurrent requests and the daily count are kept for any
+    /// limits. The rate starts afresh if it changed, since the old state does not apply to it.
     pub fn new(bounds: Bounds, before: Option<&Arc<Self>>, now: Instant) -> Arc<Self> {
         if let Some(unchanged) = before.filter(|before| before.bounds == bounds) {
             return unchanged.clone();
         }
         let bucket = bounds.rate.map(|rate| {
-            let same = before
+            let same_rate = before
                 .and_then(|before| before.bucket.as_ref())
                 .filter(|bucket| bucket.rate() == rate);
-            same.cloned()
+            same_rate
+                .cloned()
                 .unwrap_or_else(|| Arc::new(Bucket::new(rate, now)))
         });
         let usage = before
@@ -76,17 +77,21 @@ impl Limiter {
         })
     }
 
-    /// The numbers.
+    /// The limits.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
-    /// Takes what one request takes. `seconds` says the time since 1970, and is asked only where days are counted.
+    /// Takes the share of one request. `seconds` returns the seconds since 1970, and is called only for a daily quota.
     ///
     /// # Errors
-    /// What there is too little of. Then nothing is taken.
-    pub fn take(&self, now: Instant, seconds: impl FnOnce() -> u64) -> Result<Taken<'_>, Exceeded> {
-        let mut taken = Taken {
+    /// The exceeded limit. Nothing is taken then.
+    pub fn take(
+        &self,
+        now: Instant,
+        seconds: impl FnOnce() -> u64,
+    ) -> Result<LimiterReservation<'_>, LimitExceeded> {
+        let mut taken = LimiterReservation {
             limiter: self,
             under_way: None,
             token: None,
@@ -96,11 +101,11 @@ impl Limiter {
             taken.under_way = Some(
                 self.usage
                     .begin(most)
-                    .ok_or(Exceeded::Concurrency { most })?,
+                    .ok_or(LimitExceeded::Concurrency { most })?,
             );
         }
         if let Some(bucket) = &self.bucket {
-            let token = bucket.take(now).map_err(|wait| Exceeded::Rate {
+            let token = bucket.take(now).map_err(|wait| LimitExceeded::Rate {
                 rate: bucket.rate(),
                 wait,
             })?;
@@ -109,25 +114,26 @@ impl Limiter {
         if let Some(most) = self.bounds.daily_quota {
             let seconds = seconds();
             let today = u32::try_from(seconds / DAY).unwrap_or(u32::MAX);
-            let over = Exceeded::Quota {
+            let exceeded = LimitExceeded::Quota {
                 most,
                 wait: Duration::from_secs(DAY - seconds % DAY),
             };
-            taken.day = Some(self.usage.count(most, today).ok_or(over)?);
+            taken.day = Some(self.usage.count(most, today).ok_or(exceeded)?);
         }
         Ok(taken)
     }
 }
 
-impl Taken<'_> {
-    /// The request goes on: what it took is spent, and it counts as under way for as long as the value is held.
-    pub fn keep(mut self) -> Option<UnderWay> {
-        (self.token, self.day) = (None, None);
+impl LimiterReservation<'_> {
+    /// The request is permitted: its take is spent. It counts as concurrent until the result is dropped.
+    pub fn keep(mut self) -> Option<ConcurrencyGuard> {
+        self.token = None;
+        self.day = None;
         self.under_way.take()
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for LimiterReservation<'_> {
     fn drop(&mut self) {
         if let (Some(token), Some(bucket)) = (self.token, &self.limiter.bucket) {
             bucket.give_back(token);

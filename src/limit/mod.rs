@@ -1,5 +1,5 @@
-//! Limits on what requests may use: sizes and silence of bodies, and how many requests, how fast, and for how long. Knows
-//! neither users nor routes: who shares a limit is for others to say.
+//! Limits on requests: body size, body idle timeout, rate, concurrency, daily quota and duration. The caller determines which
+//! requests share a limiter.
 
 mod body;
 mod bounds;
@@ -7,21 +7,21 @@ mod bucket;
 mod limiter;
 mod usage;
 
-pub use body::{BodyEnd, BodyFailure, Meter, MeteredBody};
+pub use body::{BodyEnd, BodyFailure, BodyMeter, MeteredBody};
 pub use bounds::{Bounds, Rate, smaller};
-pub use limiter::{Exceeded, Limiter, Taken};
-pub use usage::UnderWay;
+pub use limiter::{LimitExceeded, Limiter, LimiterReservation};
+pub use usage::ConcurrencyGuard;
 
 use std::sync::Arc;
 
-/// Limiters by the position of whom they limit.
+/// Limiters by position, such as the index of a user.
 #[derive(Debug, Default)]
 pub struct Limiters(Vec<Option<Arc<Limiter>>>);
 
 impl Limiters {
-    /// In the order of positions; those that limit nothing are `None`.
+    /// `limiters` in the order of positions; `None` for a position without limits.
     pub fn new(limiters: Vec<Option<Arc<Limiter>>>) -> Self {
-        // Where nobody is limited, nothing is looked at.
+        // Without any limiter, the lookup is free.
         Self(if limiters.iter().any(Option::is_some) {
             limiters
         } else {
@@ -29,7 +29,7 @@ impl Limiters {
         })
     }
 
-    /// The limiter of whoever stands there, if there is one.
+    /// The limiter at a position, if it has one.
     pub fn get(&self, position: usize) -> Option<&Arc<Limiter>> {
         self.0.get(position)?.as_ref()
     }

@@ -46,8 +46,8 @@ fn quota(most: u32) -> Bounds {
 }
 
 /// Takes and keeps at a moment of the rate's clock.
-fn passes(limiter: &Limiter, at: Instant) -> Result<Option<UnderWay>, Exceeded> {
-    limiter.take(at, || MIDNIGHT).map(Taken::keep)
+fn passes(limiter: &Limiter, at: Instant) -> Result<Option<ConcurrencyGuard>, LimitExceeded> {
+    limiter.take(at, || MIDNIGHT).map(LimiterReservation::keep)
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_burst_passes_at_once_and_then_as_many_as_the_rate_allows() {
     let refused = passes(&limiter, start).err();
     assert_eq!(
         refused,
-        Some(Exceeded::Rate {
+        Some(LimitExceeded::Rate {
             rate: rate(10, 1, 3),
             wait: Duration::from_millis(100)
         })
@@ -99,7 +99,7 @@ fn as_many_are_under_way_as_may_be_and_each_that_ends_makes_room() {
     let second = passes(&limiter, start).unwrap();
     assert_eq!(
         passes(&limiter, start).err(),
-        Some(Exceeded::Concurrency { most: number(2) })
+        Some(LimitExceeded::Concurrency { most: number(2) })
     );
     drop(first);
     let third = passes(&limiter, start).unwrap();
@@ -120,7 +120,7 @@ fn a_quota_holds_until_midnight_and_a_clock_that_is_set_back_gives_none_anew() {
     assert!(at(MIDNIGHT - 90).is_ok());
     assert!(at(MIDNIGHT - 60).is_ok());
     let over = |seconds| {
-        Err(Exceeded::Quota {
+        Err(LimitExceeded::Quota {
             most: number(2),
             wait: Duration::from_secs(seconds),
         })
@@ -130,7 +130,7 @@ fn a_quota_holds_until_midnight_and_a_clock_that_is_set_back_gives_none_anew() {
     assert!(at(MIDNIGHT - 1).is_ok(), "of the new day");
     assert_eq!(at(0), over(24 * 3600));
     assert_eq!(at(MIDNIGHT), over(24 * 3600));
-    assert!(at(u64::MAX).is_ok(), "whatever the clock says");
+    assert!(at(u64::MAX).is_ok(), "at any time");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn who_is_refused_by_one_number_has_taken_nothing_of_the_others() {
     let held = passes(&limiter, start).unwrap();
     assert!(matches!(
         passes(&limiter, second(5)),
-        Err(Exceeded::Concurrency { .. })
+        Err(LimitExceeded::Concurrency { .. })
     ));
     drop(held);
     assert!(
@@ -172,19 +172,22 @@ fn who_is_refused_by_one_number_has_taken_nothing_of_the_others() {
     for _ in 0..5 {
         assert!(matches!(
             passes(&limiter, second(5)),
-            Err(Exceeded::Rate { .. })
+            Err(LimitExceeded::Rate { .. })
         ));
     }
     for _ in 0..5 {
         assert!(
-            matches!(passes(&limiter, second(9)), Err(Exceeded::Quota { .. })),
+            matches!(
+                passes(&limiter, second(9)),
+                Err(LimitExceeded::Quota { .. })
+            ),
             "neither place nor rate was lost"
         );
     }
 }
 
 #[test]
-fn what_somebody_took_after_is_not_given_back() {
+fn a_take_followed_by_another_is_not_given_back() {
     let start = Instant::now();
     let limiter = Limiter::new(rated(rate(1, 1, 2)), None, start);
     let given_back = limiter.take(start, || MIDNIGHT).unwrap();
@@ -197,7 +200,7 @@ fn what_somebody_took_after_is_not_given_back() {
 }
 
 #[test]
-fn a_limiter_whose_numbers_stay_is_the_same_one() {
+fn a_limiter_with_unchanged_bounds_is_the_same_one() {
     let start = Instant::now();
     let limiter = Limiter::new(rated(rate(1, 1, 1)), None, start);
     assert!(Arc::ptr_eq(
@@ -220,12 +223,15 @@ fn other_numbers_go_on_with_what_is_in_use_and_another_rate_begins_anew() {
     let held = passes(&first, start).unwrap();
     let second = Limiter::new(both(1, rate(1, 3600, 1)), Some(&first), start);
     assert!(
-        matches!(passes(&second, start), Err(Exceeded::Concurrency { .. })),
+        matches!(
+            passes(&second, start),
+            Err(LimitExceeded::Concurrency { .. })
+        ),
         "one is under way since before"
     );
     drop(held);
     assert!(
-        matches!(passes(&second, start), Err(Exceeded::Rate { .. })),
+        matches!(passes(&second, start), Err(LimitExceeded::Rate { .. })),
         "the same rate goes on"
     );
     let third = Limiter::new(both(1, rate(1, 3600, 2)), Some(&second), start);
@@ -233,7 +239,7 @@ fn other_numbers_go_on_with_what_is_in_use_and_another_rate_begins_anew() {
     assert!(passes(&third, start).is_ok());
     let fourth = Limiter::new(both(1, rate(1, 3600, 9)), Some(&third), start);
     assert!(
-        matches!(passes(&fourth, start), Err(Exceeded::Quota { .. })),
+        matches!(passes(&fourth, start), Err(LimitExceeded::Quota { .. })),
         "three were today"
     );
 }
@@ -271,7 +277,7 @@ fn two_threads_together_get_no_more_than_one() {
 }
 
 proptest! {
-    /// In no stretch of time more pass than the burst and what the rate brings in it, whatever is given back in between.
+    /// In any period at most the burst plus the rate passes, also if tokens are given back in between.
     #[test]
     fn never_more_pass_than_burst_and_rate(
         requests in 1u32..50, seconds in 1u64..10, burst in 1u32..20,
@@ -329,7 +335,7 @@ proptest! {
         let wait = loop {
             match passes(&limiter, at) {
                 Ok(_) => {}
-                Err(Exceeded::Rate { wait, .. }) => break wait,
+                Err(LimitExceeded::Rate { wait, .. }) => break wait,
                 Err(other) => prop_assert!(false, "{other:?}"),
             }
         };

@@ -1,47 +1,46 @@
-//! What is in use and what was used today: requests under way, and requests of one day. Each is one atomic. Knows no
-//! limit's owner, and reads no clock.
+//! Usage counters: concurrent requests, and requests of the current day. Each is one atomic. The caller passes the day.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// Counts that go on when the numbers of a limit change.
+/// Counters that outlive a change of the limits.
 #[derive(Debug, Default)]
-pub(super) struct Usage {
+pub(super) struct UsageCounters {
     under_way: AtomicU32,
-    /// The day since 1970 in the upper half, and its requests in the lower.
+    /// The day since 1970 in the upper 32 bits, and its number of requests in the lower.
     today: AtomicU64,
 }
 
-/// One request under way. Dropping it says that it is over.
+/// Counts a request as concurrent until this is dropped.
 #[derive(Debug)]
-pub struct UnderWay(Arc<Usage>);
+pub struct ConcurrencyGuard(Arc<UsageCounters>);
 
-impl Drop for UnderWay {
+impl Drop for ConcurrencyGuard {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Usage {
-    /// One more under way. `None` if there are as many as there may be.
-    pub(super) fn begin(self: &Arc<Self>, most: NonZeroU32) -> Option<UnderWay> {
+impl UsageCounters {
+    /// Counts a request as concurrent. `None` if there are `most` already.
+    pub(super) fn begin(self: &Arc<Self>, most: NonZeroU32) -> Option<ConcurrencyGuard> {
         let one_more = |under_way: u32| (under_way < most.get()).then_some(under_way + 1);
         self.under_way
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
             .ok()?;
-        Some(UnderWay(self.clone()))
+        Some(ConcurrencyGuard(self.clone()))
     }
 
-    /// One more on this day. `None` if there were as many as there may be; else the day that it counts for.
+    /// Counts a request on this day, and returns the counted day. `None` if there were `most` already.
     pub(super) fn count(&self, most: NonZeroU32, today: u32) -> Option<u32> {
         let mut day = today;
         let one_more = |packed: u64| {
-            let (of, count) = unpacked(packed);
-            // A clock that is set back does not begin a day anew.
-            let (of, count) = if today > of { (today, 0) } else { (of, count) };
-            day = of;
-            (count < most.get()).then(|| pack(of, count + 1))
+            let (counted_day, count) = unpack(packed);
+            // A clock set back does not start a new day.
+            let count = if today > counted_day { 0 } else { count };
+            day = counted_day.max(today);
+            (count < most.get()).then(|| pack(day, count + 1))
         };
         self.today
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
@@ -49,10 +48,10 @@ impl Usage {
         Some(day)
     }
 
-    /// One less on this day, unless it is over.
+    /// Takes back a request of this day, unless the day has changed.
     pub(super) fn discount(&self, day: u32) {
-        let one_less = |packed: u64| match unpacked(packed) {
-            (of, count @ 1..) if of == day => Some(pack(of, count - 1)),
+        let one_less = |packed: u64| match unpack(packed) {
+            (counted_day, count @ 1..) if counted_day == day => Some(pack(day, count - 1)),
             _ => None,
         };
         let _ = self
@@ -65,6 +64,6 @@ fn pack(day: u32, count: u32) -> u64 {
     u64::from(day) << 32 | u64::from(count)
 }
 
-fn unpacked(packed: u64) -> (u32, u32) {
+fn unpack(packed: u64) -> (u32, u32) {
     ((packed >> 32) as u32, (packed & u64::from(u32::MAX)) as u32)
 }

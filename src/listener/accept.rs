@@ -1,5 +1,4 @@
-//! The accept loops of a listener, one on each worker, and which worker serves what they accept. Limits connections;
-//! binds nothing.
+//! The accept loops of a listener, one per worker, and the choice of the worker that serves a connection.
 
 use super::place::OpenConnections;
 use super::{BoundListener, ConnectionHandler, ConnectionPlace, Sockets};
@@ -15,7 +14,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
 /// What the accept loops of one listener share.
-struct Reception<H> {
+struct Acceptor<H> {
     name: Arc<str>,
     handler: Arc<H>,
     workers: Workers,
@@ -23,15 +22,15 @@ struct Reception<H> {
     open: Arc<OpenConnections>,
     accepted: IntCounter,
     errors: IntCounter,
-    /// Gone once nobody wants the sockets any more, under whatever name.
-    wanted: Weak<Sockets>,
-    /// One for each worker: a connection looks at its drain whenever it wakes, which takes a lock in there.
+    /// Dead once no listener uses the sockets any more, also under another name.
+    sockets: Weak<Sockets>,
+    /// One per worker, to avoid contention: a connection locks its drain at each wake-up.
     drains: Vec<Drain>,
 }
 
 impl BoundListener {
-    /// Begins to accept, on all workers, until the drain begins. What has connected until then is served, unless these
-    /// sockets have another holder, who serves it: drop this value before the drain begins.
+    /// Accepts on all workers until the drain begins. Then serves the backlog, unless another listener uses these
+    /// sockets. Drop this value before the drain begins.
     pub fn accept<H: ConnectionHandler>(
         &mut self,
         workers: &Workers,
@@ -41,7 +40,7 @@ impl BoundListener {
     ) {
         let metrics = &telemetry.metrics;
         let name = &*self.name;
-        let reception = Arc::new(Reception {
+        let acceptor = Arc::new(Acceptor {
             name: self.name.clone(),
             handler,
             workers: workers.clone(),
@@ -49,27 +48,28 @@ impl BoundListener {
             open: OpenConnections::new(self.name.clone(), telemetry),
             accepted: metrics.connections.with_label_values(&[name]),
             errors: metrics.accept_errors.with_label_values(&[name]),
-            wanted: Arc::downgrade(&self.sockets),
+            sockets: Arc::downgrade(&self.sockets),
             drains: (0..workers.count()).map(|_| drain.child()).collect(),
         });
-        for (index, door) in self.doors.drain(..).enumerate() {
-            let (reception, running) = (reception.clone(), drain.hold());
+        for (index, socket) in self.accept_sockets.drain(..).enumerate() {
+            let acceptor = acceptor.clone();
+            let hold = drain.hold();
             workers.spawn(index, move || async move {
-                match TcpListener::from_std(door) {
-                    Ok(door) => reception.accept_until_drained(door, index).await,
+                match TcpListener::from_std(socket) {
+                    Ok(socket) => acceptor.accept_until_drained(socket, index).await,
                     Err(error) => {
-                        let listener = &*reception.name;
+                        let listener = &*acceptor.name;
                         tracing::error!(listener, worker = index, %error, "a worker cannot accept");
                     }
                 }
-                drop(running);
+                drop(hold);
             });
         }
     }
 }
 
-impl<H: ConnectionHandler> Reception<H> {
-    async fn accept_until_drained(self: Arc<Self>, door: TcpListener, index: usize) {
+impl<H: ConnectionHandler> Acceptor<H> {
+    async fn accept_until_drained(self: Arc<Self>, socket: TcpListener, index: usize) {
         let Some(drain) = self.drains.get(index) else {
             return;
         };
@@ -77,13 +77,13 @@ impl<H: ConnectionHandler> Reception<H> {
             let outcome = tokio::select! {
                 biased;
                 () = drain.begun() => break,
-                outcome = door.accept() => outcome,
+                outcome = socket.accept() => outcome,
             };
             match outcome {
                 Ok((stream, client)) => {
                     self.receive(stream, client, index, drain).await;
                     if self.open.is_crowded() {
-                        // Those that have to give way are to hear of it before the next one comes.
+                        // Evicted connections must run before the next accept.
                         tokio::task::yield_now().await;
                     }
                 }
@@ -93,30 +93,32 @@ impl<H: ConnectionHandler> Reception<H> {
                 }
             }
         }
-        if self.wanted.strong_count() == 0 {
-            self.serve_who_waits(door, index, drain).await;
+        if self.sockets.strong_count() == 0 {
+            self.serve_backlog(socket, index, drain).await;
         }
     }
 
-    /// To close a socket resets what waits in it, although these clients came in time. The handler sees that the drain
-    /// has begun.
-    async fn serve_who_waits(self: &Arc<Self>, door: TcpListener, index: usize, drain: &Drain) {
-        let Ok(door) = door.into_std() else { return };
+    /// Serves the clients in the backlog: closing the socket would reset them. The handler sees that the drain has
+    /// begun.
+    async fn serve_backlog(self: &Arc<Self>, socket: TcpListener, index: usize, drain: &Drain) {
+        let Ok(socket) = socket.into_std() else {
+            return;
+        };
         loop {
-            match door.accept() {
+            match socket.accept() {
                 Ok((stream, client)) => {
                     if let Ok(stream) = to_tokio(stream) {
                         self.receive(stream, client, index, drain).await;
                     }
                 }
                 Err(error) if is_of_one_connection(&error) => {}
-                // Nobody waits any more, or nobody can be accepted.
+                // The backlog is empty, or accepting fails.
                 Err(_) => return,
             }
         }
     }
 
-    /// Waits for a moment if another connection has to give way; meanwhile further ones wait in the kernel.
+    /// Takes a place and serves the connection. During an eviction, further clients wait in the kernel's backlog.
     async fn receive(
         self: &Arc<Self>,
         stream: TcpStream,
@@ -130,7 +132,7 @@ impl<H: ConnectionHandler> Reception<H> {
         let limits = self.handler.place_limits(client.ip());
         let Some(place) = OpenConnections::take(&self.open, client.ip(), limits, counted).await
         else {
-            // Closed at once: better a clear rejection than a connection that is not served.
+            // Closed at once: a clear rejection is better than a connection without service.
             return;
         };
         prepare(&stream);
@@ -141,7 +143,7 @@ impl<H: ConnectionHandler> Reception<H> {
         }
     }
 
-    /// The one wake-up of another thread: once for a connection, and only where the load is uneven.
+    /// Moves a connection to another worker. Happens at most once per connection, and only if the load is uneven.
     fn hand_over(
         self: &Arc<Self>,
         worker: usize,
@@ -155,12 +157,13 @@ impl<H: ConnectionHandler> Reception<H> {
         };
         self.telemetry.metrics.connections_handed_over.inc();
         let drain = self.drains.get(worker).unwrap_or(drain).clone();
-        let (reception, running) = (self.clone(), drain.hold());
+        let acceptor = self.clone();
+        let hold = drain.hold();
         self.workers.spawn(worker, move || async move {
             if let Ok(stream) = to_tokio(stream) {
-                reception.serve(stream, client, place, drain).await;
+                acceptor.serve(stream, client, place, drain).await;
             }
-            drop(running);
+            drop(hold);
         });
     }
 
@@ -183,18 +186,18 @@ fn to_tokio(stream: std::net::TcpStream) -> io::Result<TcpStream> {
     TcpStream::from_std(stream)
 }
 
-/// Small answers leave at once, and a client that vanished is noticed in minutes, not hours.
+/// Disables Nagle's algorithm, and sets keep-alive so that a dead client is detected within minutes.
 fn prepare(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(60))
         .with_interval(Duration::from_secs(15));
-    // Both are comforts: a socket that refuses them still works.
+    // Both are optional: errors are ignored.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-/// Out of descriptors or memory: wait for some to come free instead of spinning or giving up. Errors of a single
-/// connection (the client went away before we accepted it) cost no time.
+/// Waits 100 ms after an error such as a lack of descriptors or memory, to avoid a busy loop. Errors of a single
+/// connection (the client disconnected before the accept) cause no wait.
 async fn back_off(error: &io::Error, listener: &str) {
     if !is_of_one_connection(error) {
         tracing::error!(listener, %error, "cannot accept; trying again in 100 ms");
@@ -211,7 +214,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Counts a panic, which ends this connection and no other.
+/// Counts a panic. A panic ends its connection and no other.
 struct ConnectionGuard<'a> {
     telemetry: &'a Telemetry,
 }

@@ -1,8 +1,7 @@
-//! The connections of a listener whose handshake has not finished: counted by source, and told to give way, the oldest
-//! first. Closes none itself.
+//! Half-open connections, which have not finished their handshake: counts per source, and eviction of the oldest.
 //!
-//! One lock for each listener, taken twice for each connection and never for a request. Memory is bounded by the number of
-//! connections: a source without a half-open connection is forgotten.
+//! Each listener has one lock, taken twice per connection and never for a request. Memory is bounded by the number of
+//! connections: a source without half-open connections has no entry.
 
 use super::ClientSource;
 use prometheus::IntGauge;
@@ -20,47 +19,47 @@ pub(super) struct HalfOpenConnections {
 
 #[derive(Default)]
 struct State {
-    /// By number: the oldest stands first.
-    waiting: BTreeMap<u64, HandshakeEntry>,
+    /// By number; the first is the oldest.
+    handshakes: BTreeMap<u64, HandshakeEntry>,
     by_source: HashMap<ClientSource, u32>,
 }
 
 struct HandshakeEntry {
     source: Option<ClientSource>,
-    give_way: Arc<Notify>,
+    eviction: Arc<Notify>,
 }
 
-/// One of them, until its handshake finishes or this is dropped.
+/// One half-open connection, until its handshake finishes or this is dropped.
 pub(super) struct HalfOpenConnection {
     listener: Arc<HalfOpenConnections>,
     number: u64,
-    give_way: Arc<Notify>,
+    eviction: Arc<Notify>,
 }
 
-/// A source has as many half-open connections as it may have.
+/// A source is at its limit of half-open connections.
 #[derive(Debug)]
 pub(super) struct SourceLimitReached;
 
-/// The connection was told to give way before its handshake finished.
+/// The connection was evicted before its handshake finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandshakeEviction;
 
-/// Of all listeners, since they share the descriptors of the process.
+/// All listeners of the process, since they share its file descriptors.
 static LISTENERS: Mutex<Vec<Weak<HalfOpenConnections>>> = Mutex::new(Vec::new());
 
 impl HalfOpenConnections {
     pub(super) fn new(gauge: IntGauge) -> Arc<Self> {
-        let made = Arc::new(Self {
+        let connections = Arc::new(Self {
             state: Mutex::default(),
             gauge,
         });
         let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| listener.strong_count() > 0);
-        listeners.push(Arc::downgrade(&made));
-        made
+        listeners.push(Arc::downgrade(&connections));
+        connections
     }
 
-    /// Counts one more, at its source if that has a limit.
+    /// Registers a connection. Counts it for its source if there is a limit.
     pub(super) fn begin(
         self: &Arc<Self>,
         source: ClientSource,
@@ -71,40 +70,40 @@ impl HalfOpenConnections {
         if let Some(limit) = limit {
             state.count(source, limit)?;
         }
-        let give_way = Arc::<Notify>::default();
+        let eviction = Arc::<Notify>::default();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let source = limit.map(|_| source);
-        state.waiting.insert(
+        state.handshakes.insert(
             number,
             HandshakeEntry {
                 source,
-                give_way: give_way.clone(),
+                eviction: eviction.clone(),
             },
         );
         self.gauge.inc();
         Ok(HalfOpenConnection {
             listener: self.clone(),
             number,
-            give_way,
+            eviction,
         })
     }
 
-    /// Tells the oldest to give way, unless that is `except`.
-    pub(super) fn oldest_gives_way(&self, except: &HalfOpenConnection) -> Result<(), ()> {
+    /// Evicts the oldest connection, unless that is `except`.
+    pub(super) fn evict_oldest(&self, except: &HalfOpenConnection) -> Result<(), ()> {
         let mut state = self.state();
         let number = state
             .oldest()
             .filter(|number| *number != except.number)
             .ok_or(())?;
-        let waiting = state.remove(number).ok_or(())?;
+        let entry = state.remove(number).ok_or(())?;
         self.gauge.dec();
-        waiting.give_way.notify_one();
+        entry.eviction.notify_one();
         Ok(())
     }
 
-    /// How many there are.
+    /// Number of half-open connections.
     pub(super) fn count(&self) -> usize {
-        self.state().waiting.len()
+        self.state().handshakes.len()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,8 +111,8 @@ impl HalfOpenConnections {
     }
 }
 
-/// How many there are of all listeners.
-pub(super) fn count_of_all() -> usize {
+/// Number of half-open connections of all listeners.
+pub(super) fn count_of_process() -> usize {
     let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
     listeners
         .iter()
@@ -122,8 +121,8 @@ pub(super) fn count_of_all() -> usize {
         .sum()
 }
 
-/// Tells the oldest of all listeners to give way, unless that is `except`.
-pub(super) fn oldest_of_all_gives_way(except: &HalfOpenConnection) -> Result<(), ()> {
+/// Evicts the oldest connection of all listeners, unless that is `except`.
+pub(super) fn evict_oldest_of_process(except: &HalfOpenConnection) -> Result<(), ()> {
     let listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
     let with_oldest = listeners.iter().filter_map(|listener| {
         let listener = listener.upgrade()?;
@@ -131,7 +130,7 @@ pub(super) fn oldest_of_all_gives_way(except: &HalfOpenConnection) -> Result<(),
         Some((oldest, listener))
     });
     let (_, listener) = with_oldest.min_by_key(|(oldest, _)| *oldest).ok_or(())?;
-    listener.oldest_gives_way(except)
+    listener.evict_oldest(except)
 }
 
 impl State {
@@ -145,12 +144,12 @@ impl State {
     }
 
     fn oldest(&self) -> Option<u64> {
-        self.waiting.first_key_value().map(|(number, _)| *number)
+        self.handshakes.first_key_value().map(|(number, _)| *number)
     }
 
     fn remove(&mut self, number: u64) -> Option<HandshakeEntry> {
-        let waiting = self.waiting.remove(&number)?;
-        if let Some(source) = waiting.source
+        let entry = self.handshakes.remove(&number)?;
+        if let Some(source) = entry.source
             && let Some(count) = self.by_source.get_mut(&source)
         {
             *count = count.saturating_sub(1);
@@ -158,12 +157,12 @@ impl State {
                 self.by_source.remove(&source);
             }
         }
-        Some(waiting)
+        Some(entry)
     }
 }
 
 impl HalfOpenConnection {
-    /// Counts it at this source, where only now it is known: a PROXY header has announced it.
+    /// Counts the connection for a source that became known later, by a PROXY header. No effect if it is counted.
     pub(super) fn count_at(
         &self,
         source: ClientSource,
@@ -171,27 +170,27 @@ impl HalfOpenConnection {
     ) -> Result<(), SourceLimitReached> {
         let mut state = self.listener.state();
         let is_counted = state
-            .waiting
+            .handshakes
             .get(&self.number)
-            .is_none_or(|waiting| waiting.source.is_some());
+            .is_none_or(|entry| entry.source.is_some());
         if is_counted {
             return Ok(());
         }
         state.count(source, limit)?;
-        if let Some(waiting) = state.waiting.get_mut(&self.number) {
-            waiting.source = Some(source);
+        if let Some(entry) = state.handshakes.get_mut(&self.number) {
+            entry.source = Some(source);
         }
         Ok(())
     }
 
-    /// The handshake has finished: the connection is half-open no more.
+    /// Removes the connection after its handshake.
     pub(super) fn finish(&self) -> Result<(), HandshakeEviction> {
         self.leave().map(drop).ok_or(HandshakeEviction)
     }
 
-    /// Ends when it is told to give way.
-    pub(super) async fn told_to_give_way(&self) {
-        self.give_way.notified().await;
+    /// Waits for the eviction.
+    pub(super) async fn evicted(&self) {
+        self.eviction.notified().await;
     }
 
     fn leave(&self) -> Option<HandshakeEntry> {
@@ -227,10 +226,8 @@ mod tests {
     #[test]
     fn a_source_is_limited_until_one_of_its_handshakes_finishes_or_ends() {
         let all = half_open();
-        let (one, two) = (
-            all.begin(source(1), TWO).unwrap(),
-            all.begin(source(1), TWO).unwrap(),
-        );
+        let one = all.begin(source(1), TWO).unwrap();
+        let two = all.begin(source(1), TWO).unwrap();
         assert!(all.begin(source(1), TWO).is_err());
         assert!(all.begin(source(2), TWO).is_ok(), "another source");
         one.finish().unwrap();
@@ -245,7 +242,11 @@ mod tests {
         drop((one, three));
         let state = all.state();
         assert_eq!(
-            (state.waiting.len(), state.by_source.len(), all.gauge.get()),
+            (
+                state.handshakes.len(),
+                state.by_source.len(),
+                all.gauge.get()
+            ),
             (1, 1, 1)
         );
         drop(state);
@@ -270,21 +271,19 @@ mod tests {
             panic!("three")
         };
         first.finish().unwrap();
-        all.oldest_gives_way(third).unwrap();
+        all.evict_oldest(third).unwrap();
         assert_eq!(second.finish(), Err(HandshakeEviction));
-        assert_eq!(all.oldest_gives_way(third), Err(()), "there is no other");
+        assert_eq!(all.evict_oldest(third), Err(()), "there is no other");
         assert_eq!(third.finish(), Ok(()));
     }
 
     #[tokio::test]
-    async fn whoever_gives_way_hears_of_it_also_if_it_listens_later() {
+    async fn an_eviction_is_noticed_also_by_a_later_wait() {
         let all = half_open();
-        let (old, new) = (
-            all.begin(source(1), None).unwrap(),
-            all.begin(source(2), None).unwrap(),
-        );
-        all.oldest_gives_way(&new).unwrap();
-        old.told_to_give_way().await;
+        let old = all.begin(source(1), None).unwrap();
+        let new = all.begin(source(2), None).unwrap();
+        all.evict_oldest(&new).unwrap();
+        old.evicted().await;
     }
 
     #[test]
@@ -319,9 +318,9 @@ mod tests {
                     0 if !open.is_empty() => drop(open.remove(at % open.len())),
                     1 if !open.is_empty() => prop_assert!(open.remove(at % open.len()).1.finish().is_ok()),
                     _ => {
-                        let begun = all.begin(source(from), TWO);
-                        prop_assert_eq!(begun.is_ok(), count < 2);
-                        open.extend(begun.ok().map(|begun| (from, begun)));
+                        let connection = all.begin(source(from), TWO);
+                        prop_assert_eq!(connection.is_ok(), count < 2);
+                        open.extend(connection.ok().map(|connection| (from, connection)));
                     }
                 }
                 let sources: std::collections::HashSet<_> = open.iter().map(|(from, _)| *from).collect();

@@ -1,8 +1,8 @@
-//! The idle connections of each worker, oldest first, and how the oldest of all workers is told to give way. Closes none
-//! itself.
+//! Lists of idle connections per listener and worker, oldest first, and eviction of the connection that is idle for
+//! longest.
 //!
-//! A list belongs to one listener on one thread, so that a request costs neither a lock, nor memory that threads share, nor
-//! an allocation. Only the search for the oldest asks the other threads.
+//! A list belongs to one listener on one thread. A request needs no lock, no shared memory and no allocation. Only the
+//! search for the oldest connection sends messages to other threads.
 
 use crate::worker::Workers;
 use std::cell::RefCell;
@@ -11,10 +11,10 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-/// How long the workers have to name their oldest idle connection, and then to tell it. One that hangs is passed over.
-const REPLY: Duration = Duration::from_secs(1);
+/// Time limit for replies of workers to a search and to an eviction. A worker that hangs is skipped.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The connections that may be told to give way.
+/// The connections that may be evicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdleScope {
     /// Those of all listeners.
@@ -37,7 +37,7 @@ pub(super) struct IdleList {
     pub(super) entries: RefCell<IdleEntries>,
 }
 
-/// A doubly linked list within a slab.
+/// A doubly linked list in a slab.
 #[derive(Default)]
 pub(super) struct IdleEntries {
     slab: Vec<IdleEntry>,
@@ -63,8 +63,8 @@ enum State {
 }
 
 impl IdleList {
-    /// This thread's list of the listener. Lists of listeners without connections are dropped.
-    pub(super) fn here(listener: u64) -> Rc<Self> {
+    /// This thread's list of a listener. Drops lists of listeners without connections.
+    pub(super) fn for_listener(listener: u64) -> Rc<Self> {
         LISTS.with_borrow_mut(|lists| {
             if let Some(list) = lists.iter().find(|list| list.listener == listener) {
                 return list.clone();
@@ -79,7 +79,7 @@ impl IdleList {
         })
     }
 
-    /// The list in this scope with the connection that has been idle for longest, and since when.
+    /// The list with the oldest idle connection in a scope, and the start of its idle time.
     fn with_oldest(scope: IdleScope) -> Option<(Instant, Rc<Self>)> {
         LISTS.with_borrow(|lists| {
             let in_scope = lists.iter().filter(|list| {
@@ -91,7 +91,7 @@ impl IdleList {
         })
     }
 
-    /// Tells this thread's oldest. Whether there is one.
+    /// Evicts the oldest idle connection of this thread. `false` if none is idle.
     fn evict_oldest(scope: IdleScope) -> bool {
         let Some((_, list)) = Self::with_oldest(scope) else {
             return false;
@@ -105,7 +105,7 @@ impl IdleList {
 }
 
 impl IdleEntries {
-    /// One more connection, which is busy, and its index.
+    /// Adds a busy connection, and returns its index.
     pub(super) fn add(&mut self) -> usize {
         let entry = IdleEntry {
             state: State::Busy,
@@ -113,8 +113,8 @@ impl IdleEntries {
         };
         match self.free.pop() {
             Some(index) => {
-                if let Some(place) = self.slab.get_mut(index) {
-                    *place = entry;
+                if let Some(slot) = self.slab.get_mut(index) {
+                    *slot = entry;
                 }
                 index
             }
@@ -125,7 +125,7 @@ impl IdleEntries {
         }
     }
 
-    /// A connection ends. Drop what this gives when the list is no longer borrowed: a waker may come back here.
+    /// Removes a connection. Drop the waker after the borrow of the list: its drop may enter the list again.
     pub(super) fn remove(&mut self, index: usize) -> Option<Waker> {
         self.unlink(index);
         self.free.push(index);
@@ -145,7 +145,7 @@ impl IdleEntries {
         }
     }
 
-    /// A connection becomes idle. Does nothing to one that is idle already, or was evicted.
+    /// Marks a busy connection as idle. No effect on one that is idle or evicted.
     pub(super) fn append(&mut self, index: usize, since: Instant) {
         let older = self.newest;
         let Some(entry) = self
@@ -167,7 +167,7 @@ impl IdleEntries {
         self.newest = Some(index);
     }
 
-    /// A connection becomes busy. Does nothing to one that is not idle.
+    /// Marks an idle connection as busy. No effect on others.
     pub(super) fn unlink(&mut self, index: usize) {
         let Some(State::Idle { older, newer, .. }) = self.state(index) else {
             return;
@@ -183,12 +183,12 @@ impl IdleEntries {
         self.set_state(index, State::Busy);
     }
 
-    /// Whether a connection was told to give way.
+    /// Whether a connection was evicted.
     pub(super) fn is_evicted(&self, index: usize) -> bool {
         matches!(self.state(index), Some(State::Evicted))
     }
 
-    /// Wakes this task when the connection is told to give way. Gives the waker that it replaces: see [`Self::remove`].
+    /// Registers the task to wake on eviction. Returns the previous waker: drop it as for [`Self::remove`].
     pub(super) fn wake(&mut self, index: usize, task: &Waker) -> Option<Waker> {
         let entry = self.slab.get_mut(index)?;
         match &entry.waker {
@@ -231,17 +231,17 @@ impl IdleEntries {
     }
 }
 
-/// Tells the connection of all workers that has been idle for longest to give way. Until `deadline` another is looked for if
-/// that became busy meanwhile.
-pub(super) async fn oldest_gives_way(
+/// Evicts the connection that is idle for longest among all workers. If that became busy meanwhile, the search is
+/// repeated until `deadline`.
+pub(super) async fn evict_oldest(
     workers: &Workers,
     scope: IdleScope,
     deadline: Instant,
 ) -> Result<(), NoneIdle> {
     while Instant::now() < deadline {
         let worker = worker_with_oldest(workers, scope).await.ok_or(NoneIdle)?;
-        let told = workers.ask(worker, move || IdleList::evict_oldest(scope));
-        if matches!(timeout(REPLY, told).await, Ok(Ok(true))) {
+        let evicted = workers.ask(worker, move || IdleList::evict_oldest(scope));
+        if matches!(timeout(REPLY_TIMEOUT, evicted).await, Ok(Ok(true))) {
             return Ok(());
         }
     }
@@ -250,15 +250,15 @@ pub(super) async fn oldest_gives_way(
 
 async fn worker_with_oldest(workers: &Workers, scope: IdleScope) -> Option<usize> {
     let since = move || IdleList::with_oldest(scope).map(|(since, _)| since);
-    // All are asked before the first answer is waited for.
-    let asked: Vec<_> = (0..workers.count())
+    // All workers are queried in parallel.
+    let replies: Vec<_> = (0..workers.count())
         .map(|index| workers.ask(index, since))
         .collect();
-    let deadline = Instant::now() + REPLY;
+    let deadline = Instant::now() + REPLY_TIMEOUT;
     let mut oldest: Option<(Instant, usize)> = None;
-    for (index, reply) in asked.into_iter().enumerate() {
+    for (index, reply) in replies.into_iter().enumerate() {
         if let Ok(Ok(Some(since))) = tokio::time::timeout_at(deadline, reply).await
-            && oldest.is_none_or(|(so_far, _)| since < so_far)
+            && oldest.is_none_or(|(earliest, _)| since < earliest)
         {
             oldest = Some((since, index));
         }
@@ -278,7 +278,9 @@ mod tests {
             steps in prop::collection::vec((0usize..4, any::<prop::sample::Index>()), 0..80),
         ) {
             let begun = Instant::now();
-            let (mut entries, mut open, mut idle) = (IdleEntries::default(), Vec::new(), Vec::new());
+            let mut entries = IdleEntries::default();
+            let mut open = Vec::new();
+            let mut idle = Vec::new();
             for (number, (step, which)) in (0..).zip(steps) {
                 let since = begun + Duration::from_secs(number);
                 let chosen = (!open.is_empty()).then(|| open[which.index(open.len())]);

@@ -1,4 +1,4 @@
-//! One connection among the idle ones of its worker, and how it learns that it has to give way. Closes nothing itself.
+//! Idle tracking of one connection, and the notice of its eviction.
 
 use super::ConnectionPlace;
 use super::idle::IdleList;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 
-/// One connection whose handshake has finished. Begins as busy.
+/// Idle state of one connection after its handshake. Initially busy.
 pub struct IdleWatch {
     list: Rc<IdleList>,
     index: usize,
@@ -14,9 +14,9 @@ pub struct IdleWatch {
 }
 
 impl IdleWatch {
-    /// Needs a worker's thread.
+    /// Registers a connection. Must run on a worker thread.
     pub fn new(place: &ConnectionPlace) -> Self {
-        let list = IdleList::here(place.listener_number());
+        let list = IdleList::for_listener(place.listener_number());
         let index = list.entries.borrow_mut().add();
         Self {
             list,
@@ -25,22 +25,22 @@ impl IdleWatch {
         }
     }
 
-    /// No request is under way since then: the connection may be told to give way.
+    /// Marks the connection as idle since an instant. It may be evicted from now on.
     pub fn becomes_idle(&self, since: Instant) {
         self.list.entries.borrow_mut().append(self.index, since);
     }
 
-    /// A request begins.
+    /// Marks the connection as busy: a request begins.
     pub fn becomes_busy(&self) {
         self.list.entries.borrow_mut().unlink(self.index);
     }
 
-    /// Whether the connection has to give way: it takes no further request. Stays true.
+    /// Whether the connection was evicted: it must accept no further request. Stays true.
     pub fn is_evicted(&self) -> bool {
         self.list.entries.borrow().is_evicted(self.index)
     }
 
-    /// The same; if not, the task is woken when it has to.
+    /// Ready once the connection is evicted. Otherwise registers the task.
     pub fn poll_evicted(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_evicted() {
             return Poll::Ready(());
@@ -58,7 +58,7 @@ impl IdleWatch {
 impl Drop for IdleWatch {
     fn drop(&mut self) {
         if self.is_evicted() {
-            self.place.idle_gave_way();
+            self.place.count_idle_eviction();
         }
         let waker = self.list.entries.borrow_mut().remove(self.index);
         drop(waker);

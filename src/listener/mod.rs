@@ -1,4 +1,4 @@
-//! Listening sockets, one for each worker, and the handler that connections are given to. Knows neither TLS nor HTTP.
+//! Listening sockets, one per worker, and the trait for handlers of connections. Independent of TLS and HTTP.
 
 mod accept;
 mod half_open;
@@ -19,23 +19,23 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-/// The sockets of one address. While one of these is held, nothing that clients have sent to them is given up.
+/// The sockets of one address. While a value exists, the sockets stay open, so clients in the backlog are not reset.
 pub struct BoundListener {
     name: Arc<str>,
     sockets: Arc<Sockets>,
-    /// The same sockets, for the accept loops; they outlive those of a listener that was renamed.
-    doors: Vec<TcpListener>,
+    /// Duplicates for the accept loops. They outlive the sockets of a listener that was renamed.
+    accept_sockets: Vec<TcpListener>,
     address: SocketAddr,
 }
 
 type Sockets = Vec<TcpListener>;
 
-/// What a connection is handed to.
+/// Handler of accepted connections.
 pub trait ConnectionHandler: Send + Sync + 'static {
-    /// Serves one connection to its end, on the worker where it begins. Whatever outlives this and still holds the
-    /// socket keeps a clone of the place. The place is told when the handshake has finished, and until then it may tell
-    /// the connection to give way; afterwards its [`IdleWatch`] may. The drain may have begun already: for a client that
-    /// came before it did.
+    /// Serves one connection to its end, on its worker. A task that outlives this call and holds the socket must keep a
+    /// clone of the place. The implementation reports the end of the handshake to the place. The place can evict the
+    /// connection before that, and its [`IdleWatch`] afterwards. The drain may have begun already, for a client from
+    /// the backlog.
     fn serve(
         &self,
         stream: TcpStream,
@@ -44,7 +44,7 @@ pub trait ConnectionHandler: Send + Sync + 'static {
         drain: Drain,
     ) -> impl Future<Output = ()>;
 
-    /// How many connections may be open at once beside one of this client, in the snapshot that is in force.
+    /// The limits for a connection of this client, from the active snapshot.
     fn place_limits(&self, client: IpAddr) -> PlaceLimits;
 }
 
@@ -52,10 +52,10 @@ impl BoundListener {
     /// Binds an address with one socket for each worker.
     ///
     /// # Errors
-    /// Those of the operating system: in use, not permitted, not here.
+    /// Errors of the operating system: address in use, permission denied, address not available.
     pub fn bind(name: Arc<str>, address: SocketAddr, workers: usize) -> io::Result<Self> {
-        // The first is bound alone, as if there were no SO_REUSEPORT: with it, a second gateway by mistake would
-        // silently take a part of the connections. Only then may others of our own join it.
+        // The first socket is bound without SO_REUSEPORT, so that an accidental second gateway fails instead of
+        // receiving a part of the connections. The option is set afterwards, for our own further sockets.
         let first = unbound(address)?;
         listen(&first, address)?;
         let address = first
@@ -67,24 +67,24 @@ impl BoundListener {
             sockets
                 .iter()
                 .try_for_each(|socket| socket.set_reuse_port(true))?;
-            let other = unbound(address)?;
-            other.set_reuse_port(true)?;
-            listen(&other, address)?;
-            sockets.push(other);
+            let next = unbound(address)?;
+            next.set_reuse_port(true)?;
+            listen(&next, address)?;
+            sockets.push(next);
         }
         let sockets: Sockets = sockets.into_iter().map(TcpListener::from).collect();
         Self::of(name, Arc::new(sockets), address)
     }
 
     fn of(name: Arc<str>, sockets: Arc<Sockets>, address: SocketAddr) -> io::Result<Self> {
-        let doors = sockets
+        let accept_sockets = sockets
             .iter()
             .map(TcpListener::try_clone)
             .collect::<io::Result<_>>()?;
         Ok(Self {
             name,
             sockets,
-            doors,
+            accept_sockets,
             address,
         })
     }
@@ -92,12 +92,12 @@ impl BoundListener {
     /// The same sockets under another name, for a listener that was renamed.
     ///
     /// # Errors
-    /// If there are no descriptors left.
+    /// No file descriptor is free.
     pub fn renamed(&self, name: Arc<str>) -> io::Result<Self> {
         Self::of(name, self.sockets.clone(), self.address)
     }
 
-    /// The real address: the port is known even if 0 was asked for.
+    /// The bound address, with the real port also for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -109,14 +109,14 @@ fn unbound(address: SocketAddr) -> io::Result<Socket> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for the last connections of the process before.
+    // A restart must not wait for connections of the old process in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
 fn listen(socket: &Socket, address: SocketAddr) -> io::Result<()> {
-    /// Connections that the kernel keeps until we accept them.
+    /// Maximum number of connections that the kernel queues for accept.
     const BACKLOG: i32 = 4096;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)
@@ -138,14 +138,14 @@ mod tests {
     #[test]
     fn all_workers_have_a_socket_at_one_address_and_all_get_connections() {
         let bound = bind(any_port(), 4).expect("a free port");
-        assert_eq!(bound.doors.len(), 4);
+        assert_eq!(bound.accept_sockets.len(), 4);
         let mut waiting: Vec<usize> = vec![0; 4];
         let _clients: Vec<Client> = (0..400)
             .map(|_| Client::connect(bound.address()).expect("room"))
             .collect();
-        for (count, door) in waiting.iter_mut().zip(&bound.doors) {
-            assert_eq!(door.local_addr().expect("bound"), bound.address());
-            while door.accept().is_ok() {
+        for (count, socket) in waiting.iter_mut().zip(&bound.accept_sockets) {
+            assert_eq!(socket.local_addr().expect("bound"), bound.address());
+            while socket.accept().is_ok() {
                 *count += 1;
             }
         }
@@ -194,9 +194,9 @@ mod tests {
         drop(before);
         assert_eq!(
             after
-                .doors
+                .accept_sockets
                 .iter()
-                .filter(|door| door.accept().is_ok())
+                .filter(|socket| socket.accept().is_ok())
                 .count(),
             1
         );

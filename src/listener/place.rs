@@ -1,14 +1,14 @@
-//! Which connections of a listener may be open, over all workers, and the place of one among them. Accepts none.
+//! Connection limits of listeners over all workers, and eviction of connections when a limit is reached.
 //!
-//! Where there is no place left, an older connection gives way to a new one: the oldest half-open connection, if these hold
-//! more than an eighth of the places; else the connection that has been idle for longest; else the oldest half-open one. So a
-//! flood of connections that prove nothing closes few that did, and idle connections keep out none. A connection with a
-//! request under way never gives way.
+//! At a limit, a new connection evicts an older one: the oldest half-open connection if half-open ones hold more than
+//! an eighth of the places, else the connection that is idle for longest, else the oldest half-open one. A flood of
+//! unauthenticated connections therefore closes few authenticated ones, and idle connections block no new one. A
+//! connection with an active request is never evicted.
 
 use super::ClientSource;
 use super::half_open::{
-    HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_all,
-    oldest_of_all_gives_way,
+    HalfOpenConnection, HalfOpenConnections, HandshakeEviction, count_of_process,
+    evict_oldest_of_process,
 };
 use super::idle::{self, IdleScope, NoneIdle};
 use crate::descriptors::{CLIENTS, Descriptor, GIVING_WAY, taken_before};
@@ -22,24 +22,24 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a new connection waits until another has given way.
+/// How long a new connection waits for an eviction.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Half-open connections give way before idle ones if they hold more than this part of the places.
-const HALF_OPEN_PART: usize = 8;
+/// Half-open connections are evicted before idle ones if they hold more than this fraction (1/8) of the places.
+const HALF_OPEN_FRACTION: usize = 8;
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
-    /// The listener has as many connections as it may have.
+    /// The listener is at its connection limit.
     Connections,
-    /// The process has as many client connections as there are descriptors for.
+    /// All file descriptors for client connections are in use.
     Descriptors,
-    /// Its source has as many half-open connections as it may have.
+    /// The source is at its limit of half-open connections.
     Source,
-    /// It was half-open, and gave way to a newer one.
-    GaveWay,
-    /// It was idle, and gave way to a newer one.
-    IdleGaveWay,
+    /// It was half-open, and a newer connection evicted it.
+    HandshakeEvicted,
+    /// It was idle, and a newer connection evicted it.
+    IdleEvicted,
 }
 
 impl Rejection {
@@ -47,24 +47,24 @@ impl Rejection {
         Self::Connections,
         Self::Descriptors,
         Self::Source,
-        Self::GaveWay,
-        Self::IdleGaveWay,
+        Self::HandshakeEvicted,
+        Self::IdleEvicted,
     ];
 
-    /// The word in metrics and logs.
+    /// The reason word in metrics and logs.
     fn word(self) -> &'static str {
         match self {
             Self::Connections => "limit",
             Self::Descriptors => "descriptors",
             Self::Source => "half_open_per_source",
-            Self::GaveWay => "gave_way",
-            Self::IdleGaveWay => "idle_gave_way",
+            Self::HandshakeEvicted => "gave_way",
+            Self::IdleEvicted => "idle_gave_way",
         }
     }
 
     fn message(self) -> &'static str {
         match self {
-            Self::IdleGaveWay => "idle connections closed for new ones",
+            Self::IdleEvicted => "idle connections closed for new ones",
             _ => "connections closed before their handshake finished",
         }
     }
@@ -73,10 +73,10 @@ impl Rejection {
 /// The open connections of a listener.
 pub(super) struct OpenConnections {
     listener: Arc<str>,
-    /// No other listener has it.
+    /// Unique number of the listener.
     number: u64,
     count: AtomicU32,
-    /// As it was for the last connection.
+    /// The limit at the last connection.
     limit: AtomicU32,
     gauge: prometheus::IntGauge,
     half_open: Arc<HalfOpenConnections>,
@@ -89,12 +89,12 @@ struct RejectionCount {
     line: RareLine,
 }
 
-/// What one more connection may take.
+/// Limits that a new connection is checked against.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceLimits {
     /// Connections of the listener.
     pub connections: u32,
-    /// Half-open connections of its source; `None` is no limit.
+    /// Half-open connections of its source; `None` means no limit.
     pub half_open: Option<NonZeroU32>,
 }
 
@@ -129,7 +129,7 @@ impl OpenConnections {
         })
     }
 
-    /// A place, if there is one left, or one becomes free within [`PATIENCE`]. What is rejected is counted.
+    /// Takes a place. At a limit, waits up to [`PATIENCE`] for an eviction. `None` is a rejection, which was counted.
     pub(super) async fn take(
         open: &Arc<Self>,
         client: IpAddr,
@@ -153,7 +153,7 @@ impl OpenConnections {
         source: ClientSource,
         limits: PlaceLimits,
         at_worker: worker::OpenConnection,
-    ) -> Result<Place, Rejection> {
+    ) -> Result<PlaceState, Rejection> {
         let half_open = open
             .half_open
             .begin(source, limits.half_open)
@@ -172,7 +172,7 @@ impl OpenConnections {
             .counted_place(open, limits.connections)
             .await
             .map_err(|NoPlace| Rejection::Connections)?;
-        Ok(Place {
+        Ok(PlaceState {
             counted,
             source,
             half_open,
@@ -181,13 +181,13 @@ impl OpenConnections {
         })
     }
 
-    /// Whether a connection had to give way to the last one.
+    /// Whether the listener or the process is at its limit.
     pub(super) fn is_crowded(&self) -> bool {
         CLIENTS.used() >= CLIENTS.limit()
             || self.count.load(Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed)
     }
 
-    /// Counts it, and says so now and then.
+    /// Counts a rejection, and logs it at a limited rate.
     fn reject(&self, reason: Rejection, source: ClientSource) {
         let Some(count) = self.rejected.iter().find(|count| count.reason == reason) else {
             return;
@@ -202,11 +202,11 @@ impl OpenConnections {
     }
 }
 
-/// There is no place, and no connection that may give way.
+/// No place is free, and no connection can be evicted.
 #[derive(Debug)]
 struct NoPlace;
 
-/// A new connection that has no place yet.
+/// A new connection without a place.
 struct NewConnection<'a> {
     half_open: &'a HalfOpenConnection,
     workers: &'a Workers,
@@ -214,23 +214,23 @@ struct NewConnection<'a> {
 }
 
 impl NewConnection<'_> {
-    /// One of the descriptors for clients. If all are taken, another connection of the process gives way.
+    /// Takes a client descriptor. If all are in use, evicts another connection of the process.
     async fn descriptor(&self) -> Result<Descriptor, NoPlace> {
         if let Some(descriptor) = CLIENTS.take() {
             return Ok(descriptor);
         }
-        // Taken before another is told, so that none comes between.
+        // Taken before the eviction, so that no third connection takes it.
         let descriptor = self
-            .becomes_free(|| CLIENTS.take_for_another(GIVING_WAY))
+            .wait_for(|| CLIENTS.take_for_another(GIVING_WAY))
             .await?;
-        let oldest_half_open = || oldest_of_all_gives_way(self.half_open).map_err(|()| NoPlace);
-        let half_open_first = are_many(count_of_all(), CLIENTS.limit());
-        self.another_gives_way(half_open_first, oldest_half_open, IdleScope::Process)
+        let evict_half_open = || evict_oldest_of_process(self.half_open).map_err(|()| NoPlace);
+        let half_open_first = exceeds_fraction(count_of_process(), CLIENTS.limit());
+        self.evict_another(half_open_first, evict_half_open, IdleScope::Process)
             .await?;
         Ok(descriptor)
     }
 
-    /// One of the connections of the listener. If that has as many connections as it may have, another one of it gives way.
+    /// Takes one of the connections of the listener. At the limit, evicts another connection of it.
     async fn counted_place(
         &self,
         open: &Arc<OpenConnections>,
@@ -239,71 +239,69 @@ impl NewConnection<'_> {
         if let Some(counted) = CountedPlace::take(open, limit) {
             return Ok(counted);
         }
-        // A listener that is gone has no place at all.
+        // The limit of a removed listener is 0.
         if limit == 0 {
             return Err(NoPlace);
         }
         let beyond = limit.saturating_add(u32::try_from(GIVING_WAY).unwrap_or(0));
-        let counted = self
-            .becomes_free(|| CountedPlace::take(open, beyond))
-            .await?;
-        let oldest_half_open = || {
+        let counted = self.wait_for(|| CountedPlace::take(open, beyond)).await?;
+        let evict_half_open = || {
             open.half_open
-                .oldest_gives_way(self.half_open)
+                .evict_oldest(self.half_open)
                 .map_err(|()| NoPlace)
         };
-        let half_open_first = are_many(
+        let half_open_first = exceeds_fraction(
             open.half_open.count(),
             usize::try_from(limit).unwrap_or(usize::MAX),
         );
-        self.another_gives_way(
+        self.evict_another(
             half_open_first,
-            oldest_half_open,
+            evict_half_open,
             IdleScope::Listener(open.number),
         )
         .await?;
         Ok(counted)
     }
 
-    /// Tells one connection to give way.
-    async fn another_gives_way(
+    /// Evicts one connection.
+    async fn evict_another(
         &self,
         half_open_first: bool,
-        oldest_half_open: impl Fn() -> Result<(), NoPlace>,
+        evict_half_open: impl Fn() -> Result<(), NoPlace>,
         scope: IdleScope,
     ) -> Result<(), NoPlace> {
-        if half_open_first && oldest_half_open().is_ok() {
+        if half_open_first && evict_half_open().is_ok() {
             return Ok(());
         }
-        match idle::oldest_gives_way(self.workers, scope, self.deadline).await {
+        match idle::evict_oldest(self.workers, scope, self.deadline).await {
             Ok(()) => Ok(()),
-            Err(NoneIdle) => oldest_half_open(),
+            Err(NoneIdle) => evict_half_open(),
         }
     }
 
-    /// What `take` takes, once it is there. Waits where more connections were told to give way than may be closing at once.
-    async fn becomes_free<T>(&self, take: impl Fn() -> Option<T>) -> Result<T, NoPlace> {
+    /// Waits until `take` succeeds. Waits only while more evicted connections are closing than allowed.
+    async fn wait_for<T>(&self, take: impl Fn() -> Option<T>) -> Result<T, NoPlace> {
         taken_before(self.deadline, take).await.ok_or(NoPlace)
     }
 }
 
-/// Whether half-open connections, the new one included, hold so many places that they give way before idle ones.
-fn are_many(half_open: usize, limit: usize) -> bool {
-    half_open > limit / HALF_OPEN_PART + 1
+/// Whether half-open connections, the new one included, hold more than [`HALF_OPEN_FRACTION`] of the places.
+fn exceeds_fraction(half_open: usize, limit: usize) -> bool {
+    half_open > limit / HALF_OPEN_FRACTION + 1
 }
 
-/// A connection's place among those that may be open; given back when the last clone is dropped.
+/// The place of one connection within the limits. Dropping the last clone frees it.
 #[derive(Clone)]
 pub struct ConnectionPlace {
-    place: Arc<Place>,
+    place: Arc<PlaceState>,
 }
 
-/// The source of a client has as many half-open connections as it may have; that is counted already.
+/// The source of a client is at its limit of half-open connections. The rejection was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceRejected;
 
 impl ConnectionPlace {
-    /// Counts a half-open connection at the address that a trusted proxy has announced.
+    /// Counts a half-open connection for the client address in the PROXY header of a trusted proxy.
     ///
     /// # Errors
     /// [`SourceRejected`]: close the connection.
@@ -315,66 +313,67 @@ impl ConnectionPlace {
         })
     }
 
-    /// The handshake has finished: from now on the connection gives way only while it is idle ([`super::IdleWatch`]).
+    /// Marks the handshake as finished. From now on only [`super::IdleWatch`] can evict the connection, while it is
+    /// idle.
     ///
     /// # Errors
-    /// [`HandshakeEviction`] if it was told to before: close the connection.
+    /// [`HandshakeEviction`] if it was evicted before: close the connection.
     pub fn handshake_finished(&self) -> Result<(), HandshakeEviction> {
         self.place
             .half_open
             .finish()
-            .inspect_err(|_| self.gave_way())
+            .inspect_err(|_| self.count_handshake_eviction())
     }
 
-    /// Ends when a connection whose handshake has not finished must close, which is counted then.
+    /// Waits for the eviction during the handshake, and counts it.
     pub async fn told_to_give_way(&self) {
-        self.place.half_open.told_to_give_way().await;
-        self.gave_way();
+        self.place.half_open.evicted().await;
+        self.count_handshake_eviction();
     }
 
-    /// The number of the listener, which no other listener has.
+    /// The unique number of the listener.
     pub(super) fn listener_number(&self) -> u64 {
         self.place.listener().number
     }
 
-    /// Counts a connection that gave way while it was idle.
-    pub(super) fn idle_gave_way(&self) {
+    /// Counts an eviction of an idle connection.
+    pub(super) fn count_idle_eviction(&self) {
         self.place
             .listener()
-            .reject(Rejection::IdleGaveWay, self.place.source);
+            .reject(Rejection::IdleEvicted, self.place.source);
     }
 
-    fn gave_way(&self) {
+    fn count_handshake_eviction(&self) {
         self.place
             .listener()
-            .reject(Rejection::GaveWay, self.place.source);
+            .reject(Rejection::HandshakeEvicted, self.place.source);
     }
 }
 
-struct Place {
+struct PlaceState {
     counted: CountedPlace,
     source: ClientSource,
     half_open: HalfOpenConnection,
     _worker: worker::OpenConnection,
-    /// Given back when the socket is closed: whoever holds the place drops the socket first.
+    /// Must outlive the socket: holders of the place drop the socket first.
     _descriptor: Descriptor,
 }
 
-impl Place {
+impl PlaceState {
     fn listener(&self) -> &OpenConnections {
         &self.counted.0
     }
 }
 
-/// One of the connections of a listener, until this is dropped.
+/// One counted connection of a listener. Dropping it decrements the count.
 struct CountedPlace(Arc<OpenConnections>);
 
 impl CountedPlace {
-    /// One more, unless there are as many as the limit.
+    /// Increments the count, unless it is at the limit.
     fn take(open: &Arc<OpenConnections>, limit: u32) -> Option<Self> {
-        let more = |count: u32| (count < limit).then_some(count.saturating_add(1));
+        let increment = |count: u32| (count < limit).then_some(count.saturating_add(1));
         open.count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, increment)
             .ok()?;
         open.gauge.inc();
         Some(Self(open.clone()))

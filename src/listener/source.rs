@@ -1,13 +1,13 @@
-//! Where a client connects from, as one party is told from another. Limits nothing.
+//! Client sources: the unit of per-source limits.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or the /64 of an IPv6 address, which one party has as a whole.
+/// An IPv4 address, or the /64 network of an IPv6 address, since one client controls a whole /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientSource(IpAddr);
 
 impl ClientSource {
-    /// The source that an address belongs to. An IPv4 address is the same as the IPv6 address that it is mapped to.
+    /// The source of an address. An IPv4-mapped IPv6 address has the source of its IPv4 address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self(address.into()),

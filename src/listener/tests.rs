@@ -1,4 +1,4 @@
-//! Accept loops on real workers: who serves a connection, and that nobody is lost when they end.
+//! Accept loops on real workers: which worker serves a connection, and that no client is lost when they end.
 
 use super::*;
 use crate::listener::PlaceLimits;
@@ -86,7 +86,7 @@ impl Scene {
         let pauses = (0..workers.count()).map(|index| {
             let ((resume, wait), (paused, is_paused)) = (channel::<()>(), channel());
             workers.spawn(index, move || async move {
-                paused.send(()).expect("somebody waits");
+                paused.send(()).expect("a receiver");
                 let _ = wait.recv();
             });
             is_paused.recv_timeout(PATIENCE).expect("a pause");
@@ -143,9 +143,9 @@ fn few_long_connections_are_spread_evenly() {
             .collect();
         assert_eq!(open, counts.collect::<Vec<_>>());
         drop(clients);
-        let nobody =
+        let none_open =
             || (0..workers).all(|worker| scene.threads.workers().open_connections(worker) == 0);
-        eventually("all places are given back", nobody);
+        eventually("all places are given back", none_open);
     }
 }
 
@@ -196,7 +196,8 @@ fn a_panic_ends_one_connection_and_is_counted() {
     let scene = Scene::new(1);
     let mut bound = scene.bind();
     scene.accept(&mut bound, "hello", &scene.drain);
-    let (mut one, mut other) = (connect(bound.address()), connect(bound.address()));
+    let mut one = connect(bound.address());
+    let mut other = connect(bound.address());
     assert_eq!(
         (greeting(&mut one, 5), greeting(&mut other, 5)),
         ("hello".into(), "hello".into())

@@ -1,23 +1,23 @@
-//! How much of a set of texts a pattern matches: all, some or none. Exact, and far too slow for requests.
+//! How much of a set of texts a set of patterns matches: all, some or none. Exact, and too slow for requests.
 
 use super::{Case, Token, tokens};
 use std::collections::HashSet;
 
-/// A part of the texts that are asked about.
+/// A part of the texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// These octets.
+    /// Exactly these bytes.
     Text(Vec<u8>),
-    /// One or more octets without a slash.
+    /// One or more bytes without a slash.
     Segment,
-    /// Nothing, or a slash and whatever follows.
+    /// The empty text, or a slash and any text.
     Below,
-    /// Whatever.
+    /// Any text.
     Anything,
 }
 
 impl Part {
-    /// A text.
+    /// An exact text.
     pub fn text(text: impl AsRef<[u8]>) -> Self {
         Self::Text(text.as_ref().to_vec())
     }
@@ -26,57 +26,57 @@ impl Part {
 /// How many of the texts match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coverage {
-    /// Every one.
+    /// All of them.
     All,
-    /// Some do and some do not, or it takes too long to say.
+    /// Some of them, or the computation was cut short.
     Some,
-    /// None.
+    /// None of them.
     None,
 }
 
-/// How many of the texts that are made of these parts match any of the patterns, as they are written.
+/// How many of the texts composed of `parts` match at least one pattern. `patterns` are the texts of patterns.
 pub fn coverage<'p>(
     patterns: impl IntoIterator<Item = &'p [u8]>,
     parts: &[Part],
     case: Case,
 ) -> Coverage {
-    let (texts, matching) = (
-        Automaton::of_parts(parts, case),
-        Automaton::of_patterns(patterns, case),
-    );
-    let octets = alphabet(&texts, &matching);
-    let mut waiting = vec![(texts.start(), matching.start())];
-    let mut seen: HashSet<(Set, Set)> = waiting.iter().cloned().collect();
-    let (mut inside, mut outside) = (false, false);
-    while let Some((text, pattern)) = waiting.pop() {
+    let texts = Automaton::of_parts(parts, case);
+    let matching = Automaton::of_patterns(patterns, case);
+    let bytes = alphabet(&texts, &matching);
+    let mut pending = vec![(texts.start(), matching.start())];
+    let mut visited: HashSet<(Positions, Positions)> = pending.iter().cloned().collect();
+    let mut any_match = false;
+    let mut any_mismatch = false;
+    while let Some((text, pattern)) = pending.pop() {
         if texts.is_whole(&text) {
             let matches = matching.is_whole(&pattern);
-            (inside, outside) = (inside || matches, outside || !matches);
+            any_match |= matches;
+            any_mismatch |= !matches;
         }
-        if (inside && outside) || seen.len() > MOST_STATES {
+        if (any_match && any_mismatch) || visited.len() > MAX_STATES {
             return Coverage::Some;
         }
-        for octet in &octets {
-            let next = (texts.after(&text, *octet), matching.after(&pattern, *octet));
-            if !next.0.is_empty() && seen.insert(next.clone()) {
-                waiting.push(next);
+        for byte in &bytes {
+            let next = (texts.after(&text, *byte), matching.after(&pattern, *byte));
+            if !next.0.is_empty() && visited.insert(next.clone()) {
+                pending.push(next);
             }
         }
     }
-    if inside {
+    if any_match {
         Coverage::All
     } else {
         Coverage::None
     }
 }
 
-/// Patterns that need more are not worth the wait.
-const MOST_STATES: usize = 5_000;
+/// Limit on visited states. Beyond it, the result is [`Coverage::Some`].
+const MAX_STATES: usize = 5_000;
 
-/// Positions, ascending, each once.
-type Set = Vec<usize>;
+/// Positions, ascending and unique.
+type Positions = Vec<usize>;
 
-/// Several chains of steps, one behind the other; each ends with [`Step::End`].
+/// A nondeterministic automaton: chains of steps in one vector, each ending with [`Step::End`].
 struct Automaton {
     steps: Vec<Step>,
     starts: Vec<usize>,
@@ -84,21 +84,21 @@ struct Automaton {
 
 #[derive(Clone, Copy)]
 enum Step {
-    Octet(u8),
-    AnyOctet,
+    Byte(u8),
+    AnyByte,
     NoSlash,
     AnyRun,
     NoSlashRun,
-    /// The next steps, so many of them, may be left out.
-    Maybe(usize),
+    /// The next steps are optional; the value is their number.
+    Optional(usize),
     End,
 }
 
 impl Step {
-    fn of(octet: u8, case: Case) -> Self {
+    fn of(byte: u8, case: Case) -> Self {
         match case {
-            Case::Folds => Self::Octet(octet.to_ascii_lowercase()),
-            Case::Matters => Self::Octet(octet),
+            Case::Folds => Self::Byte(byte.to_ascii_lowercase()),
+            Case::Matters => Self::Byte(byte),
         }
     }
 }
@@ -108,9 +108,9 @@ impl Automaton {
         let mut steps = Vec::new();
         for part in parts {
             match part {
-                Part::Text(text) => steps.extend(text.iter().map(|octet| Step::of(*octet, case))),
+                Part::Text(text) => steps.extend(text.iter().map(|byte| Step::of(*byte, case))),
                 Part::Segment => steps.extend([Step::NoSlash, Step::NoSlashRun]),
-                Part::Below => steps.extend([Step::Maybe(2), Step::Octet(b'/'), Step::AnyRun]),
+                Part::Below => steps.extend([Step::Optional(2), Step::Byte(b'/'), Step::AnyRun]),
                 Part::Anything => steps.push(Step::AnyRun),
             }
         }
@@ -122,12 +122,13 @@ impl Automaton {
     }
 
     fn of_patterns<'p>(patterns: impl IntoIterator<Item = &'p [u8]>, case: Case) -> Self {
-        let (mut steps, mut starts) = (Vec::new(), Vec::new());
+        let mut steps = Vec::new();
+        let mut starts = Vec::new();
         for pattern in patterns {
             starts.push(steps.len());
             steps.extend(tokens(pattern).map(|token| match token {
-                Token::Octet(octet) => Step::of(octet, case),
-                Token::AnyOctet => Step::AnyOctet,
+                Token::Byte(byte) => Step::of(byte, case),
+                Token::AnyByte => Step::AnyByte,
                 Token::AnyRun => Step::AnyRun,
             }));
             steps.push(Step::End);
@@ -135,34 +136,36 @@ impl Automaton {
         Self { steps, starts }
     }
 
-    fn start(&self) -> Set {
+    fn start(&self) -> Positions {
         self.closed(self.starts.clone())
     }
 
-    fn is_whole(&self, at: &Set) -> bool {
+    fn is_whole(&self, at: &Positions) -> bool {
         at.iter()
             .any(|at| matches!(self.steps.get(*at), Some(Step::End)))
     }
 
-    fn after(&self, set: &Set, octet: u8) -> Set {
+    fn after(&self, set: &Positions, byte: u8) -> Positions {
         let next = set.iter().filter_map(|at| match self.steps.get(*at)? {
-            Step::Octet(wanted) if *wanted == octet => Some(at + 1),
-            Step::NoSlash if octet != b'/' => Some(at + 1),
-            Step::NoSlashRun if octet != b'/' => Some(*at),
-            Step::AnyOctet => Some(at + 1),
+            Step::Byte(wanted) if *wanted == byte => Some(at + 1),
+            Step::NoSlash if byte != b'/' => Some(at + 1),
+            Step::NoSlashRun if byte != b'/' => Some(*at),
+            Step::AnyByte => Some(at + 1),
             Step::AnyRun => Some(*at),
-            Step::Octet(_) | Step::NoSlash | Step::NoSlashRun | Step::Maybe(_) | Step::End => None,
+            Step::Byte(_) | Step::NoSlash | Step::NoSlashRun | Step::Optional(_) | Step::End => {
+                None
+            }
         });
         self.closed(next.collect())
     }
 
-    /// With all positions that are reached without an octet.
-    fn closed(&self, mut set: Set) -> Set {
+    /// Adds all positions that are reachable without a byte (epsilon closure).
+    fn closed(&self, mut set: Positions) -> Positions {
         let mut at = 0;
         while let Some(position) = set.get(at).copied() {
             match self.steps.get(position) {
                 Some(Step::AnyRun | Step::NoSlashRun) => set.push(position + 1),
-                Some(Step::Maybe(count)) => set.extend([position + 1, position + 1 + count]),
+                Some(Step::Optional(count)) => set.extend([position + 1, position + 1 + count]),
                 _ => {}
             }
             at += 1;
@@ -173,22 +176,22 @@ impl Automaton {
     }
 }
 
-/// The octets that anybody names, a slash, and one that stands for all others.
+/// The bytes in both automata, a slash, and one byte that represents all others.
 fn alphabet(texts: &Automaton, matching: &Automaton) -> Vec<u8> {
     let named = texts
         .steps
         .iter()
         .chain(&matching.steps)
         .filter_map(|step| match step {
-            Step::Octet(octet) => Some(*octet),
+            Step::Byte(byte) => Some(*byte),
             _ => None,
         });
-    let mut octets: Vec<u8> = named.chain([b'/']).collect();
-    octets.sort_unstable();
-    octets.dedup();
-    let other = (0..=u8::MAX).find(|octet| octets.binary_search(octet).is_err());
-    octets.extend(other);
-    octets
+    let mut bytes: Vec<u8> = named.chain([b'/']).collect();
+    bytes.sort_unstable();
+    bytes.dedup();
+    let other = (0..=u8::MAX).find(|byte| bytes.binary_search(byte).is_err());
+    bytes.extend(other);
+    bytes
 }
 
 #[cfg(test)]
@@ -256,7 +259,7 @@ mod tests {
         ]
     }
 
-    /// All texts of three octets, and shorter ones, that the parts make: from the definition.
+    /// All texts of three bytes, and shorter ones, that the parts make: from the definition.
     fn texts(parts: &[Part]) -> Vec<Vec<u8>> {
         let is_made_of = |text: &[u8]| made_of(parts, text);
         let letters = [b'a', b'b', b'/', b'c'];

@@ -68,25 +68,25 @@ fn naive(pattern: &[u8], text: &[u8]) -> bool {
 fn by_table(pattern: &[u8], text: &[u8]) -> bool {
     let mut tokens: Vec<(Option<u8>, bool)> = Vec::new();
     let mut rest = pattern;
-    while let [octet, behind @ ..] = rest {
+    while let [byte, behind @ ..] = rest {
         rest = behind;
-        tokens.push(match (octet, behind) {
+        tokens.push(match (byte, behind) {
             (b'\\', [escaped @ (b'*' | b'?'), behind @ ..]) => {
                 rest = behind;
                 (Some(*escaped), false)
             }
             (b'*', _) => (None, true),
             (b'?', _) => (None, false),
-            (octet, _) => (Some(*octet), false),
+            (byte, _) => (Some(*byte), false),
         });
     }
     let mut row: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();
-    for (octet, is_run) in tokens {
+    for (byte, is_run) in tokens {
         let before = row.clone();
         for length in 0..=text.len() {
             let shorter = length.checked_sub(1);
             let same = shorter
-                .is_some_and(|at| octet.is_none_or(|octet| octet.eq_ignore_ascii_case(&text[at])));
+                .is_some_and(|at| byte.is_none_or(|byte| byte.eq_ignore_ascii_case(&text[at])));
             row[length] = match is_run {
                 true => before[length] || shorter.is_some_and(|at| row[at]),
                 false => same && shorter.is_some_and(|at| before[at]),
@@ -104,12 +104,12 @@ fn cases(usual: u32) -> ProptestConfig {
     ProptestConfig::with_cases(cases.unwrap_or(usual))
 }
 
-/// A step looks at one token and one octet.
+/// A step looks at one token and one byte.
 fn steps(pattern: &[u8], text: &[u8]) -> usize {
     Pattern::new(pattern, Case::Folds).matches_general(text).1
 }
 
-/// Each octet of the text begins at most one attempt of what stands behind a `*`, and each attempt is at most as long
+/// Each byte of the text begins at most one attempt of what stands behind a `*`, and each attempt is at most as long
 /// as the pattern.
 fn bound(pattern: &[u8], text: &[u8]) -> usize {
     (pattern.len() + 1) * (text.len() + 2)
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn long_texts_of_any_octets_match_as_defined(
+    fn long_texts_of_any_bytes_match_as_defined(
         pattern in proptest::collection::vec(prop_oneof![
             4 => proptest::sample::select(b"ab*?\\\0\x80\xc3\xffA".to_vec()), 1 => any::<u8>(),
         ], 0..40),
@@ -161,9 +161,9 @@ proptest! {
         prop_assert_eq!(compiled.matches(&text), by_table(&pattern, &text));
         // What is escaped is meant as it is written.
         let mut escaped = Vec::new();
-        text.iter().for_each(|octet| match octet {
-            b'*' | b'?' => escaped.extend([b'\\', *octet]),
-            octet => escaped.push(*octet),
+        text.iter().for_each(|byte| match byte {
+            b'*' | b'?' => escaped.extend([b'\\', *byte]),
+            byte => escaped.push(*byte),
         });
         if !text.windows(2).any(|pair| pair[0] == b'\\' && matches!(pair[1], b'*' | b'?')) {
             prop_assert!(Pattern::new(&escaped, Case::Matters).matches(&text));
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn the_first_octets_settle_nothing_wrongly(
+    fn the_first_bytes_settle_nothing_wrongly(
         pattern in r"([abA\x00]{0,10}|[abA\x00]{0,9}[*?][ab]{0,2}|[abA\x00]{6,10}\*)", text in r"[abA\x00]{0,11}",
     ) {
         prop_assert_eq!(folds(&pattern, &text), naive(pattern.as_bytes(), text.as_bytes()));
@@ -204,6 +204,6 @@ proptest! {
             prop_assert!(a.overlaps(&b), "{} and {} share {}", left, right, text);
         }
         prop_assert_eq!(a.overlaps(&b), b.overlaps(&a));
-        prop_assert_eq!(a.overlaps(&b), a.overlaps_generally(&b));
+        prop_assert_eq!(a.overlaps(&b), a.overlaps_general(&b));
     }
 }

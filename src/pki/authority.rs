@@ -1,5 +1,5 @@
-//! A certificate authority: making one, and reading one from its folder (`ca.crt`, `ca.key`). It does not decide what
-//! stands in the certificates it signs: that is `sign`.
+//! A certificate authority: creates one, and loads one from its folder (`ca.crt`, `ca.key`). The contents of the certificates
+//! that it signs are in `sign`.
 
 use std::fs;
 use std::io;
@@ -12,14 +12,14 @@ use zeroize::Zeroizing;
 
 use super::names::check_common_name;
 use super::request::subject;
-use super::validity::{Validity, random_serial};
+use super::validity::{CertificateValidity, random_serial};
 use super::{OutputFile, PkiError, PrivateKey, pem};
 use crate::file_read::FileKind;
 
 const CERTIFICATE_FILE: &str = "ca.crt";
 const KEY_FILE: &str = "ca.key";
 
-/// A certificate authority that may sign now: its certificate is one of an authority and valid, its key matches.
+/// A certificate authority that can sign: its certificate is a valid CA certificate, and its key matches.
 #[derive(Debug)]
 pub struct Authority {
     certificate_pem: String,
@@ -29,13 +29,13 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes a new authority, valid for `days`; it may sign certificates, but no other authorities.
+    /// Creates a new authority, valid for `days`. It may sign certificates, but no other authorities.
     ///
     /// # Errors
     /// [`PkiError::CommonName`] or [`PkiError::Days`].
     pub fn create(common_name: &str, days: u32) -> Result<Self, PkiError> {
         check_common_name(common_name)?;
-        let validity = Validity::from_now(days)?;
+        let validity = CertificateValidity::from_now(days)?;
         let key = PrivateKey::generate()?;
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = subject(common_name);
@@ -55,11 +55,11 @@ impl Authority {
         })
     }
 
-    /// Reads `ca.crt` and `ca.key` in `folder` and checks that they are an authority.
+    /// Loads `ca.crt` and `ca.key` from `folder` and checks that they are an authority.
     ///
     /// # Errors
-    /// A file is missing ([`PkiError::NoAuthority`]) or unreadable; or [`PkiError::File`], whose source says that the
-    /// certificate is not one of an authority, not valid now, or not that of the key.
+    /// A file is missing ([`PkiError::NoAuthority`]) or unreadable; or [`PkiError::File`]: the certificate is not one of an
+    /// authority, not valid now, or does not match the key.
     pub fn load(folder: &Path) -> Result<Self, PkiError> {
         let certificate_path = folder.join(CERTIFICATE_FILE);
         let key_path = folder.join(KEY_FILE);
@@ -96,12 +96,12 @@ impl Authority {
         ]
     }
 
-    /// The authority's certificate, as PEM: what others trust.
+    /// The authority's certificate, as PEM: the trust anchor for others.
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// The last day on which its certificates can be valid.
+    /// The last day of validity.
     pub fn valid_until(&self) -> Date {
         self.not_after.date()
     }
@@ -116,7 +116,7 @@ impl Authority {
         &self.key
     }
 
-    /// When its certificate ends.
+    /// End of validity.
     pub(super) fn not_after(&self) -> OffsetDateTime {
         self.not_after
     }
@@ -132,7 +132,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PkiError> {
     })
 }
 
-/// The first certificate of the file, if it may sign others now.
+/// The first certificate of the file, if it may sign others and is valid now.
 fn check_certificate(text: &[u8]) -> Result<Vec<u8>, PkiError> {
     let der = pem::blocks(text, pem::CERTIFICATE, "a certificate")?
         .into_iter()
@@ -151,7 +151,7 @@ fn check_certificate(text: &[u8]) -> Result<Vec<u8>, PkiError> {
     if usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
         return Err(PkiError::NotAuthority("key usage without keyCertSign"));
     }
-    // rcgen panics on an empty set of attributes and cannot write two attributes in one.
+    // rcgen panics on an empty set of attributes, and cannot write two attributes in one set.
     if certificate
         .subject()
         .iter()
@@ -160,13 +160,10 @@ fn check_certificate(text: &[u8]) -> Result<Vec<u8>, PkiError> {
         return Err(PkiError::AuthorityName);
     }
     if !certificate.validity().is_valid() {
-        let (from, until) = (
-            certificate.validity().not_before,
-            certificate.validity().not_after,
-        );
+        let validity = certificate.validity();
         return Err(PkiError::AuthorityNotValid {
-            from: from.to_datetime().date(),
-            until: until.to_datetime().date(),
+            from: validity.not_before.to_datetime().date(),
+            until: validity.not_after.to_datetime().date(),
         });
     }
     Ok(der)

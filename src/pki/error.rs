@@ -1,5 +1,4 @@
-//! What can go wrong in `pki`, one variant for each thing the operator can do about it. It does not print: the command
-//! line walks the chain of sources.
+//! The errors of `pki`, one variant per remedy of the operator. The command line prints the chain of sources.
 
 use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
@@ -8,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// Why a certificate command failed.
 ///
-/// `Display` prints this level only and says what to do; the cause is in `source()`.
+/// `Display` prints this level only, with the remedy; the cause is in `source()`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PkiError {
-    /// The content of a file is at fault; the source says how.
+    /// The content of a file is wrong; see the source.
     #[error("{} cannot be used", .path.display())]
     File {
-        /// The file at fault.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<PkiError>,
@@ -25,24 +24,24 @@ pub enum PkiError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A folder could not be made, or a file could not be written.
+    /// A folder could not be created, or a file could not be written.
     #[error("cannot write {}", .path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The report could not be printed; the files are written.
     #[error("the files are written, but the report could not be printed")]
     Report(#[source] io::Error),
-    /// An output exists and replacing was not asked for.
+    /// An output exists, and `--force` is missing.
     #[error("{} exists already: choose another name, or replace it with --force", .0.display())]
     Exists(PathBuf),
-    /// An output's name belongs to something that is not a regular file.
+    /// The path of an output exists and is not a regular file.
     #[error("{} is not a regular file: choose another name", .0.display())]
     NotRegular(PathBuf),
     /// The folder of an output is missing.
@@ -51,35 +50,35 @@ pub enum PkiError {
     NoFolder {
         /// The missing folder.
         folder: PathBuf,
-        /// The output that should go there.
+        /// The output.
         path: PathBuf,
     },
-    /// One file has two roles in the same command.
+    /// One path is named twice in a command.
     #[error("{} is named twice in this command: give each file its own name", .0.display())]
     SharedPath(PathBuf),
 
-    /// Another file was given in place of the one that is needed.
+    /// A file of another format was given.
     #[error("{} {what}; {hint}", .path.display())]
     FileAdvice {
         /// The file.
         path: PathBuf,
-        /// What it is, and what is needed.
+        /// The actual and the expected format.
         what: String,
-        /// What to do.
+        /// The remedy.
         hint: String,
     },
     /// A file has no PEM block of the kind that is needed.
     #[error("it holds {found}, but {wanted} in PEM form is needed")]
     NoPemBlock {
-        /// What is needed.
+        /// The expected kind.
         wanted: &'static str,
-        /// What was there.
+        /// What the file holds instead.
         found: String,
     },
-    /// A request file holds several requests, so it is not clear which one is meant.
+    /// A file holds several requests, so the request is ambiguous.
     #[error("it holds {0} certificate requests: put each into a file of its own")]
     SeveralRequests(usize),
-    /// The bytes inside the PEM block are not what its label says.
+    /// The content of a PEM block does not match its label.
     #[error("it is damaged, not a readable {0}: make or copy it again")]
     Malformed(&'static str),
     /// The private key is protected by a password.
@@ -103,12 +102,14 @@ pub enum PkiError {
         problem: &'static str,
     },
     /// A request has no common name.
-    #[error("the request has no common name (CN): make a new one whose subject has exactly one")]
+    #[error("the request has no common name (CN): make a new one with exactly one in its subject")]
     NoCommonName,
-    /// A request has several common names, so it is not clear who is meant.
-    #[error("the request has {0} common names (CN): make a new one whose subject has exactly one")]
+    /// A request has several common names, so its subject is ambiguous.
+    #[error(
+        "the request has {0} common names (CN): make a new one with exactly one in its subject"
+    )]
     SeveralCommonNames(usize),
-    /// A common name is in an encoding that is read differently by different programs.
+    /// A common name has an encoding that programs interpret differently.
     #[error(
         "the common name (CN) of the request is not encoded as UTF8String or PrintableString: make a new request"
     )]
@@ -143,7 +144,7 @@ pub enum PkiError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// A lifetime is zero or absurd.
+    /// A lifetime is zero or too long.
     #[error("a certificate cannot be valid for {0} days: choose 1 to 36500")]
     Days(u32),
 
@@ -183,7 +184,7 @@ pub enum PkiError {
     /// The certificate and the key of the authority do not belong together.
     #[error("it is not the private key of the certificate beside it: put the matching pair there")]
     KeyMismatch,
-    /// The authority's own name cannot be written into certificates as it stands.
+    /// The authority's name cannot be written into certificates unchanged.
     #[error(
         "the authority's subject repeats an attribute or is unusual, so it cannot sign here: \
         sign with openssl, or use another authority"
@@ -198,16 +199,17 @@ pub enum PkiError {
 }
 
 impl PkiError {
-    /// Says which file the fault is in, or that another file was given in place of `wanted`, and how to convert it.
+    /// Adds the path of the file. If the file has another format than `wanted`, the error names the format and the conversion
+    /// instead.
     pub fn in_file(self, path: &Path, wanted: FileKind) -> Self {
-        let is_about_the_format = matches!(
+        let is_format_error = matches!(
             self,
             Self::NoPemBlock { .. }
                 | Self::Malformed(_)
                 | Self::EncryptedKey
                 | Self::UnusableKey(_)
         );
-        match FileFormat::misplaced_file(path, wanted).filter(|_| is_about_the_format) {
+        match FileFormat::misplaced_file(path, wanted).filter(|_| is_format_error) {
             Some(FileAdvice { what, hint }) => Self::FileAdvice {
                 path: path.to_owned(),
                 what,

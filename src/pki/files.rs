@@ -1,5 +1,5 @@
-//! Puts keys and certificates on disk: all files of a command or none, private keys readable by their owner alone from
-//! the first byte. It does not know what is in them.
+//! Writes keys and certificates to disk: all files of a command or none. Private keys are readable by their owner alone from
+//! the first byte.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 
 use super::{OutputFile, PkiError};
 
-/// What happens to files that exist.
+/// The handling of existing files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
-    /// They stay, and the command fails.
+    /// They are kept, and the command fails.
     Refuse,
     /// They are replaced.
     Replace,
 }
 
-/// Makes `folder` and those above it, if need be.
+/// Creates `folder` and its parents if they are missing.
 ///
 /// # Errors
-/// [`PkiError::Write`] if the system refuses.
+/// [`PkiError::Write`].
 pub fn create_folder(folder: &Path) -> Result<(), PkiError> {
     fs::create_dir_all(folder).map_err(|source| PkiError::Write {
         path: folder.to_owned(),
@@ -28,7 +28,7 @@ pub fn create_folder(folder: &Path) -> Result<(), PkiError> {
     })
 }
 
-/// Refuses a command in which an output is also an input: with `Replace` it would destroy what it reads.
+/// Rejects an output that is also an input: with `Replace`, the command would overwrite its input.
 ///
 /// # Errors
 /// [`PkiError::SharedPath`].
@@ -43,12 +43,12 @@ pub fn refuse_shared_paths(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Pk
     }
 }
 
-/// Writes all files. All names are checked before the first byte is written; nothing counts before everything is on
-/// disk, and until then a failure leaves nothing behind.
+/// Writes all files. All paths are checked before the first byte is written. The files get their names after all contents are
+/// on disk; an earlier failure leaves nothing behind.
 ///
 /// # Errors
 /// [`PkiError::Exists`], [`PkiError::NoFolder`], [`PkiError::NotRegular`], [`PkiError::SharedPath`], or
-/// [`PkiError::Write`] if the system refuses.
+/// [`PkiError::Write`].
 pub fn write_files(files: &[OutputFile], overwrite: Overwrite) -> Result<(), PkiError> {
     for (index, file) in files.iter().enumerate() {
         check_target(file.path(), overwrite)?;
@@ -57,9 +57,9 @@ pub fn write_files(files: &[OutputFile], overwrite: Overwrite) -> Result<(), Pki
     }
     let staged = files
         .iter()
-        .map(|file| Staged::write(file, overwrite))
+        .map(|file| StagedFile::write(file, overwrite))
         .collect::<Result<Vec<_>, _>>()?;
-    staged.into_iter().try_for_each(Staged::publish)
+    staged.into_iter().try_for_each(StagedFile::publish)
 }
 
 fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), PkiError> {
@@ -70,7 +70,7 @@ fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), PkiError> {
             path: path.to_owned(),
         });
     }
-    // Not following links: a link to nowhere is something that exists, too.
+    // Links are not followed: a dangling link exists, too.
     match (fs::symlink_metadata(path), overwrite) {
         (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         (Err(source), _) => Err(PkiError::Write {
@@ -83,20 +83,20 @@ fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), PkiError> {
     }
 }
 
-/// A file whose bytes are on disk but which does not count yet; dropped before `publish`, it vanishes.
-struct Staged {
+/// A file that is on disk and not published yet. Dropping it before `publish` removes it.
+struct StagedFile {
     written: PathBuf,
     target: PathBuf,
-    outcome: Outcome,
+    state: StageState,
 }
 
-enum Outcome {
+enum StageState {
     Pending,
     Published,
 }
 
-impl Staged {
-    /// Without `Replace` the target itself is made, and only if it is new: no one can slip in between check and write.
+impl StagedFile {
+    /// Without `Replace`, the target itself is created exclusively, so there is no race between check and write.
     fn write(file: &OutputFile, overwrite: Overwrite) -> Result<Self, PkiError> {
         let target = file.path().to_owned();
         let written = match overwrite {
@@ -110,7 +110,7 @@ impl Staged {
                 source,
             },
         };
-        // The mode is given to `open` itself: at no moment can others read a key.
+        // The mode is passed to `open`, so that a key is never readable by others.
         let mut opened = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -120,7 +120,7 @@ impl Staged {
         let staged = Self {
             written,
             target,
-            outcome: Outcome::Pending,
+            state: StageState::Pending,
         };
         opened
             .write_all(file.bytes())
@@ -136,15 +136,15 @@ impl Staged {
                 source,
             })?;
         }
-        self.outcome = Outcome::Published;
+        self.state = StageState::Published;
         Ok(())
     }
 }
 
-impl Drop for Staged {
+impl Drop for StagedFile {
     fn drop(&mut self) {
-        if matches!(self.outcome, Outcome::Pending) {
-            // Nothing more can be done here; the error that led here is already on its way to the operator.
+        if matches!(self.state, StageState::Pending) {
+            // The error that led here is already returned, so an error of the removal is ignored.
             let _ = fs::remove_file(&self.written);
         }
     }
@@ -165,7 +165,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// The path without links and dots in its folder, so that two spellings of one file are seen as one.
+/// The path with its folder canonicalized, so that two spellings of one file are equal.
 fn resolved(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| {
         let folder = fs::canonicalize(parent(path)).unwrap_or_else(|_| parent(path).to_owned());

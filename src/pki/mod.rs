@@ -1,12 +1,12 @@
-//! Makes a certificate authority, certificate requests, certificates and revocation lists. It does not decide who may enter: that is
-//! `identity` and `authorize`; it knows nothing of the config, and TLS never calls it.
+//! Creates certificate authorities, certificate requests, certificates and revocation lists, for the command line alone. It is
+//! independent of the config, and TLS never calls it.
 //!
-//! The way of a client certificate, as in Icinga 2: [`CertificateRequest::create`] makes a key and a request on the
-//! client's side; [`Authority::load`] and [`Authority::sign`] turn the request into a certificate on the authority's
-//! side; [`write_files`] puts results on disk, all of them or none.
+//! A client certificate is created as in Icinga 2: [`CertificateRequest::create`] makes a key and a request on the client;
+//! [`Authority::load`] and [`Authority::sign`] turn the request into a certificate on the authority; [`write_files`] writes
+//! the results to disk, all of them or none.
 //!
-//! Failure direction: whatever the requester wrote is distrusted. Only one common name and the public key are taken
-//! from a request; everything else comes from the [`Profile`].
+//! The content of a request is not trusted. Only one common name and the public key are taken from it; everything else comes
+//! from the [`Profile`].
 
 mod authority;
 mod error;
@@ -29,4 +29,4 @@ pub use output::OutputFile;
 pub use private_key::PrivateKey;
 pub use request::CertificateRequest;
 pub use revocation_list::{RevocationList, SerialNumberText, SignedList};
-pub use sign::{Lifetime, Profile, Signed, self_signed};
+pub use sign::{Lifetime, Profile, SignedCertificate, self_signed};

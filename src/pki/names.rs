@@ -1,4 +1,4 @@
-//! What may stand in a certificate as common name or DNS name. It does not decide who a name belongs to.
+//! Validates common names and DNS names for certificates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,12 +8,12 @@ use super::PkiError;
 /// RFC 5280, appendix A.1: `ub-common-name`.
 const LONGEST_COMMON_NAME: usize = 64;
 
-/// Refuses a common name that other programs would read differently or cut short.
+/// Rejects a common name that other programs would interpret differently or truncate.
 pub(super) fn check_common_name(name: &str) -> Result<(), PkiError> {
     let problem = if name.is_empty() {
         "it is empty"
     } else if name.chars().any(char::is_control) {
-        // Icinga 2 compares as C strings: `admin\0.evil` was `admin` there.
+        // Icinga 2 compared C strings: `admin\0.evil` was `admin` there.
         "it has control characters"
     } else if name.chars().count() > LONGEST_COMMON_NAME {
         "it is longer than 64 characters"
@@ -26,7 +26,7 @@ pub(super) fn check_common_name(name: &str) -> Result<(), PkiError> {
     })
 }
 
-/// A name fit for the terminal: a request may hold escape sequences.
+/// A name escaped for the terminal, since a request may hold escape sequences.
 pub(super) fn quoted(name: &str) -> String {
     format!("{name:?}")
 }
@@ -56,7 +56,7 @@ impl fmt::Display for DnsName {
 impl FromStr for DnsName {
     type Err = PkiError;
 
-    /// Reads a host name (RFC 1123), without a final dot. Fails with [`PkiError::DnsName`].
+    /// Parses a host name (RFC 1123), without a final dot. Fails with [`PkiError::DnsName`].
     fn from_str(text: &str) -> Result<Self, PkiError> {
         match dns_problem(text) {
             Some(problem) => Err(PkiError::DnsName {
@@ -85,7 +85,7 @@ fn dns_problem(text: &str) -> Option<&'static str> {
         .next()
         .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()))
     {
-        // Some programs read such a name as an address (`127.1`).
+        // Some programs parse such a name as an address (`127.1`).
         Some("its last label must not be a number")
     } else {
         None

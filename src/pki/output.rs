@@ -1,4 +1,4 @@
-//! A file that a command is about to write: its place, content and mode. It does not write: see `files`.
+//! An output file of a command: path, content and mode. `files` writes it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 
 use super::{CertificateRequest, PrivateKey};
 
-/// A file to be written. Its `Display` is for the report: `pki/ca.crt (certificate, valid until 2041-11-19)`.
+/// An output file. Its `Display` is for the report: `pki/ca.crt (certificate, valid until 2041-11-19)`.
 #[derive(Debug)]
 pub struct OutputFile {
     path: PathBuf,
-    content: Content,
+    content: OutputContent,
 }
 
-enum Content {
+enum OutputContent {
     PrivateKey(Zeroizing<String>),
     Request(String),
     Certificate(String, Date),
@@ -27,54 +27,56 @@ impl OutputFile {
     pub fn private_key(path: impl Into<PathBuf>, key: &PrivateKey) -> Self {
         Self {
             path: path.into(),
-            content: Content::PrivateKey(key.to_pem()),
+            content: OutputContent::PrivateKey(key.to_pem()),
         }
     }
 
-    /// A certificate request: mode 0644, less what the umask takes.
+    /// A certificate request: mode 0644, minus the umask.
     pub fn request(path: impl Into<PathBuf>, request: &CertificateRequest) -> Self {
         Self {
             path: path.into(),
-            content: Content::Request(request.pem().to_owned()),
+            content: OutputContent::Request(request.pem().to_owned()),
         }
     }
 
-    /// A certificate in PEM form, and its last day: mode 0644, less what the umask takes.
+    /// A certificate in PEM form, and its last day: mode 0644, minus the umask.
     pub fn certificate(path: impl Into<PathBuf>, pem: &str, valid_until: Date) -> Self {
         Self {
             path: path.into(),
-            content: Content::Certificate(pem.to_owned(), valid_until),
+            content: OutputContent::Certificate(pem.to_owned(), valid_until),
         }
     }
 
-    /// A revocation list in PEM form, and the last day on which it counts: mode 0644, less what the umask takes.
+    /// A revocation list in PEM form, and the last day of its validity: mode 0644, minus the umask.
     pub fn revocation_list(path: impl Into<PathBuf>, pem: &str, next_update: Date) -> Self {
         Self {
             path: path.into(),
-            content: Content::RevocationList(pem.to_owned(), next_update),
+            content: OutputContent::RevocationList(pem.to_owned(), next_update),
         }
     }
 
-    /// Where it goes.
+    /// The path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The mode it is created with.
+    /// The file mode at creation.
     pub(super) fn mode(&self) -> u32 {
         match self.content {
-            Content::PrivateKey(_) => 0o600,
-            Content::Request(_) | Content::Certificate(..) | Content::RevocationList(..) => 0o644,
+            OutputContent::PrivateKey(_) => 0o600,
+            OutputContent::Request(_)
+            | OutputContent::Certificate(..)
+            | OutputContent::RevocationList(..) => 0o644,
         }
     }
 
-    /// What goes into it.
+    /// The content.
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.content {
-            Content::PrivateKey(text) => text.as_bytes(),
-            Content::Request(text)
-            | Content::Certificate(text, _)
-            | Content::RevocationList(text, _) => text.as_bytes(),
+            OutputContent::PrivateKey(text) => text.as_bytes(),
+            OutputContent::Request(text)
+            | OutputContent::Certificate(text, _)
+            | OutputContent::RevocationList(text, _) => text.as_bytes(),
         }
     }
 }
@@ -83,19 +85,21 @@ impl fmt::Display for OutputFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.content {
-            Content::PrivateKey(_) => write!(formatter, "{path} (private key, keep it secret)"),
-            Content::Request(_) => write!(formatter, "{path} (certificate request)"),
-            Content::Certificate(_, until) => {
+            OutputContent::PrivateKey(_) => {
+                write!(formatter, "{path} (private key, keep it secret)")
+            }
+            OutputContent::Request(_) => write!(formatter, "{path} (certificate request)"),
+            OutputContent::Certificate(_, until) => {
                 write!(formatter, "{path} (certificate, valid until {until})")
             }
-            Content::RevocationList(_, until) => {
+            OutputContent::RevocationList(_, until) => {
                 write!(formatter, "{path} (revocation list, counts until {until})")
             }
         }
     }
 }
 
-impl fmt::Debug for Content {
+impl fmt::Debug for OutputContent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::PrivateKey(_) => "PrivateKey(secret)",

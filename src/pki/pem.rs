@@ -1,10 +1,10 @@
-//! Finds PEM blocks by label. It does not look into them.
+//! Extracts PEM blocks by label.
 
 use x509_parser::pem::Pem;
 
 use super::PkiError;
 
-/// The labels of a certificate request; old programs write the second.
+/// The labels of a certificate request; the second is from older programs.
 pub(super) const REQUEST: &[&str] = &["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 /// The label of a certificate.
 pub(super) const CERTIFICATE: &[&str] = &["CERTIFICATE"];
@@ -29,14 +29,14 @@ pub(super) fn blocks(
         Some(block) => format!("a block of kind {:?}", block.label),
         None => "no PEM block".to_owned(),
     };
-    let fitting: Vec<_> = all
+    let matching: Vec<_> = all
         .into_iter()
         .filter(|block| labels.contains(&block.label.as_str()))
         .map(|block| block.contents)
         .collect();
-    if fitting.is_empty() {
+    if matching.is_empty() {
         Err(PkiError::NoPemBlock { wanted, found })
     } else {
-        Ok(fitting)
+        Ok(matching)
     }
 }

@@ -1,4 +1,4 @@
-//! A private key in memory. It does not write itself anywhere: see `files`.
+//! A private key in memory. `files` writes it to disk.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use zeroize::Zeroizing;
 
 use super::{PkiError, pem};
 
-/// A private key; its bytes are wiped from memory when it is dropped.
+/// A private key. Its memory is zeroed on drop.
 pub struct PrivateKey(Zeroizing<KeyPair>);
 
 impl PrivateKey {
-    /// Makes a new ECDSA P-256 key.
+    /// Generates a new ECDSA P-256 key.
     ///
     /// # Errors
     /// [`PkiError::Library`] if the system gives no random numbers.
@@ -45,12 +45,12 @@ impl PrivateKey {
             .map_err(PkiError::UnusableKey)
     }
 
-    /// The pair as rcgen wants it.
+    /// The key pair for rcgen.
     pub(super) fn pair(&self) -> &KeyPair {
         &self.0
     }
 
-    /// The public half, as it stands in the bit string of a certificate.
+    /// The public key, as in the bit string of a certificate.
     pub(super) fn public_bytes(&self) -> &[u8] {
         self.0.der_bytes()
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// PKCS#8 says so in the label, the old form in a header (`Proc-Type: 4,ENCRYPTED`).
+/// PKCS#8 marks encryption in the label, the older form in a header (`Proc-Type: 4,ENCRYPTED`).
 fn is_encrypted(text: &[u8]) -> bool {
     text.windows(9).any(|part| part == b"ENCRYPTED")
 }

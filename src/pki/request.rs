@@ -1,4 +1,4 @@
-//! A certificate request (PKCS#10): making one, and reading one that a stranger made. It does not sign.
+//! Certificate requests (PKCS#10): creates them, and reads untrusted ones.
 
 use std::fs;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use super::names::check_common_name;
 use super::{DnsName, PkiError, PrivateKey, pem, signature};
 use crate::file_read::FileKind;
 
-/// A certificate request whose signature is right and whose subject has exactly one acceptable common name.
+/// A certificate request with a valid signature and exactly one acceptable common name.
 #[derive(Clone, Debug)]
 pub struct CertificateRequest {
     pem: String,
@@ -25,11 +25,11 @@ pub struct CertificateRequest {
 }
 
 impl CertificateRequest {
-    /// Makes a key and a request for `common_name`. If the name is also a DNS name, the request asks for it as such,
-    /// as Icinga's do.
+    /// Creates a key and a request for `common_name`. If the name is also a DNS name, the request has it as DNS name, as in
+    /// Icinga.
     ///
     /// # Errors
-    /// [`PkiError::CommonName`] if the name cannot stand in a certificate.
+    /// [`PkiError::CommonName`] if the name is not allowed in a certificate.
     pub fn create(common_name: &str) -> Result<(Self, PrivateKey), PkiError> {
         check_common_name(common_name)?;
         let key = PrivateKey::generate()?;
@@ -46,7 +46,7 @@ impl CertificateRequest {
     /// Reads and checks the request in a file.
     ///
     /// # Errors
-    /// [`PkiError::Read`], or [`PkiError::File`] whose source is an error of [`CertificateRequest::from_pem`].
+    /// [`PkiError::Read`], or [`PkiError::File`] with an error of [`CertificateRequest::from_pem`] as its source.
     pub fn load(path: &Path) -> Result<Self, PkiError> {
         let text = fs::read(path).map_err(|source| PkiError::Read {
             path: path.to_owned(),
@@ -58,8 +58,8 @@ impl CertificateRequest {
     /// Reads and checks a request in PEM form.
     ///
     /// # Errors
-    /// The request is damaged, not signed by its own key, its key is too weak, or it does not name exactly one common
-    /// name of 1 to 64 characters without control characters.
+    /// The request is malformed, not signed by its own key, its key is too weak, or it does not have exactly one common name of
+    /// 1 to 64 characters without control characters.
     pub fn from_pem(text: &[u8]) -> Result<Self, PkiError> {
         let blocks = pem::blocks(text, pem::REQUEST, "a certificate request")?;
         let [der] = blocks.as_slice() else {
@@ -87,12 +87,12 @@ impl CertificateRequest {
         &self.pem
     }
 
-    /// The one common name of its subject.
+    /// The common name of its subject.
     pub fn common_name(&self) -> &str {
         &self.common_name
     }
 
-    /// The subject alternative names it asks for, like `DNS:api.example.org`; escaped, since a stranger wrote them.
+    /// The requested subject alternative names, such as `DNS:api.example.org`; escaped, since they are untrusted.
     pub fn requested_names(&self) -> &[String] {
         &self.requested_names
     }
@@ -103,7 +103,7 @@ impl CertificateRequest {
     }
 }
 
-/// A subject that consists of one common name.
+/// A subject with one common name.
 pub(super) fn subject(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
@@ -118,7 +118,7 @@ pub(super) fn own_dns_name(common_name: &str) -> Result<Vec<SanType>, PkiError> 
     }
 }
 
-/// A DNS name as rcgen wants it.
+/// A DNS name for rcgen.
 pub(super) fn dns_entry(name: &DnsName) -> Result<SanType, PkiError> {
     name.as_str()
         .try_into()

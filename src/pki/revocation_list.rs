@@ -1,4 +1,4 @@
-//! Revocation lists: a new one says what the last one said, and more. It does not read or write files.
+//! Revocation lists: a new one keeps the entries of the last one. Files are read and written elsewhere.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use rcgen::{CertificateRevocationListParams, Error, Issuer, KeyIdMethod, Revoked
 use time::{Date, OffsetDateTime};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension, X509Certificate};
 
-use super::validity::Validity;
+use super::validity::CertificateValidity;
 use super::{Authority, PkiError, pem};
 use crate::tls::is_signed_by;
 
@@ -19,14 +19,14 @@ impl FromStr for SerialNumberText {
     type Err = PkiError;
 
     fn from_str(text: &str) -> Result<Self, PkiError> {
-        let bad = || PkiError::SerialNumber(format!("{text:?}"));
+        let invalid = || PkiError::SerialNumber(format!("{text:?}"));
         let digits = text.replace(':', "");
         let number = digits.trim_start_matches('0');
         if digits.is_empty()
             || number.len() > 40
             || !digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         {
-            return Err(bad());
+            return Err(invalid());
         }
         let even = if number.len() % 2 == 1 {
             format!("0{number}")
@@ -37,32 +37,32 @@ impl FromStr for SerialNumberText {
             .as_bytes()
             .chunks(2)
             .map(|pair| std::str::from_utf8(pair).ok());
-        let octets = pairs.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()));
-        octets.collect::<Option<_>>().map(Self).ok_or_else(bad)
+        let bytes = pairs.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+        bytes.collect::<Option<_>>().map(Self).ok_or_else(invalid)
     }
 }
 
-/// Who is revoked, and when that happened. Serial numbers without leading zeros.
+/// Revoked serial numbers, without leading zeros, with the time of revocation.
 #[derive(Debug, Default)]
 pub struct RevocationList {
     revoked: BTreeMap<Vec<u8>, OffsetDateTime>,
-    /// Of the last list.
+    /// The CRL number of the last list.
     number: u128,
 }
 
-/// A list that was signed.
+/// A signed list.
 #[derive(Clone, Debug)]
 pub struct SignedList {
     /// The list, as PEM.
     pub pem: String,
-    /// The last day on which it counts.
+    /// The last day of its validity.
     pub next_update: Date,
-    /// How many are revoked.
+    /// Number of revoked certificates.
     pub entries: usize,
 }
 
 impl RevocationList {
-    /// Goes on from the last list of this authority (PEM).
+    /// Continues the last list of this authority (PEM).
     ///
     /// # Errors
     /// [`PkiError::NoPemBlock`], [`PkiError::Malformed`], or [`PkiError::ListOfAnotherAuthority`] if it is not signed by
@@ -86,16 +86,16 @@ impl RevocationList {
                 .insert(significant(entry.raw_serial()).to_vec(), time);
         }
         if let Some(number) = last.crl_number() {
-            let octets = number.to_bytes_be();
-            let wide = octets.iter().try_fold(0_u128, |sum, octet| {
-                sum.checked_mul(256)?.checked_add(u128::from(*octet))
+            let bytes = number.to_bytes_be();
+            let wide = bytes.iter().try_fold(0_u128, |sum, byte| {
+                sum.checked_mul(256)?.checked_add(u128::from(*byte))
             });
             list.number = wide.ok_or_else(damaged)?;
         }
         Ok(list)
     }
 
-    /// Revokes by serial number, from now on. Nothing changes for those who are revoked already.
+    /// Revokes a serial number as of now. An existing entry keeps its time.
     pub fn revoke(&mut self, serial: &SerialNumberText) {
         self.revoked
             .entry(significant(&serial.0).to_vec())
@@ -105,7 +105,7 @@ impl RevocationList {
     /// Revokes a certificate (PEM; the first in the text).
     ///
     /// # Errors
-    /// [`PkiError::OfAnotherAuthority`] if the authority has not signed it, or that it cannot be read.
+    /// [`PkiError::OfAnotherAuthority`] if the authority has not signed it; [`PkiError::NoPemBlock`] or [`PkiError::Malformed`].
     pub fn revoke_certificate(
         &mut self,
         text: &[u8],
@@ -124,13 +124,13 @@ impl RevocationList {
         Ok(())
     }
 
-    /// Signs the list, which then counts for `days`. Its number is above that of the last one, and above that of any list
-    /// that was made here before and lost.
+    /// Signs the list, valid for `days`. Its number exceeds that of the last list. It is at least the time in seconds, so it also
+    /// exceeds that of an earlier list that was lost.
     ///
     /// # Errors
     /// [`PkiError::Days`], [`PkiError::NotAuthority`] if the authority may not sign lists, or [`PkiError::AuthorityName`].
     pub fn sign(&self, authority: &Authority, days: u32) -> Result<SignedList, PkiError> {
-        let validity = Validity::from_now(days)?;
+        let validity = CertificateValidity::from_now(days)?;
         let entry = |(serial, time): (&Vec<u8>, &OffsetDateTime)| RevokedCertParams {
             serial_number: if serial.is_empty() {
                 vec![0].into()
@@ -174,7 +174,7 @@ impl RevocationList {
 }
 
 impl Authority {
-    /// Whether something that names this issuer is signed by this authority.
+    /// Whether a structure with this issuer is signed by this authority.
     fn has_signed(&self, der: &[u8], issuer: &[u8]) -> Result<bool, PkiError> {
         let own = X509Certificate::from_der(self.certificate())
             .map_err(|_| PkiError::Malformed("certificate"))?
@@ -182,7 +182,7 @@ impl Authority {
         Ok(own.subject().as_raw() == issuer && is_signed_by(der, own.public_key().raw))
     }
 
-    /// As its certificate says, so that programs that look for it find the authority.
+    /// The subject key identifier of its certificate, so that verifiers find the authority by it.
     fn key_identifier(&self) -> Result<KeyIdMethod, PkiError> {
         let own = X509Certificate::from_der(self.certificate())
             .map_err(|_| PkiError::Malformed("certificate"))?
@@ -200,9 +200,10 @@ impl Authority {
     }
 }
 
-fn significant(octets: &[u8]) -> &[u8] {
-    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-    octets.get(zeros..).unwrap_or_default()
+/// A big-endian number without leading zeros.
+fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
 }
 
 fn now() -> OffsetDateTime {

@@ -1,5 +1,4 @@
-//! What stands in a certificate: everything but the common name and the public key is chosen here, never by the
-//! requester. It does not read or write files.
+//! Signs certificates. Everything but the common name and the public key is chosen here, never by the requester.
 
 use std::net::IpAddr;
 
@@ -9,15 +8,15 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::names::check_common_name;
 use super::request::{dns_entry, own_dns_name, subject};
-use super::validity::{Validity, random_serial};
+use super::validity::{CertificateValidity, random_serial};
 use super::{Authority, CertificateRequest, DnsName, PkiError, PrivateKey};
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Proves who a client is, by its common name alone.
+    /// Identifies a client, by its common name alone.
     Client,
-    /// Proves that a server is the owner of these names; at least one is needed.
+    /// Identifies a server by these names; at least one is required.
     Server {
         /// DNS names.
         dns: Vec<DnsName>,
@@ -26,25 +25,25 @@ pub enum Profile {
     },
 }
 
-/// Whether a certificate lives as long as was asked.
+/// Whether a certificate has the requested lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// It does.
-    AsAsked,
-    /// It ends earlier, together with its authority.
+    /// As requested.
+    AsRequested,
+    /// Shortened to the end of its authority.
     CutToAuthority,
 }
 
-/// A signed certificate and what is worth telling about it.
+/// A signed certificate with facts for the report.
 #[derive(Clone, Debug)]
-pub struct Signed {
+pub struct SignedCertificate {
     /// The certificate, as PEM.
     pub certificate_pem: String,
     /// The last day on which it is valid.
     pub valid_until: Date,
-    /// Whether it had to be cut short.
+    /// Whether the lifetime was shortened.
     pub lifetime: Lifetime,
-    /// Names that the request asks for and the certificate does not have, like `DNS:api.example.org`.
+    /// Requested names that the certificate does not have, such as `DNS:api.example.org`.
     pub left_out: Vec<String>,
 }
 
@@ -52,19 +51,25 @@ impl Authority {
     /// Signs `request` for `days`, but not beyond the authority's own end.
     ///
     /// # Errors
-    /// [`PkiError::ServerWithoutNames`], [`PkiError::Days`], or [`PkiError::AuthorityName`] if the authority's name
-    /// cannot be written as it stands.
+    /// [`PkiError::ServerWithoutNames`], [`PkiError::Days`], or [`PkiError::AuthorityName`] if the authority's name cannot be
+    /// written unchanged.
     pub fn sign(
         &self,
         request: &CertificateRequest,
         profile: &Profile,
         days: u32,
-    ) -> Result<Signed, PkiError> {
-        let asked = Validity::from_now(days)?;
-        let not_after = asked.not_after.min(self.not_after());
+    ) -> Result<SignedCertificate, PkiError> {
+        let requested = CertificateValidity::from_now(days)?;
+        let not_after = requested.not_after.min(self.not_after());
         let names = profile_names(profile)?;
         let left_out = left_out(request, profile, &names);
-        let mut parameters = leaf(request.common_name(), Validity { not_after, ..asked })?;
+        let mut parameters = leaf(
+            request.common_name(),
+            CertificateValidity {
+                not_after,
+                ..requested
+            },
+        )?;
         parameters.use_authority_key_identifier_extension = true;
         parameters.extended_key_usages = vec![match profile {
             Profile::Client => ExtendedKeyUsagePurpose::ClientAuth,
@@ -77,12 +82,12 @@ impl Authority {
             .signed_by(request.public_key(), &issuer)
             .map_err(PkiError::Library)?;
         check_issuer(certificate.der(), self.certificate())?;
-        let lifetime = if not_after < asked.not_after {
+        let lifetime = if not_after < requested.not_after {
             Lifetime::CutToAuthority
         } else {
-            Lifetime::AsAsked
+            Lifetime::AsRequested
         };
-        Ok(Signed {
+        Ok(SignedCertificate {
             certificate_pem: certificate.pem(),
             valid_until: not_after.date(),
             lifetime,
@@ -91,14 +96,18 @@ impl Authority {
     }
 }
 
-/// A certificate for `common_name` that vouches for itself, as `icinga2 pki new-cert --cert` makes it: for client and
-/// server, with the name as DNS name if it is one.
+/// A self-signed certificate for `common_name`, as from `icinga2 pki new-cert --cert`: for client and server, with the name as
+/// DNS name if it is one.
 ///
 /// # Errors
 /// [`PkiError::CommonName`] or [`PkiError::Days`].
-pub fn self_signed(common_name: &str, key: &PrivateKey, days: u32) -> Result<Signed, PkiError> {
+pub fn self_signed(
+    common_name: &str,
+    key: &PrivateKey,
+    days: u32,
+) -> Result<SignedCertificate, PkiError> {
     check_common_name(common_name)?;
-    let validity = Validity::from_now(days)?;
+    let validity = CertificateValidity::from_now(days)?;
     let mut parameters = leaf(common_name, validity)?;
     parameters.extended_key_usages = vec![
         ExtendedKeyUsagePurpose::ClientAuth,
@@ -108,16 +117,16 @@ pub fn self_signed(common_name: &str, key: &PrivateKey, days: u32) -> Result<Sig
     let certificate = parameters
         .self_signed(key.pair())
         .map_err(PkiError::Library)?;
-    Ok(Signed {
+    Ok(SignedCertificate {
         certificate_pem: certificate.pem(),
         valid_until: validity.not_after.date(),
-        lifetime: Lifetime::AsAsked,
+        lifetime: Lifetime::AsRequested,
         left_out: Vec::new(),
     })
 }
 
-/// What all certificates but those of authorities have in common.
-fn leaf(common_name: &str, validity: Validity) -> Result<CertificateParams, PkiError> {
+/// The common parameters of all certificates but those of authorities.
+fn leaf(common_name: &str, validity: CertificateValidity) -> Result<CertificateParams, PkiError> {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = subject(common_name);
     parameters.serial_number = Some(random_serial()?);
@@ -141,8 +150,8 @@ fn profile_names(profile: &Profile) -> Result<Vec<SanType>, PkiError> {
     }
 }
 
-/// Names that the request asks for and the certificate does not have. `new-cert` also asks for the common name as a DNS name,
-/// for other CAs: that counts only for a server whose common name is a host in a domain.
+/// Requested names that the certificate does not have. `new-cert` also requests the common name as a DNS name, for other CAs.
+/// That name is reported only for a server with a common name that has a dot.
 fn left_out(request: &CertificateRequest, profile: &Profile, granted: &[SanType]) -> Vec<String> {
     let granted: Vec<String> = granted
         .iter()
@@ -152,30 +161,30 @@ fn left_out(request: &CertificateRequest, profile: &Profile, granted: &[SanType]
             _ => None,
         })
         .collect();
-    let is_granted = |asked: &String| granted.iter().any(|name| name.eq_ignore_ascii_case(asked));
+    let is_granted = |name: &String| granted.iter().any(|other| other.eq_ignore_ascii_case(name));
     let common_name = request.common_name();
     let is_a_host = *profile != Profile::Client && common_name.contains('.');
     let own = format!("DNS:{common_name}");
-    let counts = |asked: &String| is_a_host || !own.eq_ignore_ascii_case(asked);
+    let is_reported = |name: &String| is_a_host || !own.eq_ignore_ascii_case(name);
     request
         .requested_names()
         .iter()
-        .filter(|asked| !is_granted(asked) && counts(asked))
+        .filter(|name| !is_granted(name) && is_reported(name))
         .cloned()
         .collect()
 }
 
-/// rcgen keeps one attribute of each kind, so `DC=example, DC=org` would come out as another name, and no one would
-/// find the chain: better no certificate than a useless one.
+/// Checks the issuer of a new certificate. rcgen keeps one attribute of each kind, so `DC=example, DC=org` would be written as
+/// another name, and the chain could not be built.
 fn check_issuer(certificate: &[u8], authority: &[u8]) -> Result<(), PkiError> {
     let parse = |der| {
         X509Certificate::from_der(der)
             .map(|(_, parsed)| parsed)
             .map_err(|_| PkiError::AuthorityName)
     };
-    let (certificate, authority) = (parse(certificate)?, parse(authority)?);
-    let same = certificate.issuer().as_raw() == authority.subject().as_raw();
-    if same {
+    let certificate = parse(certificate)?;
+    let authority = parse(authority)?;
+    if certificate.issuer().as_raw() == authority.subject().as_raw() {
         Ok(())
     } else {
         Err(PkiError::AuthorityName)

@@ -1,7 +1,7 @@
-//! Which public keys and signatures are accepted in a request, and the check itself. It does not look at names.
+//! Verifies the signature of a request, and restricts its key and algorithms.
 //!
-//! Not left to rcgen: it takes the curve of a key from the *signature's* method, and openssl signs with SHA-256
-//! whatever the curve is, so the key of a P-384 request would come out wrong.
+//! rcgen cannot do this: it derives the curve of a key from the *signature algorithm*. OpenSSL signs with SHA-256 for every
+//! curve, so the key of a P-384 request would be wrong.
 
 use aws_lc_rs::signature::{self as accepted, UnparsedPublicKey, VerificationAlgorithm};
 use x509_parser::certification_request::X509CertificationRequest;
@@ -12,7 +12,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::PkiError;
 
-/// The kinds of public keys that get a certificate.
+/// The accepted kinds of public keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeyKind {
     Rsa,
@@ -22,7 +22,7 @@ enum KeyKind {
     Ed25519,
 }
 
-/// Checks that the request is signed by the key it holds, and that this key is good enough.
+/// Checks that the request is signed by its own key, and that this key is accepted.
 pub(super) fn verify(request: &X509CertificationRequest<'_>) -> Result<(), PkiError> {
     let key = &request.certification_request_info.subject_pki;
     let kind = key_kind(key)?;
@@ -50,7 +50,7 @@ fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> Result<KeyKind, PkiError> {
             2048..=8192 => Ok(KeyKind::Rsa),
             size => Err(PkiError::RequestKeySize(size)),
         },
-        // 4 opens an uncompressed point; TLS 1.3 (RFC 8446, 4.2.8.2) knows no other.
+        // 4 marks an uncompressed point, the only form in TLS 1.3 (RFC 8446 section 4.2.8.2).
         PublicKey::EC(point) if point.data().first() == Some(&4) => {
             curve(key).ok_or(PkiError::RequestKey)
         }
@@ -69,7 +69,7 @@ fn curve(key: &SubjectPublicKeyInfo<'_>) -> Option<KeyKind> {
     .find_map(|(known, kind)| (known == curve).then_some(kind))
 }
 
-/// The size of a big-endian number, without leading zeros.
+/// The number of bits of a big-endian number, without leading zeros.
 fn bits(number: &[u8]) -> usize {
     let mut digits = number.iter().skip_while(|byte| **byte == 0);
     let first = digits
@@ -78,7 +78,7 @@ fn bits(number: &[u8]) -> usize {
     first + 8 * digits.count()
 }
 
-/// No SHA-1, no PSS (openssl does not write it unless asked), nothing unknown.
+/// The accepted algorithms. SHA-1 is not accepted, nor is PSS (not a default of OpenSSL).
 const ALGORITHMS: [(KeyKind, Oid<'static>, &dyn VerificationAlgorithm); 13] = [
     (
         KeyKind::Rsa,

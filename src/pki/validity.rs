@@ -1,22 +1,22 @@
-//! How long a certificate is valid, and its serial number.
+//! Validity periods and serial numbers of certificates.
 
 use super::PkiError;
 use rcgen::SerialNumber;
 use time::{Duration, OffsetDateTime};
 
 const LONGEST_DAYS: u32 = 36_500;
-/// Clocks differ a little; a certificate made now must already be valid elsewhere.
+/// Tolerance for clock differences: a new certificate must already be valid on other machines.
 const BACKDATED: Duration = Duration::minutes(5);
 
-/// From when until when, in whole seconds.
+/// A validity period, in whole seconds.
 #[derive(Clone, Copy)]
-pub(super) struct Validity {
+pub(super) struct CertificateValidity {
     pub(super) not_before: OffsetDateTime,
     pub(super) not_after: OffsetDateTime,
 }
 
-impl Validity {
-    /// Some minutes ago until `days` from now.
+impl CertificateValidity {
+    /// From [`BACKDATED`] ago until `days` from now.
     pub(super) fn from_now(days: u32) -> Result<Self, PkiError> {
         if !(1..=LONGEST_DAYS).contains(&days) {
             return Err(PkiError::Days(days));
@@ -30,10 +30,10 @@ impl Validity {
     }
 }
 
-/// 16 random octets; the two top bits make it positive and of full length (RFC 5280, 4.1.2.2).
+/// 16 random bytes. The two top bits make the number positive and of full length (RFC 5280 section 4.1.2.2).
 pub(super) fn random_serial() -> Result<SerialNumber, PkiError> {
-    let mut octets = [0; 16];
-    aws_lc_rs::rand::fill(&mut octets).map_err(|_| PkiError::Random)?;
-    let number = u128::from_be_bytes(octets) & !(1 << 127) | (1 << 126);
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| PkiError::Random)?;
+    let number = u128::from_be_bytes(bytes) & !(1 << 127) | (1 << 126);
     Ok(SerialNumber::from_slice(&number.to_be_bytes()))
 }

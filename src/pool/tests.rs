@@ -11,7 +11,7 @@ const LONG: Duration = Duration::from_secs(3600);
 #[derive(Debug, PartialEq)]
 struct Numbered(u32);
 
-impl Connection for Numbered {
+impl PooledConnection for Numbered {
     fn is_usable(&mut self) -> bool {
         self.0 > 0
     }
@@ -29,15 +29,15 @@ fn taken(key: &PoolKey) -> Option<u32> {
     take(key, None).map(|Numbered(number)| number)
 }
 
-/// Somebody's connection with a number.
-struct Owned(Option<KeyId>, u32);
+/// A connection with an owner and a number.
+struct Owned(Option<StateKeyId>, u32);
 
-impl Connection for Owned {
+impl PooledConnection for Owned {
     fn is_usable(&mut self) -> bool {
         true
     }
 
-    fn whose(&self) -> Option<KeyId> {
+    fn owner(&self) -> Option<StateKeyId> {
         self.0
     }
 }
@@ -79,10 +79,11 @@ impl Simulation {
 
 #[test]
 fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
-    let (idle_timeout, step) = (Duration::from_secs(30), Duration::from_secs(1));
+    let idle_timeout = Duration::from_secs(30);
+    let step = Duration::from_secs(1);
     let pool = Pool {
-        unused: Vec::new(),
-        capacity: Capacity::AsNeeded.most(),
+        idle: Vec::new(),
+        capacity: Capacity::AsNeeded.max(),
         idle_timeout,
     };
     let mut simulation = Simulation {
@@ -103,7 +104,7 @@ fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
         simulation.use_at_once(20);
     }
     assert_eq!(
-        simulation.pool.unused.len(),
+        simulation.pool.idle.len(),
         20,
         "only as many as were in use at once since then"
     );
@@ -112,7 +113,7 @@ fn as_many_are_kept_as_were_in_use_at_once_within_the_idle_timeout() {
 
 #[test]
 fn among_many_of_others_only_the_newest_are_searched() {
-    let (key, owners) = (as_needed(LONG), [Key::new(), Key::new()]);
+    let (key, owners) = (as_needed(LONG), [StateKey::new(), StateKey::new()]);
     let [one, other] = owners.each_ref().map(|owner| Some(owner.id()));
     for (between, found) in [(1023, true), (1024, false)] {
         assert!(take::<Owned>(&key, None).is_none());
@@ -143,7 +144,7 @@ fn nothing_is_kept_that_cannot_be_used() {
 #[test]
 fn threads_endpoints_and_kinds_are_kept_apart() {
     struct Other;
-    impl Connection for Other {
+    impl PooledConnection for Other {
         fn is_usable(&mut self) -> bool {
             true
         }
@@ -168,7 +169,7 @@ struct Successor(
     Cell<bool>,
 );
 
-impl Connection for Successor {
+impl PooledConnection for Successor {
     fn is_usable(&mut self) -> bool {
         self.3.get()
     }
@@ -198,19 +199,19 @@ fn pools_end_with_their_endpoint_and_an_end_may_come_back() {
     );
     put(key.id(), make(Some(Box::new(make(None)))));
     drop(key);
-    here::tidy();
+    thread_state::tidy();
     assert_eq!(ended.get(), 5);
 }
 
 proptest! {
     /// Against one list for each owner, of which together the oldest go first.
     #[test]
-    fn nobody_gets_the_connection_of_another(
+    fn a_connection_is_used_by_its_owner_only(
         capacity in 0usize..5,
         steps in prop::collection::vec((0usize..4, any::<bool>()), 0..60),
     ) {
-        let (key, owners) = (pool(capacity, LONG), [Key::new(), Key::new(), Key::new()]);
-        let id = |owner: usize| owners.get(owner).map(Key::id);
+        let (key, owners) = (pool(capacity, LONG), [StateKey::new(), StateKey::new(), StateKey::new()]);
+        let id = |owner: usize| owners.get(owner).map(StateKey::id);
         prop_assert!(take::<Owned>(&key, None).is_none());
         let mut list: Vec<(usize, u32)> = Vec::new();
         for (number, (owner, puts)) in (1..).zip(steps) {
@@ -220,7 +221,7 @@ proptest! {
                 let excess = list.len().saturating_sub(capacity);
                 list.drain(..excess);
             } else {
-                let at = list.iter().rposition(|(whose, _)| *whose == owner);
+                let at = list.iter().rposition(|(other, _)| *other == owner);
                 let expected = at.map(|at| list.remove(at).1);
                 let found = take::<Owned>(&key, id(owner));
                 prop_assert!(found.iter().all(|found| found.0 == id(owner)));
@@ -248,7 +249,7 @@ proptest! {
                 }
                 None => prop_assert_eq!(taken(&key), list.pop()),
             }
-            here::tidy();
+            thread_state::tidy();
         }
     }
 }

@@ -1,33 +1,36 @@
-//! As whom a request goes up: the gateway, or the ApiUser that it is made by, where that is somebody at the upstream.
-//! Judges nothing; a user that must be somebody there and is not was refused before.
+//! The credentials of an upstream request: those of the gateway, or those of the ApiUser's account at the upstream.
+//! Decides nothing: a user without a required account was denied before.
 
-use super::client::ClientView;
-use super::credentials::Checked;
-use crate::forward::AuthorizationUp;
+use super::checked_evidence::CheckedEvidence;
+use super::client_view::ClientView;
+use crate::forward::UpstreamAuthorization;
 use crate::route::Admission;
 use crate::upstream::{Account, Accounts, Upstream};
 use std::sync::Arc;
 
-/// Who the ApiUser behind a permitted request is at the upstream, if not the gateway. Where a route tells nothing about
-/// its clients, it does not tell by whose credentials either.
+/// The account at the upstream of the ApiUser of a permitted request, if it has one. `None` on a public route, which
+/// forwards no identity.
 pub(super) fn account<'a>(
     accounts: Option<&'a Accounts>,
     admission: Admission,
-    (view, checked): (&ClientView, &Checked),
+    view: &ClientView,
+    checked: &CheckedEvidence,
 ) -> Option<&'a Arc<Account>> {
     let accounts = accounts.filter(|_| admission != Admission::Public)?;
     accounts.of(checked.user(view)?.id)
 }
 
-/// Which `Authorization` goes up. Somebody who shows a certificate there shows nothing else: what the client sent would
-/// count where that certificate does not.
-pub(super) fn authorization_up<'u>(
+/// The `Authorization` field of an upstream request. With an account, the field of the client is never forwarded: an
+/// upstream could accept it in place of the account's certificate.
+pub(super) fn upstream_authorization<'u>(
     upstream: &'u Upstream,
     account: Option<&'u Account>,
-    checked: &Checked,
-) -> AuthorizationUp<'u> {
+    checked: &CheckedEvidence,
+) -> UpstreamAuthorization<'u> {
     match account {
         None => checked.authorization(upstream.authorization.as_deref()),
-        Some(account) => AuthorizationUp::of(account.authorization(), AuthorizationUp::Removed),
+        Some(account) => {
+            UpstreamAuthorization::of(account.authorization(), UpstreamAuthorization::Removed)
+        }
     }
 }

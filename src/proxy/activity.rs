@@ -1,5 +1,5 @@
-//! Whether requests are under way on a connection and since when not, and whether its client still takes the answers.
-//! Closes nothing itself.
+//! Activity of a connection on hyper: its open requests, how long it has been idle, and clients that stop reading a response.
+//! Closes no connection.
 
 use crate::clock;
 use crate::listener::IdleWatch;
@@ -10,63 +10,63 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// How long a client that is idle has for taking note that the connection ends.
-pub(super) const GOODBYE: Duration = Duration::from_secs(5);
+/// Time that an idle client has to notice that the connection ends.
+pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
-/// See the module.
+/// Open requests and watched responses of a connection.
 pub(super) struct Activity {
-    under_way: AtomicUsize,
-    begun: Instant,
+    open_requests: AtomicUsize,
+    created: Instant,
     idle: IdleWatch,
-    /// Milliseconds from `begun` to the end of the last request.
+    /// Milliseconds from `created` to the end of the last request.
     idle_since: AtomicU64,
-    answers: Mutex<Watched>,
-    /// There is an answer that wants to be looked at sooner than was planned.
-    sooner: Notify,
+    responses: Mutex<WatchedResponses>,
+    /// Notified when a response must be checked sooner than planned.
+    check_sooner: Notify,
 }
 
-/// The answers whose client may not stall.
+/// Responses with an idle timeout.
 #[derive(Default)]
-struct Watched {
-    turns: Vec<Weak<Turn>>,
-    /// How long until they are looked at again; `None` while there are none.
-    pause: Option<Duration>,
+struct WatchedResponses {
+    timers: Vec<Weak<StallTimer>>,
+    /// Time between checks. `None` without responses.
+    interval: Option<Duration>,
 }
 
 impl Activity {
-    /// Of a connection without a request.
+    /// The activity of a connection without requests.
     pub(super) fn new(idle: IdleWatch) -> Self {
-        let begun = now();
-        idle.becomes_idle(begun);
+        let created = now();
+        idle.becomes_idle(created);
         Self {
-            under_way: AtomicUsize::new(0),
-            begun,
+            open_requests: AtomicUsize::new(0),
+            created,
             idle,
             idle_since: AtomicU64::new(0),
-            answers: Mutex::default(),
-            sooner: Notify::new(),
+            responses: Mutex::default(),
+            check_sooner: Notify::new(),
         }
     }
 
     pub(super) fn request_begins(&self) {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.open_requests.fetch_add(1, Ordering::Relaxed);
         self.idle.becomes_busy();
     }
 
     pub(super) fn request_ends(&self) {
         let now = now();
         self.idle_since.store(
-            milliseconds(now.saturating_duration_since(self.begun)),
+            milliseconds(now.saturating_duration_since(self.created)),
             Ordering::Relaxed,
         );
-        if self.under_way.fetch_sub(1, Ordering::Release) == 1 {
+        if self.open_requests.fetch_sub(1, Ordering::Release) == 1 {
             self.idle.becomes_idle(now);
         }
     }
 
-    /// Ends when the connection has to give way to a new one. Looked at with each turn of its task, which may have found the
-    /// beginning of a request.
-    pub(super) async fn told_to_give_way(&self, has_begun_request: impl Fn() -> bool) {
+    /// Ends when the connection is evicted for a new one. Polled with each poll of the connection's task, which may have read
+    /// the beginning of a request.
+    pub(super) async fn evicted(&self, has_begun_request: impl Fn() -> bool) {
         poll_fn(|context| {
             if has_begun_request() {
                 self.idle.becomes_busy();
@@ -77,15 +77,15 @@ impl Activity {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) == 0
+        self.open_requests.load(Ordering::Acquire) == 0
     }
 
-    /// Ends when no request has been under way for the timeout.
+    /// Ends when no request has been open for the timeout.
     pub(super) async fn idle_for(&self, timeout: Duration) {
         loop {
             let now = now();
-            let since = match self.under_way.load(Ordering::Acquire) {
-                0 => self.begun + Duration::from_millis(self.idle_since.load(Ordering::Relaxed)),
+            let since = match self.open_requests.load(Ordering::Acquire) {
+                0 => self.created + Duration::from_millis(self.idle_since.load(Ordering::Relaxed)),
                 _ => now,
             };
             if since + timeout <= now {
@@ -95,103 +95,112 @@ impl Activity {
         }
     }
 
-    /// Ends when an idle client has had its time. A request that came at the last moment goes on.
-    pub(super) async fn goodbye_over(&self, deadline: Option<Instant>) {
+    /// Ends when the grace period of an idle client is over. A request that began during it is finished first.
+    pub(super) async fn close_grace_over(&self, deadline: Option<Instant>) {
         match deadline {
             Some(deadline) => {
                 sleep_until(deadline).await;
                 while !self.is_idle() {
-                    sleep(GOODBYE).await;
+                    sleep(CLOSE_GRACE).await;
                 }
             }
             None => std::future::pending().await,
         }
     }
 
-    /// Watches an answer for as long as the turn is held. It begins as the client's.
-    pub(super) fn watch(&self, idle_timeout: Duration) -> Arc<Turn> {
-        let turn = Arc::new(Turn::new(idle_timeout));
-        let mut answers = self.lock();
-        if answers.turns.len() == answers.turns.capacity() {
-            // Many short answers between two looks must not pile up.
-            answers.turns.retain(|turn| turn.strong_count() > 0);
+    /// Watches a response for as long as the timer is held. At first the response waits for the client.
+    pub(super) fn watch(&self, idle_timeout: Duration) -> Arc<StallTimer> {
+        let timer = Arc::new(StallTimer::new(idle_timeout));
+        let mut responses = self.lock();
+        if responses.timers.len() == responses.timers.capacity() {
+            // Remove the timers of ended responses, which accumulate between two checks.
+            responses.timers.retain(|timer| timer.strong_count() > 0);
         }
-        answers.turns.push(Arc::downgrade(&turn));
-        if answers.pause.is_none_or(|pause| turn.pause() < pause) {
-            self.sooner.notify_one();
+        responses.timers.push(Arc::downgrade(&timer));
+        if responses
+            .interval
+            .is_none_or(|interval| timer.interval() < interval)
+        {
+            self.check_sooner.notify_one();
         }
-        turn
+        timer
     }
 
-    /// Ends when the client has taken nothing of some answer for longer than that answer's idle timeout.
+    /// Ends when the client has taken no byte of a response for longer than that response's idle timeout.
     pub(super) async fn client_stalled(&self) {
         loop {
-            match self.look() {
-                Look::Stalled => return,
-                Look::Nothing => self.sooner.notified().await,
-                Look::Again(pause) => tokio::select! {
-                    () = sleep(pause) => {}
-                    () = self.sooner.notified() => {}
+            match self.check_stalls() {
+                StallCheck::Stalled => return,
+                StallCheck::NoResponses => self.check_sooner.notified().await,
+                StallCheck::After(interval) => tokio::select! {
+                    () = sleep(interval) => {}
+                    () = self.check_sooner.notified() => {}
                 },
             }
         }
     }
 
-    fn look(&self) -> Look {
-        let mut answers = self.lock();
-        let (mut stalled, mut pause) = (false, None);
-        answers.turns.retain(|turn| {
-            let Some(turn) = turn.upgrade() else {
+    fn check_stalls(&self) -> StallCheck {
+        let mut responses = self.lock();
+        let mut stalled = false;
+        let mut interval = None;
+        responses.timers.retain(|timer| {
+            let Some(timer) = timer.upgrade() else {
                 return false;
             };
-            stalled |= turn.client_stalled();
-            pause = Some(pause.map_or(turn.pause(), |pause: Duration| pause.min(turn.pause())));
+            stalled |= timer.client_stalled();
+            interval = Some(interval.map_or(timer.interval(), |interval: Duration| {
+                interval.min(timer.interval())
+            }));
             true
         });
-        answers.pause = pause;
-        match pause {
-            _ if stalled => Look::Stalled,
-            Some(pause) => Look::Again(pause),
-            None => Look::Nothing,
+        responses.interval = interval;
+        match interval {
+            _ if stalled => StallCheck::Stalled,
+            Some(interval) => StallCheck::After(interval),
+            None => StallCheck::NoResponses,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watched> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, WatchedResponses> {
+        self.responses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-enum Look {
+/// The result of a check of all watched responses.
+enum StallCheck {
     Stalled,
-    Again(Duration),
-    Nothing,
+    After(Duration),
+    NoResponses,
 }
 
-/// Whose turn it is to move an answer on: the upstream's to give, or the client's to take.
-pub(super) struct Turn {
-    begun: Instant,
-    /// Milliseconds from `begun` to when the client's turn began.
+/// Measures how long a response has been waiting for the client. It can also wait for the upstream.
+pub(super) struct StallTimer {
+    created: Instant,
+    /// Milliseconds from `created` until the response began to wait for the client, or [`Self::UPSTREAM`].
     client_since: AtomicU64,
     idle_timeout: Duration,
 }
 
-impl Turn {
+impl StallTimer {
     const UPSTREAM: u64 = u64::MAX;
 
     fn new(idle_timeout: Duration) -> Self {
         Self {
-            begun: now(),
+            created: now(),
             client_since: AtomicU64::new(0),
             idle_timeout,
         }
     }
 
-    pub(super) fn is_the_clients(&self) {
+    pub(super) fn waits_for_client(&self) {
         self.client_since
-            .store(milliseconds_since(self.begun), Ordering::Relaxed);
+            .store(milliseconds_since(self.created), Ordering::Relaxed);
     }
 
-    pub(super) fn is_the_upstreams(&self) {
+    pub(super) fn waits_for_upstream(&self) {
         self.client_since.store(Self::UPSTREAM, Ordering::Relaxed);
     }
 
@@ -199,23 +208,24 @@ impl Turn {
         match self.client_since.load(Ordering::Relaxed) {
             Self::UPSTREAM => false,
             since => {
-                elapsed(self.begun).saturating_sub(Duration::from_millis(since)) > self.idle_timeout
+                elapsed(self.created).saturating_sub(Duration::from_millis(since))
+                    > self.idle_timeout
             }
         }
     }
 
-    /// Often enough to be nearly punctual, seldom enough to cost nothing.
-    fn pause(&self) -> Duration {
+    /// Time between checks: a stall is noticed late by at most a quarter of the timeout or 5 s.
+    fn interval(&self) -> Duration {
         (self.idle_timeout / 4).clamp(Duration::from_millis(100), Duration::from_secs(5))
     }
 }
 
-fn milliseconds_since(begun: Instant) -> u64 {
-    milliseconds(elapsed(begun))
+fn milliseconds_since(created: Instant) -> u64 {
+    milliseconds(elapsed(created))
 }
 
-fn elapsed(begun: Instant) -> Duration {
-    now().saturating_duration_since(begun)
+fn elapsed(created: Instant) -> Duration {
+    now().saturating_duration_since(created)
 }
 
 fn now() -> Instant {

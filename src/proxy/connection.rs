@@ -1,17 +1,18 @@
-//! One connection, from accepted socket to close: handshake, then HTTP as ALPN settled it.
+//! One connection, from accepted socket to close: handshake, then HTTP in the version that ALPN selected.
 
 mod hyper_server;
 
 use super::Shared;
+use super::active_snapshot::in_force;
 use super::activity::Activity;
-use super::client::{ConnectedClient, RemoteEnd};
-use super::connection_facts::ConnectionFacts;
+use super::client::ConnectedClient;
+use super::connection_facts::{ConnectionAddresses, ConnectionFacts};
 use super::exchange::ConnectionContext;
+use super::front_proxy_role::RemoteEnd;
 use super::guard::Guard;
-use super::http1::{self, Served};
-use super::in_force::in_force;
-use super::present::OpenExchanges;
-use super::proxy_header::{Arrival, NotEstablished, first_words};
+use super::http1::{self, ConnectionSetup, ServeOutcome};
+use super::proxy_header::{AcceptError, IncomingConnection, accept_tls};
+use super::recheck::OpenExchanges;
 use super::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::config::Http1Engine;
 use crate::drain::Drain;
@@ -19,8 +20,8 @@ use crate::forward::ClientAddress;
 use crate::identity::ProxyHeader;
 use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits};
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
-use crate::tls::record::{Input, RecordStream, Records, Transport};
-use crate::tls::{Established, Protocol};
+use crate::tls::record::{ReceiveBuffer, RecordStream, Records, Transport};
+use crate::tls::{Protocol, TlsConnection};
 use hyper_server::{serve_guarded, serve_http2};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -38,7 +39,7 @@ pub struct ProxyHandler {
 }
 
 impl ProxyHandler {
-    /// A handler for the listener with this name, in whatever snapshot is in force.
+    /// A handler for the listener with this name, in any snapshot.
     pub fn new(shared: Arc<Shared>, listener: Arc<str>) -> Self {
         Self { shared, listener }
     }
@@ -48,28 +49,28 @@ impl ProxyHandler {
     }
 }
 
-/// How long a client has for its handshake, and then for its request, if the drain begins before it is let in.
-const LAST_MOMENT: Duration = Duration::from_secs(2);
+/// Time that a client has for its handshake, and again for its first request, if the drain begins during the handshake.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
-/// Serves a connection after its handshake. Boxed: it is moved while it is small, and holds nothing of the handshake.
+/// Serves a connection after its handshake. Boxed, so that it is cheap to move and holds no memory of the handshake.
 type ConnectionFuture<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// What a connection brings along from before its handshake.
-struct Accepted {
+/// State of a connection from before its handshake.
+struct AcceptedConnection {
     address: SocketAddr,
-    /// Where the client connected to.
+    /// The address that the client connected to.
     local: SocketAddr,
     place: ConnectionPlace,
-    /// Whether it has to give way while no request is under way.
+    /// Evicts the connection while it has no open request.
     idle: IdleWatch,
     drain: Drain,
     limits: ConnectionLimits,
     engine: Http1Engine,
-    /// What came before the handshake.
+    /// The PROXY header that was received before the handshake.
     header: Option<ProxyHeader>,
 }
 
-/// What every way to serve a connection needs.
+/// State that every HTTP engine needs to serve a connection.
 struct ConnectionParts {
     client: ConnectedClient,
     facts: Rc<ConnectionFacts>,
@@ -96,7 +97,7 @@ impl ConnectionHandler for ProxyHandler {
         place: ConnectionPlace,
         drain: Drain,
     ) {
-        // The memory of a handshake is freed before the connection is served, which may be idle for hours.
+        // The memory of the handshake is freed first: the connection may be idle for hours.
         let established = Box::pin(self.establish(stream, client, place, drain)).await;
         if let Some(connection) = established {
             connection.await;
@@ -105,7 +106,7 @@ impl ConnectionHandler for ProxyHandler {
 }
 
 impl ProxyHandler {
-    /// Runs the handshake. Gives what serves the connection from then on.
+    /// Runs the handshake. Returns the future that serves the connection.
     async fn establish(
         &self,
         stream: TcpStream,
@@ -113,33 +114,33 @@ impl ProxyHandler {
         place: ConnectionPlace,
         drain: Drain,
     ) -> Option<ConnectionFuture<'_>> {
-        let begun = Instant::now();
+        let accepted_at = Instant::now();
         let snapshot = in_force(&self.shared).snapshot.clone();
         let policy = self.policy(&snapshot).cloned()?;
-        // Only the socket knows which address the client took of a listener for all of them.
+        // A listener on all addresses learns only from the socket which one the client connected to.
         let local = stream.local_addr().unwrap_or(policy.address);
-        let arrival = Arrival {
+        let arrival = IncomingConnection {
             client: client.ip(),
             place: &place,
-            deadline: begun + policy.limits.handshake_timeout,
+            deadline: accepted_at + policy.limits.handshake_timeout,
         };
-        let work = Box::pin(first_words(stream, &policy, arrival));
-        // Who has connected before the drain began is let in, and may ask once.
+        let work = Box::pin(accept_tls(stream, &policy, arrival));
+        // A client that connected before the drain began may finish the handshake and send one request.
         let outcome = tokio::select! {
             outcome = work => outcome,
             () = place.told_to_give_way() => return None,
-            () = async { drain.begun().await; sleep(LAST_MOMENT).await } => return None,
+            () = async { drain.begun().await; sleep(DRAIN_GRACE).await } => return None,
         };
         let drain = if drain.has_begun() {
-            drain.later(LAST_MOMENT)
+            drain.later(DRAIN_GRACE)
         } else {
             drain
         };
-        // A connection may live long; the snapshot that it began with must not.
+        // A connection can live long, and must not keep its first snapshot alive.
         drop(snapshot);
         match outcome {
-            Err(NotEstablished::Rejected) => None,
-            Err(NotEstablished::Failed(failure)) => {
+            Err(AcceptError::Rejected) => None,
+            Err(AcceptError::Failed(failure)) => {
                 self.handshake_failed(&failure, client);
                 let closed = Box::pin(failure.close());
                 tokio::select! {
@@ -150,17 +151,16 @@ impl ProxyHandler {
             }
             Ok((established, header)) => {
                 place.handshake_finished().ok()?;
-                self.handshake_done(&established, begun);
-                let (limits, engine) = (policy.limits, policy.http1_engine);
+                self.handshake_done(&established, accepted_at);
                 let idle = IdleWatch::new(&place);
-                let accepted = Accepted {
+                let accepted = AcceptedConnection {
                     address: client,
                     local,
                     place,
                     idle,
                     drain,
-                    limits,
-                    engine,
+                    limits: policy.limits,
+                    engine: policy.http1_engine,
                     header,
                 };
                 self.serve_http(established, accepted)
@@ -168,13 +168,13 @@ impl ProxyHandler {
         }
     }
 
-    /// What serves the connection by its HTTP version. `None` if the client may not be served.
+    /// The future that serves the connection in its HTTP version. `None` if the client is rejected.
     fn serve_http(
         &self,
-        established: Established,
-        mut accepted: Accepted,
+        established: TlsConnection,
+        mut accepted: AcceptedConnection,
     ) -> Option<ConnectionFuture<'_>> {
-        let Established {
+        let TlsConnection {
             records,
             input,
             facts,
@@ -192,8 +192,12 @@ impl ProxyHandler {
         );
         let snapshot = in_force(&self.shared).snapshot.clone();
         client.observe(&snapshot, std::time::Instant::now());
-        let addresses = client.addresses(&snapshot, accepted.address, accepted.local);
-        let addresses = addresses
+        let socket = ConnectionAddresses {
+            client: accepted.address,
+            local: accepted.local,
+        };
+        let addresses = client
+            .addresses(&snapshot, socket)
             .inspect_err(|failure| self.handshake_failed(failure, accepted.address))
             .ok()?;
         let facts = Rc::new(ConnectionFacts::new(
@@ -202,7 +206,7 @@ impl ProxyHandler {
             addresses,
             &client.facts,
         ));
-        let Accepted {
+        let AcceptedConnection {
             place,
             idle,
             drain,
@@ -231,7 +235,7 @@ impl ProxyHandler {
     fn serve_records<R: Records + Send + 'static>(
         &self,
         records: R,
-        input: Input,
+        input: ReceiveBuffer,
         protocol: Protocol,
         parts: ConnectionParts,
         engine: Http1Engine,
@@ -239,7 +243,7 @@ impl ProxyHandler {
         match (protocol, engine) {
             (Protocol::Http1, Http1Engine::Own) => self.serve_http1(records, input, parts),
             (Protocol::Http1, Http1Engine::Hyper) => {
-                Box::pin(self.serve_by_hyper(records, input, parts))
+                Box::pin(self.serve_with_hyper(records, input, parts))
             }
             (Protocol::Http2, _) => {
                 let limits = parts.limits;
@@ -277,11 +281,11 @@ impl ProxyHandler {
         }
     }
 
-    /// Our own engine goes first; what it does not take goes to hyper, with every byte that was read.
+    /// Serves with the gateway's own engine. A request that it does not support is handed over to hyper, with all bytes read.
     fn serve_http1<R: Records + Send + 'static>(
         &self,
         records: R,
-        input: Input,
+        input: ReceiveBuffer,
         parts: ConnectionParts,
     ) -> ConnectionFuture<'_> {
         let ConnectionParts {
@@ -292,20 +296,25 @@ impl ProxyHandler {
             drain,
             limits,
         } = parts;
-        let parts = (self.shared.clone(), facts, client);
-        let connection = Box::new(http1::Connection::new(
-            (records, input),
-            parts,
+        let connection = Box::new(http1::Connection::new(ConnectionSetup {
+            records,
+            input,
+            shared: self.shared.clone(),
+            facts,
+            client,
             limits,
             drain,
             idle,
-        ));
+        }));
         Box::pin(async move {
-            // The place outlives the socket, whose descriptor it counts.
-            let Served::Elsewhere(connection, why) = connection.serve().await else {
+            // The place is released after the socket, because it counts the socket's descriptor.
+            let ServeOutcome::HandOver(connection, reason) = connection.serve().await else {
                 return;
             };
-            connection.facts.series.fast_path("handed_over", why.word());
+            connection
+                .facts
+                .series
+                .fast_path("handed_over", reason.word());
             let http1::Connection {
                 records,
                 input,
@@ -324,14 +333,14 @@ impl ProxyHandler {
                 drain,
                 limits,
             };
-            Box::pin(self.serve_by_hyper(records, input, parts)).await;
+            Box::pin(self.serve_with_hyper(records, input, parts)).await;
         })
     }
 
-    async fn serve_by_hyper<R: Records + Send + 'static>(
+    async fn serve_with_hyper<R: Records + Send + 'static>(
         &self,
         records: R,
-        input: Input,
+        input: ReceiveBuffer,
         parts: ConnectionParts,
     ) {
         let limits = parts.limits;

@@ -1,4 +1,4 @@
-//! What is the same for all requests of a connection, as metrics and logs name it.
+//! The facts about a connection for its metrics and logs.
 
 use crate::telemetry::{ListenerSeries, Telemetry};
 use crate::tls::HandshakeFacts;
@@ -6,16 +6,24 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What is the same for all requests of a connection.
+/// The addresses of both ends of a connection.
+#[derive(Clone, Copy)]
+pub(super) struct ConnectionAddresses {
+    pub(super) client: SocketAddr,
+    /// The address to which the client connected.
+    pub(super) local: SocketAddr,
+}
+
+/// The facts that all requests of a connection share.
 pub(super) struct ConnectionFacts {
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) listener: Arc<str>,
     pub(super) client: SocketAddr,
-    /// Where the client connected to.
+    /// The address to which the client connected.
     pub(super) local: SocketAddr,
     pub(super) server_name: Option<String>,
     pub(super) tls: &'static str,
-    /// Where this thread counts what happens on the listener.
+    /// The metrics of the listener on this thread.
     pub(super) series: Rc<ListenerSeries>,
 }
 
@@ -23,14 +31,14 @@ impl ConnectionFacts {
     pub(super) fn new(
         telemetry: &Arc<Telemetry>,
         listener: &Arc<str>,
-        (client, local): (SocketAddr, SocketAddr),
+        addresses: ConnectionAddresses,
         facts: &HandshakeFacts,
     ) -> Self {
         Self {
             telemetry: telemetry.clone(),
             listener: listener.clone(),
-            client,
-            local,
+            client: addresses.client,
+            local: addresses.local,
             server_name: facts
                 .server_name
                 .as_ref()

@@ -1,4 +1,4 @@
-//! The time as a `Date` field has it (RFC 9110 section 6.6.1), written once a second on each thread.
+//! The value of the `Date` field (RFC 9110 section 6.6.1), formatted once a second on each thread.
 
 use crate::clock;
 use http::HeaderValue;
@@ -20,7 +20,7 @@ pub(super) fn date() -> HeaderValue {
     with_date(HeaderValue::clone)
 }
 
-/// Writes the whole line.
+/// Appends the whole field line.
 pub(super) fn write_date(head: &mut Vec<u8>) {
     with_date(|value| {
         head.extend_from_slice(b"date: ");

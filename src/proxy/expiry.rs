@@ -1,25 +1,25 @@
-//! What a client's certificate is worth saying about its end: to those who renew it, and to the client itself. Worked
-//! out once for each connection and generation; refuses nobody.
+//! Reports the expiry of a client's certificate: in metrics, logs and a response field. Once for each connection and
+//! generation. Rejects nothing.
 
-use super::request::Standing;
+use super::request::ClientIdentity;
 use crate::clock;
 use crate::forward::ExpiryField;
 use crate::identity::Principal;
 use crate::snapshot::{ExpiryPolicy, Snapshot};
-use crate::telemetry::{Sighting, Telemetry, Urgency, kept};
+use crate::telemetry::{CertificateSighting, Telemetry, Urgency, kept};
 use crate::tls::PeerCertificate;
 use std::time::Duration;
 
-/// What a connection says of its client's certificate in one generation.
+/// The expiry of the client's certificate, as its responses state it in one generation.
 #[derive(Debug, Default)]
 pub(super) struct Expiry {
     field: Option<ExpiryField>,
-    /// When it will be near, in seconds since 1970; `None` if it is, or never will be.
+    /// When the expiry becomes near, in seconds since 1970; `None` if it is near already or never will be.
     becomes_near: Option<i64>,
 }
 
 impl Expiry {
-    /// What is to be said of a certificate now. `None` is a client without one.
+    /// The expiry of a certificate, evaluated now. `peer` is `None` for a client without one.
     pub(super) fn of(policy: &ExpiryPolicy, peer: Option<&PeerCertificate>) -> Self {
         Self::at(
             policy,
@@ -49,28 +49,28 @@ impl Expiry {
         }
     }
 
-    /// Whether the certificate's end has come near since this was worked out.
+    /// Whether the expiry has become near since this value was made.
     pub(super) fn is_outdated(&self) -> bool {
         self.becomes_near
             .is_some_and(|near| near <= clock::signed_seconds())
     }
 
-    /// The field for answers, if the config wants one.
+    /// The response field, if one is configured.
     pub(super) fn field(&self) -> Option<&ExpiryField> {
         self.field.as_ref()
     }
 }
 
-/// Tells of a verified certificate for the list and the warnings.
-pub(super) fn tell(
+/// Reports a verified certificate to the list of expiring certificates.
+pub(super) fn report(
     telemetry: &Telemetry,
     snapshot: &Snapshot,
-    standing: &Standing,
+    identity: &ClientIdentity,
     peer: &PeerCertificate,
 ) {
-    let user = match standing {
-        Standing::Known(principal) => Some(principal.name.clone()),
-        Standing::Refused(_) | Standing::Forwarded(_) => return,
+    let user = match identity {
+        ClientIdentity::Known(principal) => Some(principal.name.clone()),
+        ClientIdentity::Refused(_) | ClientIdentity::Forwarded(_) => return,
         _ => None,
     };
     let now = clock::signed_seconds();
@@ -82,7 +82,7 @@ pub(super) fn tell(
     } else {
         Urgency::Later
     };
-    telemetry.certificate_seen(Sighting {
+    telemetry.certificate_seen(CertificateSighting {
         user,
         common_name: peer
             .common_name
@@ -99,9 +99,9 @@ pub(super) fn tell(
     });
 }
 
-/// Counts what a certificate has left, once for each handshake.
+/// Records the remaining validity of a certificate, once for each handshake.
 pub(super) fn observe(telemetry: &Telemetry, snapshot: &Snapshot, peer: &PeerCertificate) {
-    // Never below zero, so that the sum stays a counter.
+    // At least 0, so that the sum stays a counter.
     let remaining = u32::try_from(
         peer.not_after
             .saturating_sub(clock::signed_seconds())
@@ -114,12 +114,13 @@ pub(super) fn observe(telemetry: &Telemetry, snapshot: &Snapshot, peer: &PeerCer
         .observe(f64::from(remaining));
 }
 
-/// Loudly once for each user and day, and once for each connection in any case: such a user needs a certificate.
-pub(super) fn tell_of_expired(
+/// Reports a tolerated expired certificate: as a warning once for each user and day, else as information.
+pub(super) fn report_tolerated(
     telemetry: &Telemetry,
     snapshot: &Snapshot,
     user: &Principal,
-    (peer, over): (&PeerCertificate, Duration),
+    peer: &PeerCertificate,
+    expired_for: Duration,
 ) {
     let domain = domain_name(snapshot, peer);
     telemetry
@@ -127,7 +128,9 @@ pub(super) fn tell_of_expired(
         .tolerated_expired
         .with_label_values(&[domain])
         .inc();
-    let (name, expired, hours) = (&*user.name, peer.not_after_text(), over.as_secs() / 3600);
+    let name = &*user.name;
+    let expired = peer.not_after_text();
+    let hours = expired_for.as_secs() / 3600;
     let serial = peer.serial.as_str();
     if telemetry.tolerated_today.is_first(name) {
         tracing::warn!(

@@ -1,12 +1,12 @@
-//! Metrics and the log line of a handshake, whether it succeeds or fails. Shakes no hands.
+//! Metrics and the log line of a handshake, whether it succeeds or fails.
 
 use super::connection::ProxyHandler;
-use crate::tls::{Established, FailureReason, HandshakeFailure, Resumption};
+use crate::tls::{FailureReason, HandshakeFailure, Resumption, TlsConnection};
 use std::net::SocketAddr;
 use tokio::time::Instant;
 
 impl ProxyHandler {
-    pub(super) fn handshake_done(&self, established: &Established, begun: Instant) {
+    pub(super) fn handshake_done(&self, established: &TlsConnection, begun: Instant) {
         let metrics = &self.shared.telemetry.metrics;
         let resumption = match established.facts.resumption {
             Resumption::Full => "full",
@@ -31,15 +31,13 @@ impl ProxyHandler {
             .inc();
         let certificate = failure.certificate.as_ref();
         let or_dash = |text: Option<&String>| text.map_or("-", String::as_str).to_owned();
-        let fields = (
-            or_dash(failure.server_name.as_ref()),
-            or_dash(certificate.map(|certificate| &certificate.subject)),
-            or_dash(certificate.map(|certificate| &certificate.issuer)),
-            or_dash(certificate.map(|certificate| &certificate.serial)),
-        );
-        let (server_name, subject, issuer, serial) = fields;
-        let (listener, detail) = (&*self.listener, &failure.detail);
-        // Load balancers open and close connections all day to see whether the port is there.
+        let server_name = or_dash(failure.server_name.as_ref());
+        let subject = or_dash(certificate.map(|certificate| &certificate.subject));
+        let issuer = or_dash(certificate.map(|certificate| &certificate.issuer));
+        let serial = or_dash(certificate.map(|certificate| &certificate.serial));
+        let listener = &*self.listener;
+        let detail = &failure.detail;
+        // Health checks of load balancers open and close connections all day.
         if failure.reason == FailureReason::Closed && failure.server_name.is_none() {
             tracing::debug!(listener, %client, reason, "handshake failed");
             return;

@@ -1,44 +1,46 @@
-//! What a permitted request takes of the limits of its ApiUser and of its route, before it goes on: one function for both
-//! engines. Judges nothing.
+//! Takes a permitted request from the limits of its ApiUser and of its route. Both HTTP engines use it. Decides nothing.
 
 use super::record::Record;
 use crate::clock;
 use crate::identity::Principal;
-use crate::limit::{BodyEnd, Bounds, Limiter, Taken, smaller};
-use crate::respond::{Limited, Refusal, Whose};
+use crate::limit::{BodyEnd, Bounds, Limiter, LimiterReservation, smaller};
+use crate::respond::{ExceededLimit, LimitOwner, Refusal};
 use crate::route::{Admission, Route, RouteLimits};
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a request that goes on may use.
+/// The limits of one permitted request.
 #[derive(Clone, Copy)]
 pub(super) struct Allowance {
-    /// The route's, or smaller ones of the ApiUser.
+    /// Those of the route, or smaller ones of the ApiUser.
     pub(super) limits: RouteLimits,
-    /// When its time is over.
+    /// The deadline of the request.
     pub(super) until: Option<Instant>,
 }
 
-/// Takes it: of the ApiUser first, then of the route, so that a user who is over its own limit takes nothing that others
-/// share. Who is refused by the second has taken nothing of the first. The record counts as under way from now on.
+/// Takes a request from the limits of the ApiUser first, then of the route, so that a user over its own limit uses
+/// nothing of a shared one. If the route's limit is exceeded, the ApiUser's is not used either. The record holds both
+/// slots from now on.
 ///
 /// # Errors
-/// What there is too little of, or that the body which is announced would be too large.
+/// The limit that is exceeded, or a body owner announced length is too large.
 pub(super) fn take(
     record: &mut Record,
     snapshot: &Snapshot,
-    (route, user): (&Route, Option<&Principal>),
+    route: &Route,
+    user: Option<&Principal>,
     announced: Option<u64>,
 ) -> Result<Allowance, Refusal<'static>> {
-    // A route that takes no notice of clients does not do so here.
+    // A public route identifies no client.
     let user = user.filter(|_| route.admission != Admission::Public);
     let user = user.and_then(|user| snapshot.user_limiters.get(user.id.index()));
     let shared = route.limiter.as_ref();
-    let of = |limiter: Option<&Arc<Limiter>>| {
+    let bounds = |limiter: Option<&Arc<Limiter>>| -> Bounds {
         limiter.map(|limiter| *limiter.bounds()).unwrap_or_default()
     };
-    let (own, common): (Bounds, Bounds) = (of(user), of(shared));
+    let own = bounds(user);
+    let common = bounds(shared);
     let mut limits = route.limits;
     limits.body_size = smaller(limits.body_size, own.body_size);
     if announced
@@ -48,25 +50,25 @@ pub(super) fn take(
         return Err(Refusal::Body(BodyEnd::TooLarge));
     }
     let begun = record.begun();
-    let of_user = taken(user, Whose::User, begun)?;
-    let of_route = taken(shared, Whose::Route, begun)?;
-    record.is_under_way([
-        of_user.and_then(Taken::keep),
-        of_route.and_then(Taken::keep),
+    let of_user = reserve(user, LimitOwner::User, begun)?;
+    let of_route = reserve(shared, LimitOwner::Route, begun)?;
+    record.hold_slots([
+        of_user.and_then(LimiterReservation::keep),
+        of_route.and_then(LimiterReservation::keep),
     ]);
-    // A time that the clock cannot count to never comes.
+    // A time beyond the range of the clock is no limit.
     let until =
         smaller(own.request_time, common.request_time).and_then(|time| begun.checked_add(time));
     Ok(Allowance { limits, until })
 }
 
-fn taken(
+fn reserve(
     limiter: Option<&Arc<Limiter>>,
-    whose: Whose,
+    owner: LimitOwner,
     now: Instant,
-) -> Result<Option<Taken<'_>>, Refusal<'static>> {
+) -> Result<Option<LimiterReservation<'_>>, Refusal<'static>> {
     let taken = limiter
         .map(|limiter| limiter.take(now, clock::seconds))
         .transpose();
-    taken.map_err(|exceeded| Refusal::Limited(Limited { whose, exceeded }))
+    taken.map_err(|exceeded| Refusal::Limited(ExceededLimit { owner, exceeded }))
 }

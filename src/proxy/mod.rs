@@ -1,42 +1,47 @@
-//! The request's way. Read `connection`, then `request` (the judgement), then `exchange`.
+//! Processing of connections and requests. Read `connection`, then `request` (the decision), then `http1` and `exchange`.
 
 mod account;
 mod activity;
-mod asking;
-mod chain_standing;
+mod question;
+mod chain_identification;
+mod checked_evidence;
 mod client;
+mod client_view;
 mod connection;
 mod connection_facts;
-mod credentials;
+mod evidence;
 mod date;
+mod decision_context;
 mod exchange;
 mod expiry;
 mod forwarded;
+mod forwarded_clients;
+mod front_proxy_role;
 mod guard;
 mod handshake_record;
 mod http1;
-mod in_force;
+mod active_snapshot;
 mod limits;
 mod own_answer;
-mod present;
+mod recheck;
 mod proxy_header;
 mod record;
 mod refusal_record;
 mod request;
 mod request_id;
 mod texts;
-mod told;
+mod identity_cache;
 mod watched_stream;
 mod whoami;
 
-pub use chain_standing::{Stands, standing};
+pub use chain_identification::{ClientIdentification, identify_chain};
 pub use connection::ProxyHandler;
-pub use credentials::unless_denied;
-pub use forwarded::standing_behind;
-pub use present::make_rounds;
+pub use evidence::unless_denied;
+pub use forwarded::identify_forwarded_chain;
+pub use recheck::run_recheck_rounds;
 pub use request::{
-    Client, Decision, DecisionRounds, Evidence, Need, Presented, RequestDecision, Standing, decide,
-    decide_with, shows_its_own_certificate,
+    Client, ClientIdentity, Decision, DecisionRounds, Evidence, Need, PresentedCredentials,
+    RequestDecision, decide, decide_with, shows_its_own_certificate,
 };
 
 use request_id::{RequestId, request_id};
@@ -48,32 +53,31 @@ use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What all connections share.
+/// State that all connections share.
 pub struct Shared {
-    /// The snapshot that is in force.
+    /// The active snapshot.
     pub snapshot: ArcSwap<Snapshot>,
     /// Metrics and access log.
     pub telemetry: Arc<Telemetry>,
-    /// Passwords that are being checked, or were.
+    /// Password checks that are running, and cached results.
     pub passwords: PasswordChecks,
-    /// Told after each change of the snapshot.
+    /// Notified after each change of the snapshot.
     changes: watch::Sender<()>,
 }
 
 impl Shared {
-    /// With a first snapshot.
+    /// State with a first snapshot.
     pub fn new(snapshot: Arc<Snapshot>, telemetry: Arc<Telemetry>) -> Self {
-        let (passwords, changes) = (PasswordChecks::default(), watch::Sender::new(()));
         Self {
             snapshot: ArcSwap::new(snapshot),
             telemetry,
-            passwords,
-            changes,
+            passwords: PasswordChecks::default(),
+            changes: watch::Sender::new(()),
         }
     }
 
-    /// From now on this snapshot judges all requests, those under way included.
-    pub fn put_into_force(&self, snapshot: Arc<Snapshot>) {
+    /// Activates a snapshot. Open requests are rechecked by it.
+    pub fn activate(&self, snapshot: Arc<Snapshot>) {
         self.snapshot.store(snapshot);
         self.changes.send_replace(());
     }

@@ -1,40 +1,41 @@
-//! What the gateway answers itself on a route that says so: one function for both engines. Judges nothing.
+//! The responses of routes that the gateway serves itself. Both HTTP engines use it. Decides nothing.
 
-use super::client::ClientView;
-use super::credentials::Checked;
+use super::checked_evidence::CheckedEvidence;
+use super::client_view::ClientView;
 use super::whoami;
-use crate::respond::{Form, OwnAnswer, Refusal};
+use crate::respond::{GatewayResponse, Refusal, ResponseFormat};
 use crate::route::Target;
 use crate::snapshot::Snapshot;
 use http::StatusCode;
 
-/// The answer to a permitted request; `None` where an upstream answers.
+/// The response to a permitted request. `None` if the route has an upstream.
 pub(super) fn own_answer(
     target: &Target,
     method: &str,
     snapshot: &Snapshot,
-    (view, checked): (&ClientView, &Checked),
-    form: Form,
-) -> Option<Result<OwnAnswer, Refusal<'static>>> {
+    view: &ClientView,
+    checked: &CheckedEvidence,
+    form: ResponseFormat,
+) -> Option<Result<GatewayResponse, Refusal<'static>>> {
     match target {
         Target::Upstream(_) => None,
         Target::Whoami => {
             let answer = |user| whoami::answer(&snapshot.policy, user, view.peer.as_ref(), form);
             Some(checked.user(view).map(answer).ok_or(Refusal::NoCertificate))
         }
-        // A route for everybody has no requirement that would refuse other methods.
+        // A public route has no requirement that would deny other methods.
         Target::Jwks if !matches!(method, "GET" | "HEAD") => Some(Err(Refusal::MethodNotAllowed)),
         Target::Jwks => Some(key_set(snapshot)),
     }
 }
 
-fn key_set(snapshot: &Snapshot) -> Result<OwnAnswer, Refusal<'static>> {
+fn key_set(snapshot: &Snapshot) -> Result<GatewayResponse, Refusal<'static>> {
     let signer = snapshot
         .assertions
         .as_ref()
         .ok_or(Refusal::Internal("a key set without keys"))?;
     let body = signer.key_set().to_string();
-    Ok(OwnAnswer {
+    Ok(GatewayResponse {
         status: StatusCode::OK,
         content_type: "application/jwk-set+json",
         body,

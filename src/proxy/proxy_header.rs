@@ -1,53 +1,53 @@
-//! Receives the PROXY header with which connections of front proxies begin, and not one octet more: what follows is TLS.
-//! Believes nothing of it.
+//! Receives the PROXY header at the begin of connections of front proxies, and not one byte more, since TLS follows. Does
+//! not check whether the sender is a front proxy.
 
 use crate::config::ForwardedIdentity;
 use crate::identity::{ProxyHeader, ProxyHeaderError};
 use crate::listener::{ConnectionPlace, SourceRejected};
 use crate::snapshot::ListenerPolicy;
-use crate::tls::{Established, FailureReason, HandshakeFailure, handshake};
+use crate::tls::{FailureReason, HandshakeFailure, TlsConnection, handshake};
 use std::io;
 use std::net::IpAddr;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
-/// What is known of a connection before its first byte.
-pub(super) struct Arrival<'a> {
-    /// Where its socket leads.
+/// A connection before its first byte.
+pub(super) struct IncomingConnection<'a> {
+    /// The remote address of the socket.
     pub(super) client: IpAddr,
     pub(super) place: &'a ConnectionPlace,
-    /// Of the handshake.
+    /// The deadline of the handshake.
     pub(super) deadline: Instant,
 }
 
-/// Why a connection has no client.
-pub(super) enum NotEstablished {
-    /// Something failed, which is to be told.
+/// Why a connection is not established.
+pub(super) enum AcceptError {
+    /// A failure that is to be recorded.
     Failed(HandshakeFailure),
-    /// The source that a proxy has announced has too many half-open connections. That is counted already.
+    /// The source address in the PROXY header has too many half-open connections. That is recorded already.
     Rejected,
 }
 
-impl From<HandshakeFailure> for NotEstablished {
+impl From<HandshakeFailure> for AcceptError {
     fn from(failure: HandshakeFailure) -> Self {
         Self::Failed(failure)
     }
 }
 
-impl From<SourceRejected> for NotEstablished {
+impl From<SourceRejected> for AcceptError {
     fn from(SourceRejected: SourceRejected) -> Self {
         Self::Rejected
     }
 }
 
-/// Up to the end of the handshake: a PROXY header where there must be one, then TLS.
-pub(super) async fn first_words(
+/// Reads a PROXY header if the listener expects one, then does the TLS handshake.
+pub(super) async fn accept_tls(
     mut stream: TcpStream,
     policy: &ListenerPolicy,
-    arrival: Arrival<'_>,
-) -> Result<(Established, Option<ProxyHeader>), NotEstablished> {
-    let deadline = arrival.deadline;
+    connection: IncomingConnection<'_>,
+) -> Result<(TlsConnection, Option<ProxyHeader>), AcceptError> {
+    let deadline = connection.deadline;
     let begins_with_header = policy
         .front_proxy
         .as_ref()
@@ -58,14 +58,14 @@ pub(super) async fn first_words(
         None
     };
     if let Some(header) = &header {
-        arrival.count_announced(policy, header)?;
+        connection.count_announced(policy, header)?;
     }
     Ok((handshake(stream, &policy.hosts, deadline).await?, header))
 }
 
-impl Arrival<'_> {
-    /// Counts the connection at the address that its header announces, where the config says that front proxies are at the
-    /// address of its socket. Elsewhere anybody could announce anything, so the socket was counted.
+impl IncomingConnection<'_> {
+    /// Counts the connection for the source address in its header, if the configuration places front proxies at the
+    /// address of its socket. Otherwise the header is not trusted, and the address of the socket was counted.
     fn count_announced(
         &self,
         policy: &ListenerPolicy,
@@ -91,22 +91,22 @@ impl Arrival<'_> {
 /// Reads a header until `deadline`.
 ///
 /// # Errors
-/// Without one, or with one that cannot be read; there is nobody who would understand an answer.
+/// There is no header, or it cannot be parsed. No response is possible.
 async fn read_header(
     stream: &mut TcpStream,
     deadline: Instant,
 ) -> Result<ProxyHeader, HandshakeFailure> {
     let (reason, detail) = match timeout_at(deadline, receive(stream)).await {
         Ok(Ok(header)) => return Ok(header),
-        Ok(Err(NoHeader::Closed)) => (
+        Ok(Err(HeaderError::Closed)) => (
             FailureReason::Closed,
             "closed before the first byte".to_owned(),
         ),
-        Ok(Err(NoHeader::Io(error))) => (
+        Ok(Err(HeaderError::Io(error))) => (
             FailureReason::ProxyHeader,
             format!("the PROXY header is cut short: {error}"),
         ),
-        Ok(Err(NoHeader::Unreadable(error))) => (FailureReason::ProxyHeader, error.to_string()),
+        Ok(Err(HeaderError::Unreadable(error))) => (FailureReason::ProxyHeader, error.to_string()),
         Err(_) => (
             FailureReason::Timeout,
             "the deadline passed before the PROXY header was whole".to_owned(),
@@ -115,26 +115,26 @@ async fn read_header(
     Err(HandshakeFailure::beside(reason, detail))
 }
 
-/// Why there is no header.
-enum NoHeader {
+/// Why no header was received.
+enum HeaderError {
     Closed,
     Io(io::Error),
     Unreadable(ProxyHeaderError),
 }
 
-impl From<io::Error> for NoHeader {
+impl From<io::Error> for HeaderError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl From<ProxyHeaderError> for NoHeader {
+impl From<ProxyHeaderError> for HeaderError {
     fn from(error: ProxyHeaderError) -> Self {
         Self::Unreadable(error)
     }
 }
 
-async fn receive(stream: &mut TcpStream) -> Result<ProxyHeader, NoHeader> {
+async fn receive(stream: &mut TcpStream) -> Result<ProxyHeader, HeaderError> {
     let mut prefix = [0; ProxyHeader::PREFIX];
     let mut received = 0;
     while received < prefix.len() {
@@ -142,11 +142,11 @@ async fn receive(stream: &mut TcpStream) -> Result<ProxyHeader, NoHeader> {
             .read(prefix.get_mut(received..).unwrap_or_default())
             .await?
         {
-            0 if received == 0 => return Err(NoHeader::Closed),
+            0 if received == 0 => return Err(HeaderError::Closed),
             0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             more => received += more,
         }
-        // Who begins otherwise may wait for us, and need not wait for the deadline.
+        // A client without a header may wait for our first byte. It fails here, before the deadline.
         ProxyHeader::may_begin(prefix.get(..received).unwrap_or_default())?;
     }
     let mut header = prefix.to_vec();

@@ -1,4 +1,4 @@
-//! What happened to one request: counted and logged exactly once, when the last byte is gone or the client is.
+//! The record of one request: counted and logged exactly once, after the last byte or when the client is gone.
 
 mod attempts;
 mod audited;
@@ -6,80 +6,87 @@ mod decided;
 mod time;
 
 use super::RequestId;
-use super::client::ClientView;
+use super::checked_evidence::CheckedEvidence;
+use super::client_view::ClientView;
 use super::connection_facts::ConnectionFacts;
-use super::credentials::Checked;
-use super::texts::{Text, Texts};
+use super::texts::{RecordField, RecordTexts};
 use crate::clock;
-use crate::credentials::Proof;
-use crate::forward::{AnswerEdit, ContentLength};
+use crate::credentials::CredentialProof;
+use crate::forward::{ContentLength, ResponseEdit};
 use crate::identity::IdentityKind;
-use crate::limit::{Meter, UnderWay};
+use crate::limit::{BodyMeter, ConcurrencyGuard};
 use crate::respond::Withdrawal;
 use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, RouteSeries};
 use crate::tls::record::take_copied_octets;
-use audited::{Audited, AuthorizationWords};
+use audited::{AuditState, AuthorizationWords};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use time::{milliseconds, timestamp};
 
-/// The status in log and metrics of a client that left before there was an answer; nginx made it known.
+/// The status in logs and metrics if the client left before the response, as in nginx.
 const CLIENT_LEFT: u16 = 499;
 
-/// Hears that a request is over.
+/// Receives the end of a request.
 pub(super) trait RequestEnd {
-    /// It is recorded, and nothing of it moves any more.
+    /// The request is recorded and transfers nothing any more.
     fn request_ended(&self);
+}
+
+/// The method and the target of a request, as the client sent them.
+#[derive(Clone, Copy)]
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a str,
+    pub(super) target: &'a str,
 }
 
 /// The record of one request. Dropping it writes it.
 pub(super) struct Record {
     connection: Rc<ConnectionFacts>,
-    /// Who the client is; `None` if nobody asked yet.
+    /// The client; `None` before it is identified.
     client: Option<Rc<ClientView>>,
     protocol: &'static str,
     version: SnapshotVersion,
     request_id: RequestId,
     begun: Instant,
-    /// When it was over, if somebody has looked at the clock.
-    over: Option<Instant>,
-    texts: Texts,
-    /// Where this thread counts the route's requests; `None` without a route.
+    /// The end of the request, if the owner has set it.
+    ended_at: Option<Instant>,
+    texts: RecordTexts,
+    /// The metrics of the route on this thread; `None` without a route.
     route: Option<Rc<RouteSeries>>,
     decision: &'static str,
     reason: &'static str,
-    /// Of the judgement, whatever happened after it.
+    /// The result of authorization, also if the request is denied after it.
     authorization: Option<AuthorizationWords>,
-    audited: Audited,
+    audited: AuditState,
     detail: Option<String>,
-    /// Who was proven beside the certificate, and by what.
-    proven: Option<Box<Proof>>,
-    /// What is to be told of an authorizer that was asked.
+    /// The proof by a password or a token.
+    proven: Option<Box<CredentialProof>>,
+    /// The detail of the verdict of an external authorizer.
     verdict: Option<String>,
     upstream_time: Option<Duration>,
-    /// How often it was sent to an upstream.
+    /// How often the request was sent to an upstream.
     attempts: u8,
     status: u16,
     end: &'static str,
-    /// What was cut.
+    /// The kind of what was cut.
     cut: Option<&'static str>,
-    /// Count the bodies, where somebody else than the record's owner moves them.
+    /// Count the bodies, if the owner of the record does not transfer them itself.
     meters: Option<Meters>,
     /// Bytes that no meter counted.
     request_bytes: u64,
     response_bytes: u64,
     on_end: Option<Rc<dyn RequestEnd>>,
-    /// It counts as under way until it is written: of its user and of its route.
-    _under_way: [Option<UnderWay>; 2],
+    /// The slots in the concurrency limits of its user and of its route, held until the record is written.
+    _slots: [Option<ConcurrencyGuard>; 2],
 }
 
-/// Of both bodies.
+/// The meters of both bodies.
 #[derive(Default)]
 pub(super) struct Meters {
-    pub(super) request: Arc<Meter>,
-    pub(super) response: Arc<Meter>,
+    pub(super) request: Arc<BodyMeter>,
+    pub(super) response: Arc<BodyMeter>,
 }
 
 impl Record {
@@ -88,21 +95,21 @@ impl Record {
         protocol: &'static str,
         version: SnapshotVersion,
         request_id: RequestId,
-        (method, target): (&str, &str),
+        request_line: RequestLine<'_>,
     ) -> Self {
         let audited = if connection.telemetry.audits() {
-            Audited::Due
+            AuditState::Due
         } else {
-            Audited::Unwanted
+            AuditState::Off
         };
-        let wanted = audited == Audited::Due || connection.telemetry.logs_access();
+        let wanted = audited == AuditState::Due || connection.telemetry.logs_access();
         let mut texts = if wanted {
-            Texts::kept()
+            RecordTexts::kept()
         } else {
-            Texts::unwanted()
+            RecordTexts::discarded()
         };
         if texts.are_kept() {
-            audited::note_as_sent(&mut texts, method, target);
+            audited::note_as_sent(&mut texts, request_line);
         }
         Self {
             connection,
@@ -111,7 +118,7 @@ impl Record {
             version,
             request_id,
             begun: clock::now(),
-            over: None,
+            ended_at: None,
             texts,
             route: None,
             decision: "refuse",
@@ -130,7 +137,7 @@ impl Record {
             request_bytes: 0,
             response_bytes: 0,
             on_end: None,
-            _under_way: [None, None],
+            _slots: [None, None],
         }
     }
 
@@ -138,56 +145,56 @@ impl Record {
         &self.request_id
     }
 
-    /// What we say in an answer that comes down.
-    pub(super) fn answer_edit(&self, length: ContentLength) -> AnswerEdit<'_> {
+    /// The changes to the head of the upstream's response.
+    pub(super) fn response_edit(&self, length: ContentLength) -> ResponseEdit<'_> {
         let expiry = self
             .client
             .as_deref()
             .and_then(|client| client.expiry.field());
-        AnswerEdit {
+        ResponseEdit {
             length,
             request_id: &self.request_id,
             expiry,
         }
     }
 
-    /// It began at this moment, which its owner has read from the clock.
+    /// Sets the begin of the request, which the owner has read from the clock.
     pub(super) fn begun_at(mut self, begun: Instant) -> Self {
         self.begun = begun;
         self
     }
 
-    /// When it began.
+    /// The begin of the request.
     pub(super) fn begun(&self) -> Instant {
         self.begun
     }
 
-    /// It holds a place of its user and of its route, where these are limited.
-    pub(super) fn is_under_way(&mut self, places: [Option<UnderWay>; 2]) {
-        self._under_way = places;
+    /// Holds the slots of the request in the concurrency limits of its user and of its route.
+    pub(super) fn hold_slots(&mut self, slots: [Option<ConcurrencyGuard>; 2]) {
+        self._slots = slots;
     }
 
-    /// It was over at this moment.
-    pub(super) fn over_at(&mut self, over: Instant) {
-        self.over = Some(over);
+    /// Sets the end of the request.
+    pub(super) fn ended_at(&mut self, end: Instant) {
+        self.ended_at = Some(end);
     }
 
-    /// The meters of both bodies, made when first asked for.
+    /// The meters of both bodies, made when they are first used.
     pub(super) fn meters(&mut self) -> &Meters {
         self.meters.get_or_insert_default()
     }
 
-    /// Hears when the record is written.
+    /// Sets the listener for the end of the request.
     pub(super) fn on_end(&mut self, listener: Rc<dyn RequestEnd>) {
         self.on_end = Some(listener);
     }
 
-    pub(super) fn client_is(&mut self, client: Rc<ClientView>) {
+    pub(super) fn set_client(&mut self, client: Rc<ClientView>) {
         self.client = Some(client);
     }
 
-    /// What was found out about the request beside its head and certificate.
-    pub(super) fn showed(&mut self, checked: &Checked) {
+    /// Takes over the evidence of the request.
+    pub(super) fn set_evidence(&mut self, checked: &CheckedEvidence) {
         self.proven = checked.proof().map(|proof| Box::new(proof.clone()));
         self.note_verdict(checked.verdict());
     }
@@ -197,25 +204,27 @@ impl Record {
         self.tell_decision();
     }
 
-    /// How the answer ended, unless the client is told otherwise later.
+    /// Sets how the response ended.
     pub(super) fn ended(&mut self, end: &'static str) {
         self.end = end;
     }
 
-    /// It was permitted, and cut because it is so no more.
+    /// The permit was withdrawn, and the request was cut.
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
-        (self.reason, self.end, self.cut) = (withdrawal.word(), "cut", Some(kind));
+        self.reason = withdrawal.word();
+        self.end = "cut";
+        self.cut = Some(kind);
         self.connection.series.withdrawn(kind, self.reason);
         self.tell_cut(kind);
     }
 
-    /// An answer of our own, whose length is known.
-    pub(super) fn own_answer(&mut self, length: usize) {
+    /// The gateway sent a response of its own, with a body of this length in bytes.
+    pub(super) fn gateway_response(&mut self, length: usize) {
         self.response_bytes = u64::try_from(length).unwrap_or(u64::MAX);
         self.end = "complete";
     }
 
-    /// Bytes of bodies, or of a tunnel.
+    /// Sets the transferred bytes of the bodies or of the tunnel.
     pub(super) fn moved(&mut self, sent: u64, received: u64) {
         self.request_bytes = sent;
         self.response_bytes = received;
@@ -229,10 +238,10 @@ impl Record {
             ..
         } = &*self.connection;
         let duration = self
-            .over
+            .ended_at
             .unwrap_or_else(clock::now)
             .saturating_duration_since(self.begun);
-        let metered = |which: fn(&Meters) -> &Meter| {
+        let metered = |which: fn(&Meters) -> &BodyMeter| {
             self.meters
                 .as_ref()
                 .map_or(0, |meters| which(meters).bytes())
@@ -259,26 +268,30 @@ impl Record {
     }
 
     fn log(&self, duration: Duration, request_bytes: u64, response_bytes: u64) {
-        let about = &*self.connection;
+        let connection = &*self.connection;
         let client = self.client.as_deref();
         let peer = client.and_then(|client| client.peer.as_ref());
         let refused = client.and_then(|client| client.refused.as_ref());
-        let refused_detail =
-            refused.map(|it| format!("subject \"{}\", issuer \"{}\"", it.subject, it.issuer));
+        let refused_detail = refused.map(|certificate| {
+            format!(
+                "subject \"{}\", issuer \"{}\"",
+                certificate.subject, certificate.issuer
+            )
+        });
         let proven = self.proven_user();
-        about.telemetry.log_access(&AccessEntry {
+        connection.telemetry.log_access(&AccessEntry {
             time: timestamp(std::time::SystemTime::now() - self.begun.elapsed()),
             id: &self.request_id,
             generation: self.version.generation,
             overlay: self.version.overlay,
-            listener: &about.listener,
-            client: about.client.to_string(),
-            server_name: about.server_name.as_deref(),
-            tls: about.tls,
+            listener: &connection.listener,
+            client: connection.client.to_string(),
+            server_name: connection.server_name.as_deref(),
+            tls: connection.tls,
             protocol: self.protocol,
-            method: self.texts.get(Text::Method).unwrap_or("-"),
-            host: self.texts.get(Text::Host),
-            path: self.texts.get(Text::Path).unwrap_or("-"),
+            method: self.texts.get(RecordField::Method).unwrap_or("-"),
+            host: self.texts.get(RecordField::Host),
+            path: self.texts.get(RecordField::Path).unwrap_or("-"),
             user: proven.map(|(_, user)| user),
             credential: proven.map(|(kind, _)| kind),
             identified_by: client
@@ -291,7 +304,7 @@ impl Record {
                 .map(|name| name.as_str()),
             serial: peer
                 .map(|peer| &peer.serial)
-                .or_else(|| refused.map(|it| &it.serial))
+                .or_else(|| refused.map(|certificate| &certificate.serial))
                 .map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
@@ -301,11 +314,11 @@ impl Record {
                 .as_deref()
                 .or(self.verdict.as_deref())
                 .or(refused_detail.as_deref()),
-            requirement: self.texts.get(Text::Requirement),
-            permission: self.texts.get(Text::Permission),
-            route: self.texts.get(Text::Route),
-            upstream: self.texts.get(Text::Upstream),
-            endpoint: self.texts.get(Text::Endpoint),
+            requirement: self.texts.get(RecordField::Requirement),
+            permission: self.texts.get(RecordField::Permission),
+            route: self.texts.get(RecordField::Route),
+            upstream: self.texts.get(RecordField::Upstream),
+            endpoint: self.texts.get(RecordField::Endpoint),
             status: self.status,
             request_bytes,
             response_bytes,

@@ -1,23 +1,23 @@
-//! Decides about a request: what it asks for, who asks, and whether that is permitted. The page to read first. Pure: no
-//! socket, no clock, no HTTP engine; both engines, `explain` and `plan` call [`decide_with`].
+//! Decides about a request: route, ApiUser, requirement, permission. The page to read first. Pure: no socket, no clock,
+//! no HTTP engine; both engines, `explain` and `plan` call [`decide_with`].
 
 mod authentication;
+mod authorizer_verdict;
 mod decision;
+mod denials;
 mod fields;
-mod outside;
 mod paths;
-mod unmet;
 
-pub use authentication::{Presented, Standing, shows_its_own_certificate};
+pub use authentication::{ClientIdentity, PresentedCredentials, shows_its_own_certificate};
 pub use decision::{Decision, DecisionRounds, Need};
 
-use authentication::{principal, proven, refuse_who_never_counts};
+use authentication::{authenticated_user, principal, reject_invalid_client};
+use authorizer_verdict::denied_by_authorizer;
 use decision::NoPermit;
-use fields::{JudgedFields, judged_method};
-use outside::denied_by_authorizer;
+use fields::{DecisionFields, effective_request_method};
 use paths::leads_to_one_route;
 
-use crate::authorize::{Denied, Permit, RouteRule, in_force, public_permit};
+use crate::authorize::{Denied, Permit, RouteRule, apply_enforcement, public_permit};
 use crate::authorizer::Verdict;
 use crate::condition::Facts;
 use crate::forward::SentHeaders;
@@ -25,72 +25,72 @@ use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::Principal;
 use crate::respond::Refusal;
-use crate::route::icinga2::SaidInBody;
+use crate::route::icinga2::BodyEventTypes;
 use crate::route::{Admission, CanonicalTarget, Captured, Requirement, Route};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{HostPolicy, PeerCertificate, TrustDomainId};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Where, when and by whom a request is made.
+/// The client, place and time of a request.
 #[derive(Clone, Copy)]
 pub struct Client<'s> {
-    /// The listener that it came in by.
+    /// The listener of the connection.
     pub listener: &'s ListenerPolicy,
-    /// The policy of the server name that the client asked for.
+    /// The policy of the server name of the handshake.
     pub host: &'s Arc<HostPolicy>,
-    /// Who it is.
-    pub standing: &'s Standing,
-    /// Who has vouched for its certificate, if it showed one that counts.
+    /// The identity of the client.
+    pub identity: &'s ClientIdentity,
+    /// The trust domain that verified the client.
     pub vouched_by: Option<TrustDomainId>,
-    /// That certificate.
+    /// The verified certificate.
     pub certificate: Option<&'s PeerCertificate>,
-    /// Its address.
+    /// The address of the client.
     pub source: IpAddr,
     /// Seconds since 1970.
     pub now: i64,
 }
 
-/// What was looked up for a request beside its head, because its route asks for it.
+/// The evidence for a decision beside the request head and the certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence {
-    /// What it shows beside the certificate of its connection.
-    pub presented: Presented,
-    /// What its body says, where that was read.
-    pub body: Option<SaidInBody>,
-    /// What the external authorizer of its route says about it, if that was asked.
+    /// The credentials of the request.
+    pub presented: PresentedCredentials,
+    /// The content of the body, if it was read.
+    pub body: Option<BodyEventTypes>,
+    /// The verdict of the external authorizer of the route, if it was requested.
     pub verdict: Option<Verdict>,
 }
 
-/// A request, judged: the outcome, and what it was found by, for answers, logs and explanations.
+/// A decision and the facts that it was made from, for responses, logs and explanations.
 ///
 /// Borrows from the snapshot (`'s`) and from the request head (`'h`).
 pub struct RequestDecision<'s, 'h> {
-    /// The method that was judged, which is also the one that goes up.
+    /// The method that was authorized. The upstream request has the same.
     pub method: &'h str,
     /// Path and query, if there is a canonical path.
     pub target: Option<CanonicalTarget<'h>>,
-    /// The host, if it is one.
+    /// The host, if it is valid.
     pub host: Option<HostName<'h>>,
     /// The route.
     pub route: Option<&'s Arc<Route>>,
-    /// Who asks, as far as the route wants to know.
+    /// The ApiUser, if the route identifies clients.
     pub user: Option<&'s Principal>,
     /// What the route requires of this request.
     pub requirement: Option<Requirement<'h>>,
-    /// Whether it may go on.
+    /// The decision.
     pub decision: Decision<'s>,
 }
 
-/// Decides about a request by one snapshot and the certificate of its connection. Where the route makes that depend on more, the
-/// decision is [`Decision::Needs`]; [`decide_with`] decides with evidence of that kind.
+/// Decides about a request by one snapshot and the certificate of its connection. Where the route makes that depend on
+/// more, the decision is [`Decision::Needs`]; [`decide_with`] decides with evidence of that kind.
 pub fn decide<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     head: &RequestHead<'h, F>,
 ) -> RequestDecision<'s, 'h> {
     static NOTHING: Evidence = Evidence {
-        presented: Presented::Unchecked,
+        presented: PresentedCredentials::Unchecked,
         body: None,
         verdict: None,
     };
@@ -117,96 +117,122 @@ pub fn decide_with<'s: 'h, 'h, F: Fields + ?Sized>(
     decided
 }
 
-/// The phases, in order. What each finds is kept also if a later one refuses.
+/// Runs the phases in order. `decided` keeps the results of each phase, also if a later one denies the request.
 fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
     snapshot: &'s Snapshot,
     client: Client<'s>,
     evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
-    found: &mut RequestDecision<'s, 'h>,
+    decided: &mut RequestDecision<'s, 'h>,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
-    refuse_who_never_counts(client.standing)?;
+    reject_invalid_client(client.identity)?;
     refuse_unforwarded_method(head.method)?;
-    let fields = JudgedFields::of(head.fields, &snapshot.judged_fields);
-    let host = found.host.insert(requested_host(head.authority, &fields)?);
-    belongs_to_connection(client, host)?;
+    let fields = DecisionFields::of(head.fields, &snapshot.judged_fields);
+    let host = requested_host(head.authority, &fields)?;
+    let host = decided.host.insert(host);
+    check_host_of_connection(client, host)?;
     fields.reject_two_readings()?;
-    let target = found
-        .target
-        .insert(CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?);
+    let canonical = CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?;
+    let target = decided.target.insert(canonical);
 
-    let Some((route, captured)) = client.listener.routes.find(Some(host), &target.path) else {
-        // Strangers learn nothing about which paths there are.
-        principal(client.standing)?;
-        return Err(Refusal::NoRoute.into());
-    };
-    found.route = Some(route);
+    let (route, captured) = find_route(client, host, &target.path)?;
+    decided.route = Some(route);
     let public = public_permit(route.admission);
-    if public.is_none() {
-        // Before anything that would tell a stranger that there is a route.
-        proven(route.credentials, client.standing, &evidence.presented)?;
-        if !route.vouched_by.takes(client.vouched_by) {
-            return Err(Refusal::WrongTrustDomain.into());
-        }
-    }
-    leads_to_one_route(client, host, route, target)?;
-    found.method = judged_method(head.method, &fields, target.query.as_deref(), route)?;
-
-    let known = match (&public, client.standing) {
-        (None, standing) => Some(proven(route.credentials, standing, &evidence.presented)?),
-        (Some(_), Standing::Known(known)) if route.admission == Admission::PublicWithIdentity => {
-            Some(known)
-        }
-        (Some(_), _) => None,
+    let user = match public {
+        None => Some(check_client(client, evidence, route)?),
+        Some(_) => user_of_public_route(route, client.identity),
     };
-    found.user = known;
+    leads_to_one_route(client, host, route, target)?;
+    decided.method =
+        effective_request_method(head.method, &fields, target.query.as_deref(), route)?;
+
+    decided.user = user;
     let captures = named_captures(snapshot, route, &captured);
     let shows_own =
-        known.is_some() && shows_its_own_certificate(client.standing, &evidence.presented);
+        user.is_some() && shows_its_own_certificate(client.identity, &evidence.presented);
+    let domain = client.vouched_by.filter(|_| shows_own);
+    let headers = SentHeaders {
+        fields: head.fields,
+        policy: snapshot.field_policy(route),
+    };
     let facts = Facts {
-        method: found.method,
+        method: decided.method,
         path: &target.path,
         query: target.query.as_deref(),
         host: host.as_str(),
         captures: &captures,
-        headers: &SentHeaders {
-            fields: head.fields,
-            policy: snapshot.field_policy(route),
-        },
+        headers: &headers,
         certificate: client.certificate.filter(|_| shows_own),
-        trust_domain: client
-            .vouched_by
-            .filter(|_| shows_own)
-            .and_then(|id| snapshot.domain_name(id)),
-        user: known.map_or("", |known| &known.name),
+        trust_domain: domain.and_then(|id| snapshot.domain_name(id)),
+        user: user.map_or("", |user| &user.name),
         source: client.source,
         now: client.now,
     };
-    found.requirement = match (&public, known) {
-        (Some(_), None) => None,
-        (Some(_), Some(_)) => Some(Requirement::MethodAndPath {
-            method: found.method,
-            path: target.path.clone(),
-        }),
-        (None, _) => {
+    decided.requirement = match public {
+        Some(_) => user.map(|_| method_and_path(decided.method, target)),
+        None => {
             let body = evidence.body.as_ref();
-            let required = route
-                .requirement
-                .for_request(found.method, target, &captured, body);
-            Some(
-                required
-                    .map_err(|why| unmet::without_requirement(why, route, &target.path, head))?,
-            )
+            let requirement =
+                (route.requirement).for_request(decided.method, target, &captured, body);
+            let no_requirement = |why| denials::without_requirement(why, route, &target.path, head);
+            Some(requirement.map_err(no_requirement)?)
         }
     };
-    let asked = known.zip(found.requirement.as_ref());
-    let authorized = authorized(snapshot, route, asked, public, &facts);
+    let required = user.zip(decided.requirement.as_ref());
+    let authorized = authorized(snapshot, route, required, public, &facts);
+    let denial = |why| denials::denied(why, route, &target.path);
     let verdict = evidence.verdict.as_ref();
-    let denial = |why| unmet::denied(why, route, &target.path);
-    enforce(snapshot, route, known, authorized, verdict, denial)
+    enforce(snapshot, route, user, authorized, verdict, denial)
 }
 
-/// What is left of a permit when shadow mode, the external authorizer and the upstream's credentials have their say.
+/// The route of the request. An unauthenticated client does not learn which paths exist.
+fn find_route<'s, 'p>(
+    client: Client<'s>,
+    host: &HostName<'_>,
+    path: &'p str,
+) -> Result<(&'s Arc<Route>, Captured<'p>), NoPermit<'s>> {
+    match client.listener.routes.find(Some(host), path) {
+        Some(found) => Ok(found),
+        None => {
+            principal(client.identity)?;
+            Err(Refusal::NoRoute.into())
+        }
+    }
+}
+
+/// The user of a route that is not public, if the client may use it. Runs before any check whose result would show an
+/// unauthenticated client that the route exists.
+fn check_client<'s>(
+    client: Client<'s>,
+    evidence: &'s Evidence,
+    route: &Route,
+) -> Result<&'s Principal, NoPermit<'s>> {
+    let user = authenticated_user(route.credentials, client.identity, &evidence.presented)?;
+    match route.vouched_by.takes(client.vouched_by) {
+        true => Ok(user),
+        false => Err(Refusal::WrongTrustDomain.into()),
+    }
+}
+
+/// The requirement that is compared with the `deny` list of a known user on a public route.
+fn method_and_path<'h>(method: &'h str, target: &CanonicalTarget<'h>) -> Requirement<'h> {
+    Requirement::MethodAndPath {
+        method,
+        path: target.path.clone(),
+    }
+}
+
+/// The ApiUser of a request on a public route, if the route identifies clients.
+fn user_of_public_route<'s>(route: &Route, identity: &'s ClientIdentity) -> Option<&'s Principal> {
+    match identity {
+        ClientIdentity::Known(user) if route.admission == Admission::PublicWithIdentity => {
+            Some(user)
+        }
+        _ => None,
+    }
+}
+
+/// The permit after shadow mode, the verdict of the external authorizer, and the check for an upstream account.
 fn enforce<'s>(
     snapshot: &'s Snapshot,
     route: &'s Route,
@@ -216,24 +242,24 @@ fn enforce<'s>(
     denial: impl Fn(Denied<'s>) -> Refusal<'s>,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
     let enforcement = snapshot.policy.enforcement(user, route.enforcement);
-    let permit = in_force(authorized, enforcement).map_err(&denial)?;
+    let permit = apply_enforcement(authorized, enforcement).map_err(&denial)?;
     let denied_outside = denied_by_authorizer(route, user, verdict)?;
     let permit = permit
-        .unless(denied_outside, enforcement)
+        .with_denial(denied_outside, enforcement)
         .map_err(&denial)?;
-    // Only now: a user that is denied must not learn which users the upstream knows.
-    let is_known_there = route.known_there.takes(user.map(|user| user.id));
-    is_known_there
+    // The last check: a user that is denied must not learn which users the upstream knows.
+    let has_account = route.known_there.takes(user.map(|user| user.id));
+    has_account
         .then_some(permit)
         .ok_or(Refusal::UnknownToUpstream.into())
 }
 
-/// What the route demands of everybody, then what its requirement demands of this user. Public routes demand nothing of
-/// anybody, but a known user's `deny` counts.
+/// Checks the conditions of the route, then the permissions of the user. Public routes require no permission, but a
+/// `deny` of a known user applies.
 fn authorized<'s>(
     snapshot: &'s Snapshot,
     route: &'s Route,
-    asked: Option<(&Principal, &Requirement<'_>)>,
+    required: Option<(&Principal, &Requirement<'_>)>,
     public: Option<Permit<'s>>,
     facts: &Facts<'_>,
 ) -> Result<Permit<'s>, Denied<'s>> {
@@ -246,18 +272,18 @@ fn authorized<'s>(
         conditions,
     }
     .check(facts)?;
-    match (public, asked) {
-        (None, Some((known, requirement))) => snapshot.policy.authorize(known, requirement, facts),
+    match (public, required) {
+        (None, Some((user, requirement))) => snapshot.policy.authorize(user, requirement, facts),
         (None, None) => Err(Denied::NoPermission),
         (Some(permit), None) => Ok(permit),
-        (Some(permit), Some((known, requirement))) => {
-            let on_trial = snapshot.policy.refuse_denied(known, requirement, facts)?;
-            Ok(permit.marked(on_trial))
+        (Some(permit), Some((user, requirement))) => {
+            let on_trial = snapshot.policy.check_denies(user, requirement, facts)?;
+            Ok(permit.with_shadowed(on_trial))
         }
     }
 }
 
-/// The captures by name, where any condition could ask for them.
+/// The captures by name. Empty if no condition can use them.
 fn named_captures<'a>(
     snapshot: &Snapshot,
     route: &'a Route,
@@ -274,22 +300,22 @@ fn named_captures<'a>(
     }
 }
 
-/// CONNECT would open a tunnel past every decision; TRACE would show the client what we add for the upstream.
+/// CONNECT would open a tunnel without decisions; TRACE would show the client the fields that we add for the upstream.
 fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
-    let never = ["CONNECT", "TRACE"]
+    let is_never_forwarded = ["CONNECT", "TRACE"]
         .iter()
-        .any(|never| method.eq_ignore_ascii_case(never));
-    if never {
+        .any(|name| method.eq_ignore_ascii_case(name));
+    if is_never_forwarded {
         Err(Refusal::MethodNotForwarded)
     } else {
         Ok(())
     }
 }
 
-/// The one host that a request names: `:authority` and Host agree if both are there.
+/// The host of a request: `:authority` or Host. Both must agree if both are present.
 fn requested_host<'h>(
     authority: Option<&'h str>,
-    fields: &JudgedFields<'h>,
+    fields: &DecisionFields<'h>,
 ) -> Result<HostName<'h>, Refusal<'static>> {
     let text = match (authority, fields.host.map_err(|_| Refusal::BadHost)?) {
         (Some(authority), None) => authority,
@@ -302,10 +328,16 @@ fn requested_host<'h>(
     HostName::parse_authority(text).ok_or(Refusal::BadHost)
 }
 
-/// A connection opened under one server name may not ask for a host of another policy (RFC 9110 section 7.4).
-fn belongs_to_connection(client: Client<'_>, host: &HostName<'_>) -> Result<(), Refusal<'static>> {
+/// Rejects a host with another policy than the server name of the connection (RFC 9110 section 7.4).
+fn check_host_of_connection(
+    client: Client<'_>,
+    host: &HostName<'_>,
+) -> Result<(), Refusal<'static>> {
     match client.listener.host(Some(host)) {
         Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
         _ => Err(Refusal::Misdirected),
     }
 }
+
+#[cfg(test)]
+mod tests;

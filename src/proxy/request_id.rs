@@ -1,4 +1,4 @@
-//! The name of one request, also the id of its decision: unique over threads and restarts, and no secret.
+//! The ID of one request, also of its decision: unique over threads and restarts, and no secret.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,29 +9,29 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// 16 digits for the process, 8 for the thread, 16 for the count, and the dashes between them.
 const LONGEST: usize = 16 + 1 + 8 + 1 + 16;
 
-/// A name for one request, as text; a small value without an allocation.
+/// The ID of one request, as text without an allocation.
 #[derive(Clone, Copy)]
 pub(super) struct RequestId {
     text: [u8; LONGEST],
     length: u8,
 }
 
-/// A name that nothing before has had.
+/// A new unique ID.
 pub(super) fn request_id() -> RequestId {
     thread_local! {
-        static NAMES: RefCell<Names> = RefCell::new(Names::new());
+        static GENERATOR: RefCell<IdGenerator> = RefCell::new(IdGenerator::new());
     }
-    NAMES.with_borrow_mut(Names::next)
+    GENERATOR.with_borrow_mut(IdGenerator::next)
 }
 
-/// What one thread gives its names from, so that threads share nothing.
-struct Names {
+/// Generates the IDs of one thread, so that threads share nothing.
+struct IdGenerator {
     /// `process-thread-`
     prefix: RequestId,
     count: u64,
 }
 
-impl Names {
+impl IdGenerator {
     fn new() -> Self {
         static PROCESS: OnceLock<u64> = OnceLock::new();
         static THREADS: AtomicU32 = AtomicU32::new(0);
@@ -58,9 +58,9 @@ impl Names {
 }
 
 impl RequestId {
-    fn push(&mut self, octet: u8) {
+    fn push(&mut self, byte: u8) {
         if let Some(place) = self.text.get_mut(usize::from(self.length)) {
-            *place = octet;
+            *place = byte;
             self.length += 1;
         }
     }
@@ -89,7 +89,7 @@ impl Deref for RequestId {
             .text
             .get(..usize::from(self.length))
             .and_then(|text| std::str::from_utf8(text).ok());
-        // Only digits and dashes are ever put in.
+        // The text has only digits and dashes.
         text.unwrap_or_default()
     }
 }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_longest_name_has_its_place() {
-        let mut names = Names::new();
+        let mut names = IdGenerator::new();
         names.prefix.length = 17;
         names.prefix.push_number(u64::from(u32::MAX));
         names.prefix.push(b'-');

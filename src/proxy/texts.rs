@@ -1,12 +1,12 @@
-//! The texts of one request's record, in one piece of memory. Knows no meaning of them.
+//! The texts of the record of one request, in one buffer.
 
-use crate::recycled::Recycled;
+use crate::buffer_pool::PooledBuffer;
 use std::fmt::Display;
 use std::io::Write;
 
-/// Which text.
+/// The kind of a text.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Text {
+pub(super) enum RecordField {
     MethodSent,
     Method,
     Host,
@@ -25,67 +25,69 @@ pub(super) enum Text {
     Endpoint,
 }
 
-const KINDS: usize = Text::Endpoint as usize + 1;
+const KINDS: usize = RecordField::Endpoint as usize + 1;
 
-/// At most one text of each kind; none at all where nobody will read them.
-pub(super) struct Texts {
-    all: Option<Recycled>,
-    /// Where each begins and ends; nothing where that is the same.
-    places: [(u32, u32); KINDS],
+/// At most one text of each kind. Keeps none if no log reads them.
+pub(super) struct RecordTexts {
+    buffer: Option<PooledBuffer>,
+    /// The begin and the end of each text. Both are equal if there is none.
+    ranges: [(u32, u32); KINDS],
 }
 
-impl Texts {
+impl RecordTexts {
     pub(super) fn kept() -> Self {
         Self {
-            all: Some(Recycled::take()),
-            places: Default::default(),
+            buffer: Some(PooledBuffer::take()),
+            ranges: Default::default(),
         }
     }
 
-    /// Forgets at once what it is told.
-    pub(super) fn unwanted() -> Self {
+    /// Keeps nothing.
+    pub(super) fn discarded() -> Self {
         Self {
-            all: None,
-            places: Default::default(),
+            buffer: None,
+            ranges: Default::default(),
         }
     }
 
     pub(super) fn are_kept(&self) -> bool {
-        self.all.is_some()
+        self.buffer.is_some()
     }
 
-    /// Notes a text; the last one of its kind counts.
-    pub(super) fn set(&mut self, kind: Text, text: &str) {
-        self.note(kind, |all| all.extend_from_slice(text.as_bytes()));
+    /// Sets the text of a kind, and replaces an earlier one.
+    pub(super) fn set(&mut self, kind: RecordField, text: &str) {
+        self.note(kind, |buffer| buffer.extend_from_slice(text.as_bytes()));
     }
 
-    /// The same for what is not text yet.
-    pub(super) fn set_display(&mut self, kind: Text, text: impl Display) {
+    /// Like [`set`](Self::set), for a value that is formatted.
+    pub(super) fn set_display(&mut self, kind: RecordField, text: impl Display) {
         // Writing to a vector cannot fail.
-        self.note(kind, |all| drop(write!(all, "{text}")));
+        self.note(kind, |buffer| drop(write!(buffer, "{text}")));
     }
 
-    fn note(&mut self, kind: Text, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(all) = &mut self.all else { return };
-        let from = all.len();
-        write(all);
-        if let (Some(place), Ok(from), Ok(to)) = (
-            self.places.get_mut(kind as usize),
+    fn note(&mut self, kind: RecordField, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(buffer) = &mut self.buffer else {
+            return;
+        };
+        let from = buffer.len();
+        write(buffer);
+        if let (Some(range), Ok(from), Ok(to)) = (
+            self.ranges.get_mut(kind as usize),
             u32::try_from(from),
-            u32::try_from(all.len()),
+            u32::try_from(buffer.len()),
         ) {
-            *place = (from, to);
+            *range = (from, to);
         }
     }
 
-    pub(super) fn get(&self, kind: Text) -> Option<&str> {
-        let (from, to) = *self.places.get(kind as usize)?;
-        let place = usize::try_from(from).ok()?..usize::try_from(to).ok()?;
-        self.all
+    pub(super) fn get(&self, kind: RecordField) -> Option<&str> {
+        let (from, to) = *self.ranges.get(kind as usize)?;
+        let range = usize::try_from(from).ok()?..usize::try_from(to).ok()?;
+        self.buffer
             .as_ref()?
-            .get(place)
-            .filter(|octets| !octets.is_empty())
-            .and_then(|octets| std::str::from_utf8(octets).ok())
+            .get(range)
+            .filter(|bytes| !bytes.is_empty())
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 }
 
@@ -95,18 +97,18 @@ mod tests {
 
     #[test]
     fn the_last_text_of_a_kind_counts_and_nothing_stays_for_the_next() {
-        let mut texts = Texts::kept();
-        texts.set(Text::Method, "GET");
-        texts.set(Text::Path, "/a");
-        texts.set(Text::Method, "POST");
+        let mut texts = RecordTexts::kept();
+        texts.set(RecordField::Method, "GET");
+        texts.set(RecordField::Path, "/a");
+        texts.set(RecordField::Method, "POST");
         assert_eq!(
-            (texts.get(Text::Method), texts.get(Text::Path)),
+            (texts.get(RecordField::Method), texts.get(RecordField::Path)),
             (Some("POST"), Some("/a"))
         );
         drop(texts);
-        let mut unwanted = Texts::unwanted();
-        unwanted.set(Text::Path, "/a");
-        assert_eq!(unwanted.get(Text::Path), None);
-        assert_eq!(Texts::kept().get(Text::Path), None);
+        let mut unwanted = RecordTexts::discarded();
+        unwanted.set(RecordField::Path, "/a");
+        assert_eq!(unwanted.get(RecordField::Path), None);
+        assert_eq!(RecordTexts::kept().get(RecordField::Path), None);
     }
 }

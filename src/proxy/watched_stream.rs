@@ -1,5 +1,5 @@
-//! A stream of decrypted bytes that notes how TLS ends: one log line and one count if the client broke it, and time for the
-//! client to read its alert. Reads no byte itself.
+//! A stream of decrypted bytes that records TLS failures: one log line and one count for each. It then gives the client time
+//! to read the alert. Changes no byte.
 
 use super::connection_facts::ConnectionFacts;
 use crate::telemetry::Telemetry;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Writes down how TLS failed on a connection.
+/// Records TLS failures of a connection.
 #[derive(Clone)]
 pub(super) struct TlsFailureRecorder {
     telemetry: Arc<Telemetry>,
@@ -30,7 +30,8 @@ impl TlsFailureRecorder {
     }
 
     pub(super) fn record(&self, failure: &TlsFailure) {
-        let (listener, reason) = (&*self.listener, failure.reason.word());
+        let listener = &*self.listener;
+        let reason = failure.reason.word();
         self.telemetry
             .metrics
             .tls_failures
@@ -40,44 +41,44 @@ impl TlsFailureRecorder {
     }
 }
 
-/// A stream over TLS whose socket is known.
-pub(super) trait OverSocket {
-    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T;
+/// A TLS stream with access to its socket.
+pub(super) trait SocketAccess {
+    fn with_socket<T>(&self, action: impl FnOnce(&TcpStream) -> T) -> T;
 }
 
-impl<R: Records> OverSocket for RecordStream<R> {
-    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
-        act(self.records().socket())
+impl<R: Records> SocketAccess for RecordStream<R> {
+    fn with_socket<T>(&self, action: impl FnOnce(&TcpStream) -> T) -> T {
+        action(self.records().socket())
     }
 }
 
-impl<R: Records> OverSocket for CorkedStream<R> {
-    fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
-        CorkedStream::with_socket(self, act)
+impl<R: Records> SocketAccess for CorkedStream<R> {
+    fn with_socket<T>(&self, action: impl FnOnce(&TcpStream) -> T) -> T {
+        CorkedStream::with_socket(self, action)
     }
 }
 
-/// See the module.
+/// A TLS stream that records failures.
 pub(super) struct WatchedStream<S> {
     inner: S,
     recorder: TlsFailureRecorder,
-    /// The error of which the client was told, held back until it has had the time to read that.
-    failed: Option<(io::Error, LingeringClose)>,
+    /// An error after its alert was sent. Returned once the client has had time to read the alert.
+    pending_failure: Option<(io::Error, LingeringClose)>,
 }
 
-impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
+impl<S: SocketAccess + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
     pub(super) fn new(inner: S, recorder: TlsFailureRecorder) -> Self {
         Self {
             inner,
             recorder,
-            failed: None,
+            pending_failure: None,
         }
     }
 
-    /// Ready with the error once the client has read why.
+    /// Ready with the error once the client has had time to read the alert.
     fn poll_failed(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some((_, linger)) = &mut self.failed {
-            // Where rustls has no alert, the client gets a goodbye. What cannot be sent is lost, and with it the reason to wait.
+        if let Some((_, linger)) = &mut self.pending_failure {
+            // Where rustls sends no alert, the client gets close_notify. If sending fails, there is no reason to wait.
             if ready!(Pin::new(&mut self.inner).poll_shutdown(context)).is_ok() {
                 ready!(
                     self.inner
@@ -85,17 +86,21 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> WatchedStream<S> {
                 );
             }
         }
-        Poll::Ready(self.failed.take().map_or(Ok(()), |(error, _)| Err(error)))
+        Poll::Ready(
+            self.pending_failure
+                .take()
+                .map_or(Ok(()), |(error, _)| Err(error)),
+        )
     }
 }
 
-impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
+impl<S: SocketAccess + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.failed.is_some() {
+        if self.pending_failure.is_some() {
             return self.poll_failed(context);
         }
         let error = match ready!(Pin::new(&mut self.inner).poll_read(context, buffer)) {
@@ -109,7 +114,7 @@ impl<S: OverSocket + AsyncRead + AsyncWrite + Unpin> AsyncRead for WatchedStream
         if !failure.reason.is_answered() {
             return Poll::Ready(Err(error));
         }
-        self.failed = Some((error, LingeringClose::new()));
+        self.pending_failure = Some((error, LingeringClose::new()));
         self.poll_failed(context)
     }
 }

@@ -3,7 +3,7 @@
 use crate::authorize::{Permission, PermissionSet, Policy};
 use crate::config::Enforcement;
 use crate::identity::{IdentityKind, Principal};
-use crate::respond::{Form, OwnAnswer, escape_html, page};
+use crate::respond::{GatewayResponse, ResponseFormat, escape_html, page};
 use crate::tls::PeerCertificate;
 use http::StatusCode;
 
@@ -14,12 +14,12 @@ pub(super) fn answer(
     policy: &Policy,
     user: &Principal,
     peer: Option<&PeerCertificate>,
-    form: Form,
-) -> OwnAnswer {
+    form: ResponseFormat,
+) -> GatewayResponse {
     let texts = |list: fn(&PermissionSet) -> &Vec<Permission>| -> Vec<String> {
         policy
             .sets(user)
-            .flat_map(|set| list(set).iter().map(said))
+            .flat_map(|set| list(set).iter().map(permission_text))
             .collect()
     };
     let granted = texts(|set| &set.granted);
@@ -27,12 +27,12 @@ pub(super) fn answer(
     let expires = peer.map(PeerCertificate::not_after_text);
     let version = concat!("portcullis ", env!("CARGO_PKG_VERSION"));
     let (content_type, body) = match form {
-        Form::Json => {
+        ResponseFormat::Json => {
             let result = serde_json::json!({
                 "info": INFO,
                 "user": &*user.name,
                 "identified_by": user.identified_by.map(IdentityKind::word),
-                "roles_of_certificate": policy.brought_roles(user).collect::<Vec<_>>(),
+                "roles_of_certificate": policy.certificate_roles(user).collect::<Vec<_>>(),
                 "permissions": granted,
                 "denied": denied,
                 "version": version,
@@ -43,7 +43,7 @@ pub(super) fn answer(
                 serde_json::json!({ "results": [result] }).to_string() + "\n",
             )
         }
-        Form::Html => {
+        ResponseFormat::Html => {
             let list = |texts: &[String]| -> String {
                 texts
                     .iter()
@@ -68,7 +68,7 @@ pub(super) fn answer(
             )
         }
     };
-    OwnAnswer {
+    GatewayResponse {
         status: StatusCode::OK,
         content_type,
         body,
@@ -76,8 +76,8 @@ pub(super) fn answer(
     }
 }
 
-/// A permission as its user is told of it; Icinga writes `(filtered)` in the same way.
-fn said(permission: &Permission) -> String {
+/// A permission as text for its user. Icinga appends `(filtered)` in the same way.
+fn permission_text(permission: &Permission) -> String {
     let mut text = permission.text().to_owned();
     if permission.condition().is_some() {
         text.push_str(" (conditional)");

@@ -1,4 +1,4 @@
-//! How a failed credential is answered: status, word, and what the client is asked for. Decides nothing.
+//! The response to a failed credential: status, reason word, and challenges. Decides nothing.
 
 use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialRule};
@@ -53,7 +53,7 @@ pub(super) fn sentence(failure: &CredentialFailure) -> &'static str {
     }
 }
 
-/// `WWW-Authenticate` for each scheme that the route takes (RFC 9110 section 11.6.1), `Retry-After` where waiting helps.
+/// `WWW-Authenticate` for each scheme of the route (RFC 9110 section 11.6.1), `Retry-After` if a retry can succeed.
 pub(super) fn fields(
     failure: &CredentialFailure,
     rule: CredentialRule,

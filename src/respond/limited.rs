@@ -1,78 +1,78 @@
-//! How a request over a limit is answered: words, sentences, and when to come again. Decides nothing.
+//! The response to a request over a limit: reason word, sentence, and retry time. Decides nothing.
 //!
 //! `RateLimit` and `RateLimit-Policy` are structured fields (draft-ietf-httpapi-ratelimit-headers-10).
 
-use crate::limit::Exceeded;
+use crate::limit::LimitExceeded;
 use std::time::Duration;
 
-/// A limit that a request is over.
+/// A limit that a request exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limited {
-    /// Whose it is.
-    pub whose: Whose,
-    /// What there is too little of.
-    pub exceeded: Exceeded,
+pub struct ExceededLimit {
+    /// The owner of the limit.
+    pub owner: LimitOwner,
+    /// The exceeded part.
+    pub exceeded: LimitExceeded,
 }
 
-/// Whose a limit is.
+/// The owner of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// The ApiUser's, whether it says so itself or a role of it does.
+pub enum LimitOwner {
+    /// The ApiUser; the limit is its own or of a role.
     User,
-    /// The route's.
+    /// The route.
     Route,
 }
 
-impl Limited {
+impl ExceededLimit {
     pub(super) fn word(&self) -> &'static str {
         match self.exceeded {
-            Exceeded::Rate { .. } => "rate_limited",
-            Exceeded::Concurrency { .. } => "too_many_concurrent",
-            Exceeded::Quota { .. } => "quota_used_up",
+            LimitExceeded::Rate { .. } => "rate_limited",
+            LimitExceeded::Concurrency { .. } => "too_many_concurrent",
+            LimitExceeded::Quota { .. } => "quota_used_up",
         }
     }
 
     pub(super) fn sentence(&self) -> &'static str {
         match self.exceeded {
-            Exceeded::Rate { .. } => "Requests come too fast; try later.",
-            Exceeded::Concurrency { .. } => "Too many requests are under way; try later.",
-            Exceeded::Quota { .. } => "There were as many requests as there may be today.",
+            LimitExceeded::Rate { .. } => "Requests come too fast; try later.",
+            LimitExceeded::Concurrency { .. } => "Too many requests are under way; try later.",
+            LimitExceeded::Quota { .. } => "There were as many requests as there may be today.",
         }
     }
 
     pub(super) fn detail(&self) -> &'static str {
-        match self.whose {
-            Whose::User => "limit of the ApiUser",
-            Whose::Route => "limit of the route",
+        match self.owner {
+            LimitOwner::User => "limit of the ApiUser",
+            LimitOwner::Route => "limit of the route",
         }
     }
 
-    /// What was exceeded and when to come again.
+    /// The fields with the exceeded limit and the retry time.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
-        let whose = match self.whose {
-            Whose::User => "user",
-            Whose::Route => "route",
+        let owner = match self.owner {
+            LimitOwner::User => "user",
+            LimitOwner::Route => "route",
         };
         let (limit, policy, wait) = match self.exceeded {
-            Exceeded::Rate { rate, wait } => {
+            LimitExceeded::Rate { rate, wait } => {
                 let (requests, window) = (rate.rate.requests, rate.rate.window.as_secs());
                 let wait = rounded_up(wait);
                 (
-                    format!("\"{whose}\";r=0;t={wait}"),
-                    format!("\"{whose}\";q={requests};w={window}"),
+                    format!("\"{owner}\";r=0;t={wait}"),
+                    format!("\"{owner}\";q={requests};w={window}"),
                     wait,
                 )
             }
-            Exceeded::Concurrency { most } => (
-                format!("\"{whose}-concurrency\";r=0"),
-                format!("\"{whose}-concurrency\";q={most};qu=\"concurrent-requests\""),
+            LimitExceeded::Concurrency { most } => (
+                format!("\"{owner}-concurrency\";r=0"),
+                format!("\"{owner}-concurrency\";q={most};qu=\"concurrent-requests\""),
                 SOON,
             ),
-            Exceeded::Quota { most, wait } => {
+            LimitExceeded::Quota { most, wait } => {
                 let wait = rounded_up(wait);
                 (
-                    format!("\"{whose}-daily\";r=0;t={wait}"),
-                    format!("\"{whose}-daily\";q={most};w=86400"),
+                    format!("\"{owner}-daily\";r=0;t={wait}"),
+                    format!("\"{owner}-daily\";q={most};w=86400"),
                     wait,
                 )
             }
@@ -85,7 +85,7 @@ impl Limited {
     }
 }
 
-/// When to come again, in seconds, where it is not known when a place becomes free.
+/// Retry time in seconds if the real one is unknown.
 pub(super) const SOON: u64 = 1;
 
 /// `Retry-After` in seconds (RFC 9110 section 10.2.3).
@@ -93,10 +93,10 @@ pub(super) fn retry_after(seconds: u64) -> (&'static str, String) {
     ("retry-after", seconds.to_string())
 }
 
-/// Whole seconds, and never none: who came back at once would be refused again.
+/// Whole seconds, at least one: an immediate retry would fail again.
 fn rounded_up(wait: Duration) -> u64 {
-    let begun = u64::from(wait.subsec_nanos() > 0);
-    wait.as_secs().saturating_add(begun).max(1)
+    let fraction = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(fraction).max(1)
 }
 
 #[cfg(test)]
@@ -106,8 +106,8 @@ mod tests {
     use crate::limit::Rate;
     use std::num::NonZeroU32;
 
-    fn fields(whose: Whose, exceeded: Exceeded) -> [String; 3] {
-        let fields = Limited { whose, exceeded }.fields();
+    fn fields(owner: LimitOwner, exceeded: LimitExceeded) -> [String; 3] {
+        let fields = ExceededLimit { owner, exceeded }.fields();
         ["retry-after", "ratelimit", "ratelimit-policy"].map(|name| {
             fields
                 .iter()
@@ -130,22 +130,25 @@ mod tests {
             burst: number(200),
         };
         let wait = Duration::from_millis(4001);
-        let said = fields(Whose::User, Exceeded::Rate { rate, wait });
+        let said = fields(LimitOwner::User, LimitExceeded::Rate { rate, wait });
         assert_eq!(said, ["5", "\"user\";r=0;t=5", "\"user\";q=100;w=60"]);
         let said = fields(
-            Whose::Route,
-            Exceeded::Rate {
+            LimitOwner::Route,
+            LimitExceeded::Rate {
                 rate,
                 wait: Duration::from_nanos(1),
             },
         );
         assert_eq!(said, ["1", "\"route\";r=0;t=1", "\"route\";q=100;w=60"]);
-        let said = fields(Whose::User, Exceeded::Concurrency { most: number(5) });
+        let said = fields(
+            LimitOwner::User,
+            LimitExceeded::Concurrency { most: number(5) },
+        );
         let policy = "\"user-concurrency\";q=5;qu=\"concurrent-requests\"";
         assert_eq!(said, ["1", "\"user-concurrency\";r=0", policy]);
         let said = fields(
-            Whose::Route,
-            Exceeded::Quota {
+            LimitOwner::Route,
+            LimitExceeded::Quota {
                 most: number(7),
                 wait: Duration::from_secs(90),
             },

@@ -1,4 +1,4 @@
-//! What is said of a refusal: one sentence to the client, and a detail to the log.
+//! The texts of a refusal: one sentence for the client, and a detail for the log.
 
 use super::{Refusal, credential};
 use crate::authorize::Denied;
@@ -64,7 +64,7 @@ impl Refusal<'_> {
         }
     }
 
-    /// What the log says beside the word.
+    /// The detail for the log.
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::BadPath(error) => Some(error.to_string()),

@@ -1,14 +1,15 @@
-//! What a route guards its requests by, compared with that of another route that an upstream may take a path for. Finds no
-//! route.
+//! Compares the checks of a route with those of another route, for paths that an upstream may read
+//! as the other route's. Finds no route.
 
 use super::{Oddity, Route, RouteLimits, Target};
 use crate::condition::Condition;
 
 impl Route {
-    /// Whether a request that another route took was to be judged by this one, if the upstream reads its path as one of
-    /// this route: this one asks for something else, or allows less. What lets everybody in is not evaded, but for its limits.
+    /// Whether a request that route `taken` accepted evades this route, if the upstream reads its
+    /// path as one of this route: this route requires something else, or permits less. A route that
+    /// is open to everyone is evaded only in its limits.
     pub fn is_evaded_by(&self, taken: &Self) -> bool {
-        // The gateway's own answers are read by no upstream.
+        // No upstream reads the paths of the gateway's own responses.
         let has_upstreams = [self, taken]
             .iter()
             .all(|route| matches!(route.target, Target::Upstream(_)));
@@ -22,8 +23,8 @@ impl Route {
             && self.enabled_until.is_none()
     }
 
-    /// Whether both ask the same of a client. Names every field, so that a new one is either compared or left out with a
-    /// reason.
+    /// Whether both routes have the same requirements. Lists every field, so that a new field is
+    /// either compared or excluded with a reason.
     fn guards_as(&self, other: &Self) -> bool {
         let Self {
             admission,
@@ -37,7 +38,7 @@ impl Route {
             authorizer,
             credentials,
             known_there,
-            // Where the route is, and what it is called.
+            // Location and name of the route.
             name: _,
             pattern: _,
             hosts: _,
@@ -45,9 +46,9 @@ impl Route {
             depth: _,
             place: _,
             captures: _,
-            // What a client is told that was denied already.
+            // The response to a request that is already denied.
             forbidden: _,
-            // More or less of the same: see `is_stricter_than`.
+            // Differences of degree: see `is_stricter_than`.
             accepts: _,
             kept_headers: _,
             limits: _,
@@ -67,10 +68,10 @@ impl Route {
             && *known_there == other.known_there
     }
 
-    /// Whether this route lets less pass: smaller bodies, fewer requests, fewer oddities of paths, fewer of a
-    /// client's header fields.
+    /// Whether this route permits less: smaller bodies, fewer requests, fewer path oddities, fewer
+    /// of a client's header fields.
     fn is_stricter_than(&self, other: &Self) -> bool {
-        // A timeout ends a request that an upstream is slow with, and keeps no client out.
+        // Timeouts end requests of slow upstreams and deny no client.
         let RouteLimits {
             body_size,
             response_timeout: _,
@@ -78,7 +79,8 @@ impl Route {
         } = self.limits;
         let takes_larger_bodies =
             body_size.is_some_and(|size| other.limits.body_size.is_none_or(|larger| larger > size));
-        // Each route counts its own requests, so that equal limits on both are as if the other path were another client's.
+        // Each route counts its own requests. With equal limits, a second path counts like a second
+        // client.
         let is_limited_less = self.limiter.as_ref().is_some_and(|limiter| {
             other
                 .limiter
@@ -86,7 +88,7 @@ impl Route {
                 .is_none_or(|other| other.bounds() != limiter.bounds())
         });
         let mut accepted = self.accepts;
-        // A route that tells look-alikes apart takes none for a path of this one.
+        // A route that distinguishes look-alikes does not take one for a path of this route.
         accepted.insert(Oddity::LookAlike);
         let keeps_more = || {
             other

@@ -1,4 +1,4 @@
-//! Host and canonical path to the route. Pure: no socket, no clock, no permission.
+//! Selects the route for a host and a canonical path. Pure: no socket, no clock, no permission.
 
 mod guards;
 mod name;
@@ -30,105 +30,108 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where requests of a kind go, and what they need.
+/// A route: where its requests are sent, and what they require.
 #[derive(Debug)]
 pub struct Route {
     /// Host and path as configured, for logs and metrics.
     pub name: String,
-    /// Its path.
+    /// The path pattern.
     pub pattern: PathPattern,
-    /// Its hosts; `None` is every host.
+    /// The hosts; `None` is every host.
     pub hosts: Box<[Option<HostPattern>]>,
-    /// The paths it takes as a pattern with `*`, for finding permissions that can never be used.
+    /// The path as a pattern with `*`, for detecting permissions that can never match.
     pub path_glob: String,
-    /// How many segments its path names.
+    /// Number of segments in the path.
     pub depth: usize,
-    /// Where the route stands in the config.
+    /// Position of the route in the config.
     pub place: Place,
-    /// Whom the route lets in.
+    /// The clients that are admitted.
     pub admission: Admission,
-    /// Who must have vouched for the client.
-    pub vouched_by: VouchedBy,
-    /// What an ApiUser needs.
+    /// The trust domains of which one must have verified the client.
+    pub vouched_by: AcceptedDomains,
+    /// The permission that an ApiUser needs.
     pub requirement: RequirementRule,
-    /// What else must be true of a request, whoever asks.
+    /// A condition on every request, independent of the client.
     pub condition: Option<Condition>,
-    /// The names of its captures, in the order of the path.
+    /// The names of the captures, in path order.
     pub captures: Box<[Box<str>]>,
-    /// The last second, since 1970, in which it is there.
+    /// The last second in which the route is enabled, in seconds since 1970.
     pub enabled_until: Option<i64>,
-    /// What becomes of refusals on it; `None` if the route does not say.
+    /// Whether denials are enforced; `None` if the route does not set it.
     pub enforcement: Option<Enforcement>,
-    /// What ApiUsers without the right are told.
+    /// The response to ApiUsers without the permission.
     pub forbidden: Forbidden,
-    /// Which oddities of paths the route takes.
+    /// The path oddities that the route accepts.
     pub accepts: Oddities,
-    /// Names of clients' header fields that are sent on, and removed elsewhere.
+    /// Names of clients' header fields that are forwarded here although they are removed by
+    /// default.
     pub kept_headers: Box<[Box<str>]>,
-    /// What happens to overriding methods.
+    /// How method overrides are handled.
     pub method_override: MethodOverride,
-    /// Who answers.
+    /// What responds to the requests.
     pub target: Target,
-    /// Who is asked about requests that are permitted, by name.
+    /// The authorizer that is asked about permitted requests, by name.
     pub authorizer: Option<Arc<str>>,
     /// Sizes and timeouts.
     pub limits: RouteLimits,
-    /// What all of its requests share, if they are limited.
+    /// The rate limiter that all requests of the route share.
     pub limiter: Option<Arc<Limiter>>,
-    /// What a client may prove itself by.
+    /// The credentials that a client may use.
     pub credentials: CredentialRule,
-    /// Who may go on to the upstream.
-    pub known_there: KnownThere,
+    /// The ApiUsers with an account at the upstream.
+    pub known_there: UpstreamUsers,
 }
 
-/// Who may go on to an upstream, as far as that is about credentials there.
+/// The ApiUsers whose requests are forwarded, by their accounts at the upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KnownThere {
-    /// Everybody, whoever is nobody there with the gateway's credentials.
-    Anybody,
-    /// Only these ApiUsers, of the same snapshot, each with its own.
+pub enum UpstreamUsers {
+    /// All. Users without an account use the gateway's credentials.
+    Any,
+    /// Only these ApiUsers of the same snapshot. Each has its own account.
     Only(Arc<HashSet<UserId>>),
 }
 
-impl KnownThere {
-    /// Whether requests of this ApiUser may go on; `None` is somebody unknown.
+impl UpstreamUsers {
+    /// Whether requests of this ApiUser are forwarded. `None` is an unknown client.
     pub fn takes(&self, user: Option<UserId>) -> bool {
         match self {
-            Self::Anybody => true,
+            Self::Any => true,
             Self::Only(users) => user.is_some_and(|user| users.contains(&user)),
         }
     }
 }
 
-/// Whom a route lets in.
+/// The clients that a route admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// ApiUsers that have the requirement.
+    /// ApiUsers that meet the requirement.
     Authorized,
-    /// Everybody; who the client is goes up if it is known (`client_auth = "optional"` on the route itself).
+    /// All clients. The identity is sent to the upstream if it is known (`client_auth = "optional"`
+    /// on the route itself).
     PublicWithIdentity,
-    /// Everybody; nothing about the client goes up (`client_auth = "off"` on the route itself).
+    /// All clients. No identity is sent to the upstream (`client_auth = "off"` on the route
+    /// itself).
     Public,
 }
 
 impl Admission {
-    /// Whether it lets everybody in.
+    /// Whether all clients are admitted.
     pub fn is_public(self) -> bool {
         matches!(self, Self::PublicWithIdentity | Self::Public)
     }
 }
 
-/// Who must have vouched for the clients of a route.
+/// The trust domains of which one must have verified the clients of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VouchedBy {
-    /// Whichever trust domain the host asks.
+pub enum AcceptedDomains {
+    /// The trust domain of the host.
     Any,
-    /// One of these, of the same snapshot.
+    /// One of these domains of the same snapshot.
     OneOf(Box<[TrustDomainId]>),
 }
 
-impl VouchedBy {
-    /// Whether this domain will do; `None` is nobody.
+impl AcceptedDomains {
+    /// Whether `domain` is accepted. `None` is an unverified client.
     pub fn takes(&self, domain: Option<TrustDomainId>) -> bool {
         match self {
             Self::Any => true,
@@ -137,25 +140,25 @@ impl VouchedBy {
     }
 }
 
-/// Who answers a route's requests.
+/// What responds to the requests of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The upstream with this name.
     Upstream(Arc<str>),
-    /// The gateway says who the client is.
+    /// The gateway responds with the identity of the client.
     Whoami,
-    /// The gateway publishes the keys that assertions are verified with.
+    /// The gateway responds with the keys that verify its assertions.
     Jwks,
 }
 
 /// Sizes and timeouts of one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteLimits {
-    /// Bytes of a request body; `None` is no limit.
+    /// Maximum bytes of a request body; `None` is no limit.
     pub body_size: Option<u64>,
-    /// Request sent until the response head arrives.
+    /// Maximum time from the end of the request to the response head.
     pub response_timeout: Duration,
-    /// No byte moves; `None` is no limit.
+    /// Maximum time without a transferred byte; `None` is no limit.
     pub idle_timeout: Option<Duration>,
 }
 
@@ -163,7 +166,7 @@ pub struct RouteLimits {
 #[derive(Clone, Debug, Default)]
 struct HostRoutes {
     paths: PathTable<Arc<Route>>,
-    /// By their folded paths, which several may have in common.
+    /// Routes by folded path. Several routes may share one.
     folded: PathTable<Vec<Arc<Route>>>,
 }
 
@@ -171,19 +174,19 @@ struct HostRoutes {
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     hosts: HostTable<HostRoutes>,
-    /// The first one that leads to an upstream.
+    /// The first route with an upstream.
     first: Option<Arc<Route>>,
-    /// Whether any asks for something else than that, so that it matters which one a path leads to.
+    /// Whether any route has other requirements than `first`. If not, no route can be evaded.
     differ: bool,
-    /// Whether the path of any route is other than its folded form.
+    /// Whether any route's path differs from its folded form.
     any_unfolded: bool,
 }
 
 impl RouteTable {
-    /// Adds a route. Gives back the one that has the same host and path already.
+    /// Adds a route.
     ///
     /// # Errors
-    /// The route that is there.
+    /// The route that already has this host and path.
     pub fn insert(
         &mut self,
         host: Option<&HostPattern>,
@@ -191,7 +194,7 @@ impl RouteTable {
         route: Arc<Route>,
     ) -> Result<(), Arc<Route>> {
         if self.hosts.get_mut(host).is_none() {
-            // Cannot be taken: it was just looked up.
+            // It was just looked up, so it is free.
             let _ = self.hosts.insert(host, HostRoutes::default());
         }
         if let Target::Upstream(_) = route.target {
@@ -202,8 +205,8 @@ impl RouteTable {
             return Ok(());
         };
         let entry = routes.paths.entry(pattern);
-        if let Some(there) = entry {
-            return Err(there.clone());
+        if let Some(existing) = entry {
+            return Err(existing.clone());
         }
         *entry = Some(route.clone());
         let folded = pattern.folded();
@@ -223,14 +226,14 @@ impl RouteTable {
             .iter()
             .flat_map(|routes| routes.paths.values())
             .collect();
-        // One that has several hosts stands several times.
+        // A route with several hosts occurs several times.
         routes.sort_by_key(|route| route.place);
         routes.dedup_by_key(|route| Arc::as_ptr(route));
         routes
     }
 
-    /// The route for a host and a canonical path, with the captured segments. A host's own routes go before
-    /// those for every host.
+    /// The route for a host and a canonical path, with the captured segments. The routes of a host
+    /// precede the routes for all hosts.
     pub fn find<'t, 'p>(
         &'t self,
         host: Option<&HostName<'_>>,
@@ -241,7 +244,8 @@ impl RouteTable {
             .find_map(|routes| routes.paths.find(path))
     }
 
-    /// The route that is evaded by taking a canonical path as one of `taken`, if the upstream reads it in its folded form.
+    /// The route that is evaded by routing a canonical path to `taken`, if the upstream reads the
+    /// folded path.
     pub fn evaded<'t>(
         &'t self,
         host: Option<&HostName<'_>>,
@@ -255,11 +259,11 @@ impl RouteTable {
             if folded == path && !self.any_unfolded {
                 return None;
             }
-            let (alike, _) = self
+            let (candidates, _) = self
                 .hosts
                 .covering(host)
                 .find_map(|routes| routes.folded.find(folded))?;
-            alike
+            candidates
                 .iter()
                 .find(|other| !Arc::ptr_eq(other, taken) && other.is_evaded_by(taken))
         })

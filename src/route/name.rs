@@ -1,87 +1,87 @@
-//! The name that a requirement gives for one request, kept without the heap where it is of ordinary length. Knows no
-//! captures and no permission.
+//! The name that a request requires, without heap allocation at ordinary lengths. Knows no captures
+//! and no permission.
 //!
-//! What is compared are octets. A name that clients have a hand in may hold some that are no text.
+//! Names are compared as bytes. A name that clients influence may contain invalid UTF-8.
 
 use std::fmt;
 
-/// A name: one from the config as it is, or one that was filled with captured segments.
+/// A name: borrowed from the config, or filled with captured segments.
 #[derive(Clone)]
-pub struct Name<'a>(Text<'a>);
+pub struct Name<'a>(NameText<'a>);
 
-/// Longer filled names are kept on the heap.
+/// Maximum bytes of an inline name. Longer names are on the heap.
 const INLINE: usize = 62;
 
 #[derive(Clone)]
-enum Text<'a> {
+enum NameText<'a> {
     Borrowed(&'a str),
     Inline {
-        octets: [u8; INLINE],
+        bytes: [u8; INLINE],
         length: u8,
     },
     Heap(Box<str>),
-    /// Octets that are no text, or that no log should show as they are; and how they are shown.
+    /// Bytes that are not UTF-8 or contain control characters, and the escaped form for logs.
     Odd {
-        octets: Box<[u8]>,
+        bytes: Box<[u8]>,
         shown: Box<str>,
     },
 }
 
 impl Name<'_> {
-    /// The parts, joined.
+    /// Joins the parts.
     pub(super) fn of_parts<'p>(parts: impl Iterator<Item = &'p str> + Clone) -> Self {
-        let mut octets = [0; INLINE];
-        let mut rest = octets.as_mut_slice();
+        let mut bytes = [0; INLINE];
+        let mut rest = bytes.as_mut_slice();
         for part in parts.clone() {
-            let Some((place, behind)) = rest.split_at_mut_checked(part.len()) else {
-                return Self(Text::Heap(parts.collect::<String>().into()));
+            let Some((place, remaining)) = rest.split_at_mut_checked(part.len()) else {
+                return Self(NameText::Heap(parts.collect::<String>().into()));
             };
             place.copy_from_slice(part.as_bytes());
-            rest = behind;
+            rest = remaining;
         }
         let length = u8::try_from(INLINE - rest.len()).unwrap_or(u8::MAX);
-        Self(Text::Inline { octets, length })
+        Self(NameText::Inline { bytes, length })
     }
 
-    /// A name of any octets, up to the first NUL: there it ends for Icinga, which compares C strings.
-    pub(super) fn of_octets(parts: &[&[u8]]) -> Self {
+    /// A name of any bytes, up to the first NUL: Icinga compares C strings.
+    pub(super) fn of_bytes(parts: &[&[u8]]) -> Self {
         let all = parts.concat();
-        let octets = all.split(|octet| *octet == 0).next().unwrap_or_default();
-        match std::str::from_utf8(octets) {
+        let bytes = all.split(|byte| *byte == 0).next().unwrap_or_default();
+        match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains(char::is_control) => Self::of_parts(std::iter::once(text)),
-            _ => Self(Text::Odd {
-                octets: octets.into(),
-                shown: octets.escape_ascii().to_string().into(),
+            _ => Self(NameText::Odd {
+                bytes: bytes.into(),
+                shown: bytes.escape_ascii().to_string().into(),
             }),
         }
     }
 
-    /// The name as permissions are compared with it.
+    /// The name as it is compared with permissions.
     pub fn as_octets(&self) -> &[u8] {
         match &self.0 {
-            Text::Odd { octets, .. } => octets,
+            NameText::Odd { bytes, .. } => bytes,
             _ => self.as_str().as_bytes(),
         }
     }
 
-    /// The name as it is shown.
+    /// The name as it is logged.
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Borrowed(text) => text,
-            // Whole texts were put together, so it is one; a name that were none would match nothing but `*`.
-            Text::Inline { octets, length } => octets
+            NameText::Borrowed(text) => text,
+            // Joined from whole strings, so it is UTF-8. An empty name would match only `*`.
+            NameText::Inline { bytes, length } => bytes
                 .get(..usize::from(*length))
                 .and_then(|text| std::str::from_utf8(text).ok())
                 .unwrap_or_default(),
-            Text::Heap(text) => text,
-            Text::Odd { shown, .. } => shown,
+            NameText::Heap(text) => text,
+            NameText::Odd { shown, .. } => shown,
         }
     }
 }
 
 impl<'a> From<&'a str> for Name<'a> {
     fn from(text: &'a str) -> Self {
-        Self(Text::Borrowed(text))
+        Self(NameText::Borrowed(text))
     }
 }
 
@@ -106,15 +106,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_is_its_parts_whatever_its_length(parts in proptest::collection::vec(".{0,60}", 0..5)) {
+        fn a_name_is_its_parts_at_any_length(parts in proptest::collection::vec(".{0,60}", 0..5)) {
             let name = Name::of_parts(parts.iter().map(String::as_str));
             prop_assert_eq!(name.as_str(), parts.concat());
         }
     }
 
     #[test]
-    fn a_name_of_octets_ends_at_a_nul_and_shows_no_control_character() {
-        for (octets, compared, shown) in [
+    fn a_name_of_bytes_ends_at_a_nul_and_shows_no_control_character() {
+        for (bytes, compared, shown) in [
             (
                 &b"CheckResult"[..],
                 &b"events/CheckResult"[..],
@@ -139,13 +139,13 @@ mod tests {
                 "events/a\\xc2\\x85",
             ),
         ] {
-            let name = Name::of_octets(&[b"events/", octets]);
+            let name = Name::of_bytes(&[b"events/", bytes]);
             assert_eq!((name.as_octets(), name.as_str()), (compared, shown));
         }
         assert_ne!(
-            Name::of_octets(&[b"\xff"]),
-            Name::of_octets(&[b"\\xff"]),
-            "names are their octets"
+            Name::of_bytes(&[b"\xff"]),
+            Name::of_bytes(&[b"\\xff"]),
+            "names are their bytes"
         );
     }
 

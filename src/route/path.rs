@@ -1,5 +1,5 @@
-//! The only place where a path is normalised. What comes out is what is routed, judged, logged and forwarded.
-//! Does not know routes; which oddities a route takes is decided by the caller.
+//! Normalises request paths; no other module does. The result is routed, authorized, logged and
+//! forwarded. Knows no routes; the caller decides which oddities a route accepts.
 
 mod escape;
 mod fold;
@@ -19,7 +19,7 @@ use escape::{is_decoded, is_path_byte, push_escape};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a target has no canonical path at all; no route can allow these.
+/// Errors of a target without a canonical path. No route can accept these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// Only paths are forwarded: no `*`, no authority form.
@@ -31,7 +31,7 @@ pub enum PathError {
     /// Control bytes, spaces or non-UTF-8 in the raw target.
     #[error("the target has a byte that no URI may have")]
     InvalidByte,
-    /// Fragments are the client's own business and never sent.
+    /// Fragments are never sent to servers.
     #[error("the target has a fragment")]
     Fragment,
     /// `..` beyond the root.
@@ -40,7 +40,7 @@ pub enum PathError {
     /// `..;x`, which some servers read as `..`.
     #[error("a dot segment has parameters")]
     DotParameters,
-    /// `a%2F..%2Fb`, which climbs for whoever decodes the slash.
+    /// `a%2F..%2Fb`, which leaves the directory if a server decodes the slash.
     #[error("a dot segment hides behind an encoded slash")]
     HiddenDotSegment,
     /// `..%20`, `..%3Bx` or `%EF%BC%8E%EF%BC%8E`, which some servers read as `..`.
@@ -48,15 +48,15 @@ pub enum PathError {
     DisguisedDotSegment,
 }
 
-/// A path in its one form, and its query with what may not be plain encoded.
+/// A path in its canonical form, and its query with reserved bytes encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalTarget<'a> {
-    /// Begins with `/`; ASCII; each character in the one form that it has (plain, or percent-encoded in upper case).
-    /// Borrowed where it came in that form.
+    /// Starts with `/`; ASCII; each character in its one form (plain, or percent-encoded in upper
+    /// case). Borrowed if the path was already canonical.
     pub path: Cow<'a, str>,
-    /// What follows `?`: as it came, but in ASCII. Borrowed where it came so.
+    /// The text after `?`, unchanged except for encoded non-ASCII bytes. Borrowed if it was ASCII.
     pub query: Option<Cow<'a, str>>,
-    /// What a route must explicitly take.
+    /// The oddities that a route must accept explicitly.
     pub oddities: Oddities,
 }
 
@@ -69,22 +69,22 @@ impl fmt::Display for CanonicalTarget<'_> {
 }
 
 impl<'a> CanonicalTarget<'a> {
-    /// The parts of which it is written.
+    /// The parts of the written form.
     pub fn pieces(&self) -> [&str; 3] {
         let query = self.query.as_deref();
         let separator = if query.is_some() { "?" } else { "" };
         [&self.path, separator, query.unwrap_or_default()]
     }
 
-    /// Reads a request target in origin form (RFC 9112 section 3.2.1).
+    /// Parses a request target in origin form (RFC 9112 section 3.2.1).
     ///
     /// # Errors
     /// [`PathError`] if the target has no canonical form.
     pub fn parse(target: &'a str) -> Result<Self, PathError> {
-        quick::as_it_came(target).map_or_else(|| Self::normalise(target), Ok)
+        quick::parse_canonical(target).map_or_else(|| Self::normalise(target), Ok)
     }
 
-    /// The whole way, for every target.
+    /// Full normalisation, for every target.
     fn normalise(target: &'a str) -> Result<Self, PathError> {
         if !target.starts_with('/') {
             return Err(PathError::NotAPath);
@@ -116,8 +116,9 @@ impl<'a> CanonicalTarget<'a> {
     }
 }
 
-/// A query in which bytes beyond ASCII are percent-encoded, as in paths: a URI has none (RFC 3986 section 2), and half of the
-/// servers reject them. All else stays, since its meaning is the upstream's own.
+/// Percent-encodes the non-ASCII bytes of a query, as in paths. A URI has none (RFC 3986 section
+/// 2), and many servers reject them. Other bytes are unchanged, since only the upstream knows their
+/// meaning.
 fn ascii_query(raw: &str) -> Cow<'_, str> {
     if raw.is_ascii() {
         return Cow::Borrowed(raw);
@@ -133,8 +134,8 @@ fn ascii_query(raw: &str) -> Cow<'_, str> {
     Cow::Owned(query)
 }
 
-/// RFC 3986 section 6.2.2, and a little more: what means the same plain and encoded is plain, all other escapes are in
-/// upper case, and what may not be plain is encoded.
+/// RFC 3986 section 6.2.2 and more: characters that mean the same plain and encoded become plain,
+/// other escapes become upper case, and reserved bytes are encoded.
 fn normalise_escapes(raw: &str, oddities: &mut Oddities) -> Result<String, PathError> {
     let mut path = String::with_capacity(raw.len());
     let mut decoded = Vec::with_capacity(raw.len());
@@ -178,15 +179,15 @@ fn note_escape(value: u8, oddities: &mut Oddities) {
     }
 }
 
-/// Whether decoding twice gives something that the path does not show: any octet, since a letter may be one of a path that is
-/// denied. Looks at what goes up, not at what came: a `%25%32%65` has become `%252e` by now.
+/// Whether decoding twice gives a byte that the path does not show. Any byte counts, since a letter
+/// may belong to a denied path. Checks the canonical path: `%25%32%65` is `%252e` by now.
 fn is_encoded_twice(path: &str) -> bool {
     path.split("%25")
         .skip(1)
         .any(|after| hex_pair(after.as_bytes()).is_some())
 }
 
-/// RFC 3986 section 5.2.4, by segments; a final empty segment is an ordinary trailing slash.
+/// RFC 3986 section 5.2.4, by segments. A final empty segment is an ordinary trailing slash.
 fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathError> {
     let inner = path.strip_prefix('/').unwrap_or(path);
     let mut segments: Vec<&str> = Vec::new();
@@ -211,7 +212,7 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
                 if segment == ".." && segments.pop().is_none() {
                     return Err(PathError::AboveRoot);
                 }
-                // `/a/..` names a folder, so it keeps its slash.
+                // `/a/..` names a directory, so it keeps its slash.
                 if is_last {
                     segments.push("");
                 }
@@ -226,14 +227,15 @@ fn resolve_segments(path: &str, oddities: &mut Oddities) -> Result<String, PathE
     Ok(format!("/{}", segments.join("/")))
 }
 
-/// Whether a segment has dot segments for whoever takes its encoded slashes for slashes.
+/// Whether a segment contains dot segments if encoded slashes are decoded.
 fn hides_dot_segment(segment: &str) -> bool {
     let plain = segment.replace("%5C", "%2F");
     let mut inner = plain.split("%2F");
     plain.contains("%2F") && inner.any(|part| matches!(part.split(';').next(), Some("." | "..")))
 }
 
-/// Writes literal text of a pattern as a canonical path writes it, so that both compare. `keep` stays as it is.
+/// Canonicalizes literal text of a pattern, for comparison with canonical paths. Bytes in `keep`
+/// are unchanged.
 pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
     let mut canonical = String::with_capacity(text.len());
     let mut bytes = text.as_bytes();
@@ -243,7 +245,7 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
             (b'%', Some(value)) => {
                 bytes = bytes.get(2..).unwrap_or_default();
                 match value {
-                    // A star that is meant, where a plain one is a wildcard.
+                    // An encoded star is literal, where a plain one is a wildcard.
                     b'*' if keep.contains(&b'*') => canonical.push_str("\\*"),
                     _ if is_decoded(value) => canonical.push(char::from(value)),
                     _ => push_escape(&mut canonical, value),
@@ -258,7 +260,7 @@ pub fn canonical_literal(text: &str, keep: &[u8]) -> String {
     canonical
 }
 
-/// A canonical path as an upstream reads it that cuts off `;parameters` and takes `//` for one slash.
+/// A canonical path as read by an upstream that removes `;parameters` and merges slashes.
 pub fn plain_reading(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     for segment in path
@@ -273,7 +275,7 @@ pub fn plain_reading(path: &str) -> String {
     if !path.ends_with('/') || plain.len() > 1 && path == "/" {
         plain.pop();
     }
-    // Of `/;x` the slash is left.
+    // Only the slash of `/;x` remains.
     if plain.is_empty() && path.starts_with('/') {
         "/".to_owned()
     } else {

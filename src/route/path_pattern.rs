@@ -1,9 +1,9 @@
-//! A route's path as it is written in the config: literal segments and captures. Matches nothing.
+//! Parses the path of a route as in the config: literal segments and captures. Matches nothing.
 
 /// One segment of a route's path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// This text, already canonical.
+    /// Literal text, already canonical.
     Literal(String),
     /// `{name}`: any one non-empty segment.
     Capture(String),
@@ -14,54 +14,54 @@ pub enum Segment {
 pub struct PathPattern {
     /// The segments between slashes; none for `/`.
     pub segments: Vec<Segment>,
-    /// Whether paths below match, too.
+    /// Whether paths below it match as well.
     pub extent: Extent,
 }
 
-/// How far a pattern reaches.
+/// The paths that a pattern covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// The path and all below it.
+    /// The path and all paths below it.
     Prefix,
-    /// The path alone.
+    /// Only the path.
     Exact,
 }
 
-/// Why a path pattern cannot be used.
+/// Errors of a path pattern.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathPatternError {
     /// Patterns are absolute.
     #[error("a route's path begins with a slash")]
     NoSlash,
-    /// `/a/` with a prefix match would leave open what happens to `/a`.
+    /// `/a/` as a prefix would leave `/a` undefined.
     #[error(
         "a prefix does not end with a slash: it covers the path itself and everything below it"
     )]
     TrailingSlash,
-    /// A request with such a path is refused, or resolved to another, before routing.
+    /// Requests with such a path are rejected, or normalised to another path, before routing.
     #[error(
         "no request can have this path: it has an empty, `.` or `..` segment, or a character that is never forwarded"
     )]
     NeverCanonical,
-    /// `/api/*`, which elsewhere means what a prefix means here.
+    /// `/api/*`, which other programs use for a prefix.
     #[error("a star is no wildcard in a route's path")]
     Star,
     /// `{}` or braces inside a segment.
     #[error("a capture is a whole segment `{{name}}` of letters, digits and underscores")]
     BadCapture,
-    /// Each capture has its own name.
+    /// A capture name occurs twice.
     #[error("the capture `{{{0}}}` stands twice in the path")]
     RepeatedCapture(String),
-    /// Where the captures of a path are is kept in a fixed number of bits.
+    /// The positions of captures are stored in a fixed number of bits.
     #[error("a capture stands among the first {CAPTURE_DEPTH} segments of a path")]
     CaptureTooDeep,
 }
 
-/// How many segments of a path may be captures.
+/// Maximum number of leading segments that may be captures.
 pub(super) const CAPTURE_DEPTH: usize = u64::BITS as usize;
 
 impl PathPattern {
-    /// Reads a route's path.
+    /// Parses the path of a route.
     ///
     /// # Errors
     /// [`PathPatternError`] for a path that is not a pattern, or that no request can have.
@@ -96,7 +96,7 @@ impl PathPattern {
         Ok(pattern)
     }
 
-    /// The same for folded paths.
+    /// The pattern for folded paths.
     #[must_use]
     pub fn folded(&self) -> Self {
         let fold = |segment: &Segment| match segment {

@@ -1,6 +1,6 @@
-//! What a route asks for, and the name that this gives for one request. Grants nothing.
+//! The requirement of a route, and the name that it yields for a request. Grants nothing.
 
-use super::icinga2::{self, BadRequest, Needs, SaidInBody};
+use super::icinga2::{self, BadRequest, BodyEventTypes, Needs};
 use super::name::Name;
 use super::path::CanonicalTarget;
 use super::table::Captured;
@@ -8,35 +8,35 @@ use crate::condition::Condition;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a route asks for.
+/// The requirement of a route.
 #[derive(Debug)]
 pub enum RequirementRule {
     /// `METHOD /canonical/path`.
     MethodAndPath,
     /// One name for every method.
     Named(Demand),
-    /// A name for each method, in the order of the config; no other method is allowed.
+    /// A name per method, in config order; other methods are not allowed.
     ByMethod(Vec<(String, Demand)>),
-    /// Being an ApiUser is enough, and only to read (`respond = "whoami"`, as Icinga's `/v1`).
+    /// Any ApiUser, for reads only (`respond = "whoami"`, as Icinga's `/v1`).
     AnyApiUser,
-    /// What Icinga 2 asks for, for each method and path of its API.
+    /// The permissions that Icinga 2 requires for each method and path of its API.
     Icinga2,
 }
 
-/// Why a request has no requirement.
+/// Reasons why a request has no requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRequirement {
     /// The route does not allow the method.
     MethodNotAllowed,
-    /// Icinga has nothing of this method and path.
+    /// Icinga has no handler for this method and path.
     NothingThere,
-    /// Icinga could not serve it.
+    /// Icinga cannot serve the request.
     BadRequest(BadRequest),
-    /// The body says what is needed, and nobody has read it.
+    /// It depends on the body, which has not been read.
     BodyNeeded,
 }
 
-/// A name, and what else must be true.
+/// A required name and a condition.
 #[derive(Debug)]
 pub struct Demand {
     /// The name.
@@ -45,12 +45,12 @@ pub struct Demand {
     pub condition: Option<Condition>,
 }
 
-/// What one request needs. The two kinds never match each other's permissions.
+/// The requirement of one request. Permissions of one kind never match the other kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement<'a> {
     /// A method (with case) on a canonical path (with case).
     MethodAndPath {
-        /// The method that is judged.
+        /// The effective method.
         method: &'a str,
         /// The canonical path.
         path: Cow<'a, str>,
@@ -59,7 +59,7 @@ pub enum Requirement<'a> {
     Named(Name<'a>),
     /// All of these names.
     Every(Box<[Name<'a>]>),
-    /// Being an ApiUser.
+    /// Any ApiUser.
     AnyApiUser,
 }
 
@@ -78,19 +78,19 @@ impl fmt::Display for Requirement<'_> {
 }
 
 impl RequirementRule {
-    /// What a request needs. `body` is what its body says, if somebody has read it.
+    /// The requirement of a request. `body` is the parsed body, if it was read.
     ///
     /// # Errors
-    /// Why it has no requirement.
+    /// [`NoRequirement`]
     pub fn for_request<'a>(
         &'a self,
         method: &'a str,
         target: &CanonicalTarget<'a>,
         captured: &Captured<'_>,
-        body: Option<&SaidInBody>,
+        body: Option<&BodyEventTypes>,
     ) -> Result<Requirement<'a>, NoRequirement> {
         match self {
-            // Only a path that had to be rewritten is copied.
+            // Copies the path only if it was rewritten.
             Self::MethodAndPath => Ok(Requirement::MethodAndPath {
                 method,
                 path: target.path.clone(),
@@ -100,7 +100,7 @@ impl RequirementRule {
                 Some((_, demand)) => Ok(Requirement::Named(demand.name.fill(captured))),
                 None => Err(NoRequirement::MethodNotAllowed),
             },
-            // Asking changes nothing, so only methods that change nothing ask.
+            // Only safe methods: the response changes nothing.
             Self::AnyApiUser if matches!(method, "GET" | "HEAD") => Ok(Requirement::AnyApiUser),
             Self::AnyApiUser => Err(NoRequirement::MethodNotAllowed),
             Self::Icinga2 => match icinga2::requirement(method, target, body) {
@@ -116,19 +116,19 @@ impl RequirementRule {
 }
 
 impl RequirementRule {
-    /// Whether another rule asks for the same, whatever the request.
+    /// Whether another rule has the same requirement for every request.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::MethodAndPath, Self::MethodAndPath)
             | (Self::AnyApiUser, Self::AnyApiUser)
             | (Self::Icinga2, Self::Icinga2) => true,
-            (Self::Named(one), Self::Named(other)) => one.is_same(other),
-            (Self::ByMethod(one), Self::ByMethod(other)) => {
-                one.len() == other.len()
-                    && one
+            (Self::Named(left), Self::Named(right)) => left.is_same(right),
+            (Self::ByMethod(left), Self::ByMethod(right)) => {
+                left.len() == right.len()
+                    && left
                         .iter()
-                        .zip(other)
-                        .all(|(one, other)| one.0 == other.0 && one.1.is_same(&other.1))
+                        .zip(right)
+                        .all(|(left, right)| left.0 == right.0 && left.1.is_same(&right.1))
             }
             _ => false,
         }
@@ -148,17 +148,17 @@ impl Demand {
 }
 
 impl RequirementRule {
-    /// Whether it tells the method apart from all others by its name, case included.
+    /// Whether the rule distinguishes the method by name, including case.
     pub fn names_method(&self, method: &str) -> bool {
         match self {
             Self::ByMethod(names) => names.iter().any(|(name, _)| name == method),
-            // Icinga's own table has no other methods than its own.
+            // Icinga's table only has Icinga's methods.
             Self::Icinga2 => true,
             Self::MethodAndPath | Self::Named(_) | Self::AnyApiUser => false,
         }
     }
 
-    /// The methods that are worth asking about: those that it names, or the usual ones.
+    /// The methods to try: the named ones, or the usual ones.
     pub fn methods(&self) -> Vec<&str> {
         match self {
             Self::ByMethod(names) => names.iter().map(|(method, _)| method.as_str()).collect(),
@@ -167,7 +167,8 @@ impl RequirementRule {
         }
     }
 
-    /// The name that a request with this method needs, and what else; `None` where it needs no name, or is not allowed.
+    /// The required name and condition for a method. `None` if the method needs no name, or is not
+    /// allowed.
     pub fn demand(&self, method: &str) -> Option<&Demand> {
         match self {
             Self::Named(demand) => Some(demand),
@@ -179,7 +180,7 @@ impl RequirementRule {
         }
     }
 
-    /// What else must be true of a request with this method.
+    /// The condition for a method.
     pub fn condition(&self, method: &str) -> Option<&Condition> {
         match self {
             Self::Named(demand) => demand.condition.as_ref(),
@@ -213,7 +214,7 @@ impl RequirementRule {
     }
 }
 
-/// A name with places for captures: `objects/query/{type}`.
+/// A name with placeholders for captures: `objects/query/{type}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     pieces: Vec<Piece>,
@@ -228,22 +229,22 @@ enum Piece {
 /// A part of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplatePart<'t> {
-    /// This text.
+    /// Literal text.
     Text(&'t str),
-    /// The capture at this position of the path.
+    /// The capture at this position in the path.
     Capture(usize),
 }
 
-/// Why a requirement cannot be used.
+/// Errors of a requirement.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The path has no such capture.
     #[error("the route's path has no capture `{{{0}}}`")]
     UnknownCapture(String),
-    /// A brace without its partner.
+    /// A brace without its counterpart.
     #[error("a brace has no partner")]
     UnpairedBrace,
-    /// Names of requirements are plain, so that they cannot be taken for `METHOD /path` or for a pattern.
+    /// Requirement names are plain, so that they differ from `METHOD /path` and from patterns.
     #[error(
         "a requirement begins with a letter and has no space, no `*`, no `?`, no backslash and no control character"
     )]
@@ -251,10 +252,10 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Reads a requirement whose route has these captures.
+    /// Parses a requirement of a route with these captures.
     ///
     /// # Errors
-    /// [`TemplateError`] for what is no name, or names a capture that is not there.
+    /// [`TemplateError`] for an invalid name, or an unknown capture.
     pub fn parse(text: &str, captures: &[&str]) -> Result<Self, TemplateError> {
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '\\');
         if !text.starts_with(|c: char| c.is_ascii_alphabetic()) || !text.chars().all(plain) {
@@ -282,8 +283,8 @@ impl Template {
         }
     }
 
-    /// The name for these captured segments, which stay percent-encoded: a name never holds a space or a slash
-    /// that the client smuggled in.
+    /// Fills in captured segments. They stay percent-encoded, so a client cannot insert a space or
+    /// a slash.
     fn fill(&self, captured: &Captured<'_>) -> Name<'_> {
         match self.pieces.as_slice() {
             [Piece::Text(text)] => Name::from(text.as_str()),
@@ -294,7 +295,7 @@ impl Template {
         }
     }
 
-    /// Its texts, and the positions of the captures between them.
+    /// The literal texts, and the positions of the captures between them.
     pub fn parts(&self) -> impl Iterator<Item = TemplatePart<'_>> {
         self.pieces.iter().map(|piece| match piece {
             Piece::Text(text) => TemplatePart::Text(text),
@@ -302,7 +303,7 @@ impl Template {
         })
     }
 
-    /// The name with `*` in place of captures, for looking whether a permission could ever match.
+    /// The name with `*` in place of captures, for checking whether a permission can ever match.
     pub fn as_pattern(&self) -> String {
         self.pieces
             .iter()
@@ -363,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_method_that_is_not_named_has_no_requirement() {
-        let (target, none) = (CanonicalTarget::parse("/").unwrap(), Captured::default());
+        let target = CanonicalTarget::parse("/").unwrap();
+        let none = Captured::default();
         let rule = RequirementRule::ByMethod(vec![("GET".into(), demand("read"))]);
         assert_eq!(
             rule.for_request("GET", &target, &none, None),

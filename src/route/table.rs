@@ -1,4 +1,5 @@
-//! Canonical path to route: the most specific one, segment by segment. Pure; knows no host and no permission.
+//! Finds the most specific route for a canonical path, segment by segment. Pure; knows no host and
+//! no permission.
 
 use super::path_pattern::{Extent, PathPattern, Segment};
 use std::collections::HashMap;
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Captured<'p> {
     path: &'p str,
-    /// Which segments of the path, as bits.
+    /// The captured segments of the path, as bits.
     segments: u64,
 }
 
@@ -28,7 +29,7 @@ impl<'p> Captured<'p> {
     }
 }
 
-/// Routes by path. `T` is what a route is to the caller.
+/// Routes by path. `T` is the caller's route type.
 #[derive(Clone, Debug)]
 pub struct PathTable<T> {
     root: Node<T>,
@@ -36,7 +37,7 @@ pub struct PathTable<T> {
 
 #[derive(Clone, Debug)]
 struct Node<T> {
-    /// From the config alone, so that no client can choose what collides.
+    /// Keys come only from the config, so no client can cause collisions.
     literals: HashMap<String, Node<T>, foldhash::fast::RandomState>,
     capture: Option<Box<Node<T>>>,
     exact: Option<T>,
@@ -63,7 +64,7 @@ impl<T> Default for PathTable<T> {
 }
 
 impl<T> PathTable<T> {
-    /// The place for a route with this pattern, to look at or to fill. Names of captures make no difference.
+    /// The entry for a route with this pattern. Names of captures make no difference.
     pub fn entry(&mut self, pattern: &PathPattern) -> &mut Option<T> {
         let mut node = &mut self.root;
         for segment in &pattern.segments {
@@ -78,9 +79,10 @@ impl<T> PathTable<T> {
         }
     }
 
-    /// All that is in it.
+    /// All values.
     pub fn values(&self) -> Vec<&T> {
-        let (mut values, mut nodes) = (Vec::new(), vec![&self.root]);
+        let mut values = Vec::new();
+        let mut nodes = vec![&self.root];
         while let Some(node) = nodes.pop() {
             values.extend(node.exact.iter().chain(&node.prefix));
             nodes.extend(node.literals.values().chain(node.capture.as_deref()));
@@ -88,10 +90,10 @@ impl<T> PathTable<T> {
         values
     }
 
-    /// The most specific route for a canonical path, with the captured segments in order. At each segment a
-    /// literal goes before a capture, and a longer path before a shorter one.
+    /// The most specific route for a canonical path, with the captured segments in order. At each
+    /// segment, a literal precedes a capture, and a longer path precedes a shorter one.
     ///
-    /// Visits each node of the tree at most once, whatever the path.
+    /// Visits each node of the tree at most once, for any path.
     pub fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t T, Captured<'p>)> {
         let inner = path.strip_prefix('/')?;
         let (found, segments) = find_in(&self.root, Some(inner), 1)?;
@@ -99,8 +101,9 @@ impl<T> PathTable<T> {
     }
 }
 
-/// `rest` is what follows the slash behind this node; `None` if the path ends here. `bit` stands for the first segment
-/// of the rest. Gives the bits of the captured segments, too.
+/// Searches below a node. `rest` is the path after the slash of this node; `None` if the path ends
+/// here. `bit` is the bit of the first segment of `rest`. Also returns the bits of the captured
+/// segments.
 fn find_in<'t, T>(node: &'t Node<T>, rest: Option<&str>, bit: u64) -> Option<(&'t T, u64)> {
     let Some(rest) = rest else {
         return node
@@ -112,7 +115,7 @@ fn find_in<'t, T>(node: &'t Node<T>, rest: Option<&str>, bit: u64) -> Option<(&'
     let (segment, after) = rest
         .split_once('/')
         .map_or((rest, None), |(segment, after)| (segment, Some(after)));
-    // No pattern has a capture so deep that its bit is lost here.
+    // Captures are limited in depth, so no bit is lost here.
     let next = bit << 1;
     if let Some(child) = node.literals.get(segment)
         && let Some(found) = find_in(child, after, next)
@@ -196,7 +199,7 @@ mod tests {
         assert_eq!(too_deep, Err(PathPatternError::CaptureTooDeep));
     }
 
-    /// Independent of the tree: every pattern is tried, and the best is chosen by comparing segment by segment.
+    /// Independent of the tree: tries every pattern and compares segment by segment.
     fn naive<'a>(patterns: &'a [(PathPattern, usize)], path: &str) -> Option<&'a usize> {
         let segments: Vec<&str> = path[1..].split('/').collect();
         let fits = |pattern: &PathPattern| {

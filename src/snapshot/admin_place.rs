@@ -1,16 +1,16 @@
-//! Where the admin listener is: a unix socket, or a loopback address. Binds and asks nothing.
+//! The place of the admin listener: a unix socket or a loopback address.
 
-use crate::config::{Admin, Place, Sources, Spanned};
+use crate::config::{AdminTable, Place, Sources, Spanned};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// The unix socket beside the file with `[admin]`, if that says nothing else.
+/// Default socket, in the folder of the file that contains `[admin]`.
 const DEFAULT_SOCKET: &str = "admin.sock";
-/// Linux takes 108 bytes, of which the last one is a zero.
+/// Linux limits socket paths to 108 bytes, including the final zero.
 const LONGEST_PATH: usize = 107;
 
-/// Where the admin listener is. Both can be reached from this machine only.
+/// The place of the admin listener. Both kinds are reachable from this machine only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminPlace {
     /// A loopback address.
@@ -19,10 +19,10 @@ pub enum AdminPlace {
     Unix(PathBuf),
 }
 
-/// Why `[admin]` says no place.
+/// Why `[admin]` has no valid place.
 #[derive(Debug)]
 pub struct AdminPlaceError {
-    /// Where in the config.
+    /// Place in the config.
     pub place: Place,
     /// What is wrong.
     pub message: String,
@@ -31,11 +31,11 @@ pub struct AdminPlaceError {
 }
 
 impl AdminPlace {
-    /// The place that the table says. `None` if it is `off`.
+    /// The place in the table. `None` for `off`.
     ///
     /// # Errors
     /// [`AdminPlaceError`]
-    pub fn of(table: &Admin, sources: &Sources) -> Result<Option<Self>, AdminPlaceError> {
+    pub fn of(table: &AdminTable, sources: &Sources) -> Result<Option<Self>, AdminPlaceError> {
         match (&table.address, &table.path) {
             (Some(_), Some(path)) => Err(AdminPlaceError {
                 place: path.place,
@@ -56,7 +56,7 @@ impl AdminPlace {
         }
     }
 
-    /// The socket of an `[admin]` that says no place, in a config of this folder.
+    /// The default socket for a config in this folder.
     pub fn default_in(folder: &Path) -> Self {
         Self::Unix(folder.join(DEFAULT_SOCKET))
     }
@@ -100,7 +100,7 @@ impl AdminPlace {
         Ok(Self::Unix(full))
     }
 
-    /// Reads `unix:PATH`, `IP:PORT` or `http://IP:PORT`, as commands take it. `None` if it is none of these.
+    /// Parses `unix:PATH`, `IP:PORT` or `http://IP:PORT`, as commands accept it. `None` for other text.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
             return Some(Self::Unix(path.into())).filter(|_| !path.is_empty());

@@ -1,5 +1,5 @@
-//! What a snapshot was made of, as digests: of the config and of all files that it names. Shows no digest of a single
-//! file, since that of a short secret could be guessed.
+//! Digests of the config and of all files that it names. The digest of a single file is never shown, since a short
+//! secret could be guessed from it.
 
 use crate::config::WatchedFile;
 use crate::file_read::{self, FileKind};
@@ -8,24 +8,24 @@ use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The files of one load.
+/// Digests of the files of one load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Content {
+pub struct ContentDigest {
     sha256: Box<str>,
     files: BTreeMap<Box<str>, File>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct File {
-    /// How it looked before it was read, so that one that looks the same need not be read again.
+    /// Stamp before the read. A file with the same stamp is not read again.
     stamp: u64,
-    /// `None` if it cannot be read: it is not there, or a folder.
+    /// `None` if the file is missing, unreadable or a folder.
     digest: Option<Box<str>>,
 }
 
-impl Content {
-    /// Looks at all files of a load. Paths are taken from the folder of the main file, so that the same files in another
-    /// folder have the same digest.
+impl ContentDigest {
+    /// Computes the digests of a load. Paths are relative to the folder of the main file, so that a copy of all files
+    /// in another folder has the same digest.
     pub(super) fn of(main: &Path, watched: &[WatchedFile], previous: Option<&Self>) -> Self {
         let folder = main.parent().unwrap_or(Path::new(""));
         let mut files: BTreeMap<Box<str>, File> = BTreeMap::new();
@@ -51,7 +51,7 @@ impl Content {
         }
         let mut all = Vec::new();
         for (name, file) in &files {
-            // Lengths, so that no two lists of files are one text.
+            // Length prefixes, so that two lists of files never have the same encoding.
             all.extend_from_slice(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes());
             all.extend_from_slice(name.as_bytes());
             all.push(u8::from(file.digest.is_some()));
@@ -63,12 +63,12 @@ impl Content {
         }
     }
 
-    /// Of all of it, in hexadecimal.
+    /// Digest over all files, in hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The files that are other than before, were not there, or are there no more.
+    /// Names of files that were changed, added or removed.
     pub fn changed_since(&self, before: &Self) -> Vec<String> {
         let digest =
             |content: &Self, name: &str| content.files.get(name).map(|file| file.digest.clone());
@@ -80,10 +80,10 @@ impl Content {
     }
 }
 
-/// SHA-256 of a file, in hexadecimal. Read piece by piece, since files of users may be large.
+/// SHA-256 of a file, in hexadecimal. Read in pieces, since files with users may be large.
 fn digest_of(path: &Path) -> std::io::Result<Box<str>> {
     let mut digest = Context::new(&SHA256);
-    // Of the kind that may be the longest.
+    // `Config` has the highest size limit.
     file_read::read_pieces(path, FileKind::Config, |piece| digest.update(piece))?;
     Ok(hexadecimal(digest.finish().as_ref()).into())
 }
@@ -93,15 +93,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digest_is_of_names_and_octets_and_of_nothing_else() {
+    fn the_digest_is_of_names_and_bytes_and_of_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        let content = |names: &[&str], previous: Option<&Content>| {
+        let content = |names: &[&str], previous: Option<&ContentDigest>| {
             let watched: Vec<_> = names
                 .iter()
                 .map(|name| WatchedFile::new(file(name)))
                 .collect();
-            Content::of(&file("gateway.toml"), &watched, previous)
+            ContentDigest::of(&file("gateway.toml"), &watched, previous)
         };
         std::fs::write(file("gateway.toml"), "a").unwrap();
         std::fs::write(file("key"), "b").unwrap();
@@ -134,7 +134,7 @@ mod tests {
         let watched =
             ["gateway.toml", "key"].map(|name| WatchedFile::new(elsewhere.path().join(name)));
         assert_eq!(
-            Content::of(&elsewhere.path().join("gateway.toml"), &watched, None).sha256(),
+            ContentDigest::of(&elsewhere.path().join("gateway.toml"), &watched, None).sha256(),
             fourth.sha256()
         );
     }

@@ -1,12 +1,12 @@
-//! What holds where the config says nothing: the safe and fast values.
+//! Defaults of all config keys.
 
 use super::ConnectionLimits;
 use crate::config::{
-    HeadMethod, LengthlessRedirect, Limits, MOST_HELD_BACK, Manners as Said, Preset, QuickAck,
-    Upstream,
+    HeadMethod, LengthlessRedirect, LimitSettings, MOST_HELD_BACK, Preset, QuickAck,
+    UpstreamQuirks, UpstreamTable,
 };
 use crate::route::RouteLimits;
-use crate::upstream::Manners;
+use crate::upstream::Quirks;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -17,14 +17,14 @@ const fn seconds(seconds: u64) -> Duration {
 
 pub(super) const DRAIN_DEADLINE: Duration = seconds(30);
 pub(super) const DRAIN_DELAY: Duration = seconds(0);
-/// Where `[metrics]` listens if it does not say.
+/// Address of the metrics listener.
 pub(super) const METRICS_ADDRESS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9190);
-/// Certificates that expire sooner are worth a warning.
+/// Remaining validity below which certificates cause a warning.
 pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
-/// Longest file of the audit log.
+/// Maximum size of an audit log file, in bytes.
 pub(super) const AUDIT_SIZE_LIMIT: u64 = 100 << 20;
-/// How many older ones are kept.
+/// Number of rotated audit log files that are kept.
 pub(super) const AUDIT_KEEP: u32 = 5;
 pub(super) const LOG_FILTER: &str = "info";
 const POOL_IDLE_TIMEOUT: Duration = seconds(30);
@@ -35,69 +35,75 @@ const RESPONSE_TIMEOUT: Duration = seconds(60);
 const IDLE_TIMEOUT: Duration = seconds(300);
 const BODY_SIZE: u64 = 1 << 30;
 
-/// Many clients behind one address do not have so many handshakes under way, unless all come back at once.
+/// Enough for many clients behind one address, unless all reconnect at once.
 const HALF_OPEN_PER_SOURCE: Option<NonZeroU32> = NonZeroU32::new(256);
 
-/// The value said nearest, or the default. The nearest stands first.
-fn nearest<T: Copy>(said: &[&Limits], key: impl Fn(&Limits) -> Option<T>, default: T) -> T {
-    said.iter()
+/// The first value of a key in these tables, or the default.
+fn first_value<T: Copy>(
+    tables: &[&LimitSettings],
+    key: impl Fn(&LimitSettings) -> Option<T>,
+    default: T,
+) -> T {
+    tables
+        .iter()
         .find_map(|limits| key(limits))
         .unwrap_or(default)
 }
 
-pub(super) fn connection_limits(said: &[&Limits]) -> ConnectionLimits {
+pub(super) fn connection_limits(tables: &[&LimitSettings]) -> ConnectionLimits {
     ConnectionLimits {
-        connections: nearest(said, |limits| limits.connections, 10_000),
-        half_open_per_source: nearest(
-            said,
+        connections: first_value(tables, |limits| limits.connections, 10_000),
+        half_open_per_source: first_value(
+            tables,
             |limits| limits.half_open_per_source,
             HALF_OPEN_PER_SOURCE,
         ),
-        handshake_timeout: nearest(said, |limits| limits.handshake_timeout, seconds(10)),
-        head_timeout: nearest(said, |limits| limits.head_timeout, seconds(10)),
-        head_size: usize::try_from(nearest(said, |limits| limits.head_size, 32 << 10))
+        handshake_timeout: first_value(tables, |limits| limits.handshake_timeout, seconds(10)),
+        head_timeout: first_value(tables, |limits| limits.head_timeout, seconds(10)),
+        head_size: usize::try_from(first_value(tables, |limits| limits.head_size, 32 << 10))
             .unwrap_or(usize::MAX),
-        keep_alive_timeout: nearest(said, |limits| limits.keep_alive_timeout, seconds(75)),
-        streams: nearest(said, |limits| limits.streams, 128),
-        idle_timeout: nearest(said, |limits| limits.idle_timeout, Some(IDLE_TIMEOUT)),
+        keep_alive_timeout: first_value(tables, |limits| limits.keep_alive_timeout, seconds(75)),
+        streams: first_value(tables, |limits| limits.streams, 128),
+        idle_timeout: first_value(tables, |limits| limits.idle_timeout, Some(IDLE_TIMEOUT)),
     }
 }
 
-pub(super) fn route_limits(said: &[&Limits]) -> RouteLimits {
+pub(super) fn route_limits(tables: &[&LimitSettings]) -> RouteLimits {
     RouteLimits {
-        body_size: nearest(said, |limits| limits.body_size, Some(BODY_SIZE)),
-        response_timeout: nearest(said, |limits| limits.response_timeout, RESPONSE_TIMEOUT),
-        idle_timeout: nearest(said, |limits| limits.idle_timeout, Some(IDLE_TIMEOUT)),
+        body_size: first_value(tables, |limits| limits.body_size, Some(BODY_SIZE)),
+        response_timeout: first_value(tables, |limits| limits.response_timeout, RESPONSE_TIMEOUT),
+        idle_timeout: first_value(tables, |limits| limits.idle_timeout, Some(IDLE_TIMEOUT)),
     }
 }
 
-pub(super) fn connect_timeout(said: &[&Limits]) -> Duration {
-    nearest(said, |limits| limits.connect_timeout, CONNECT_TIMEOUT)
+pub(super) fn connect_timeout(tables: &[&LimitSettings]) -> Duration {
+    first_value(tables, |limits| limits.connect_timeout, CONNECT_TIMEOUT)
 }
 
 /// Icinga 2 closes unused connections after 10 to 15 seconds.
 const ICINGA_POOL_IDLE_TIMEOUT: Duration = seconds(8);
-/// It refuses connections for some 4 ms when it reloads, and for longer on a busy machine.
+/// Icinga 2 refuses connections for about 4 ms when it reloads, and for longer on a busy machine.
 const ICINGA_CONNECT_RETRY: Duration = Duration::from_millis(300);
 
-fn preset(said: &Said) -> Option<Preset> {
-    said.preset.as_ref().map(|said| said.value)
+fn preset(quirks: &UpstreamQuirks) -> Option<Preset> {
+    quirks.preset.as_ref().map(|preset| preset.value)
 }
 
-pub(super) fn pool_idle_timeout(said: &Upstream) -> Duration {
-    said.pool_idle_timeout
-        .unwrap_or(match preset(&said.manners) {
+pub(super) fn pool_idle_timeout(upstream: &UpstreamTable) -> Duration {
+    upstream
+        .pool_idle_timeout
+        .unwrap_or(match preset(&upstream.quirks) {
             None => POOL_IDLE_TIMEOUT,
             Some(Preset::Icinga2) => ICINGA_POOL_IDLE_TIMEOUT,
         })
 }
 
-pub(super) fn manners(said: &Said) -> Manners {
-    let kind = match preset(said) {
-        None => Manners::default(),
-        // It answers HEAD with a body, its redirect has neither length nor end, it drops and cuts off what it has when it reloads, and
-        // it writes small records one after the other.
-        Some(Preset::Icinga2) => Manners {
+pub(super) fn quirks(table: &UpstreamQuirks) -> Quirks {
+    let base = match preset(table) {
+        None => Quirks::default(),
+        // Icinga 2 sends a body in responses to HEAD, and redirects without a length on connections that stay open. A
+        // reload drops connections and truncates responses. It writes many small TLS records.
+        Some(Preset::Icinga2) => Quirks {
             head: HeadMethod::Get,
             lengthless_redirect: LengthlessRedirect::Empty,
             connect_retry: Some(ICINGA_CONNECT_RETRY),
@@ -105,18 +111,21 @@ pub(super) fn manners(said: &Said) -> Manners {
             quick_ack: QuickAck::Adaptive,
         },
     };
-    Manners {
-        head: said.head.as_ref().map_or(kind.head, |said| said.value),
-        lengthless_redirect: said
+    Quirks {
+        head: table
+            .head
+            .as_ref()
+            .map_or(base.head, |setting| setting.value),
+        lengthless_redirect: table
             .lengthless_redirect
             .as_ref()
-            .map_or(kind.lengthless_redirect, |said| said.value),
-        connect_retry: said.connect_retry.unwrap_or(kind.connect_retry),
-        hold_back: said.hold_back.unwrap_or(kind.hold_back),
-        quick_ack: said
+            .map_or(base.lengthless_redirect, |setting| setting.value),
+        connect_retry: table.connect_retry.unwrap_or(base.connect_retry),
+        hold_back: table.hold_back.unwrap_or(base.hold_back),
+        quick_ack: table
             .quick_ack
             .as_ref()
-            .map_or(kind.quick_ack, |said| said.value),
+            .map_or(base.quick_ack, |setting| setting.value),
     }
 }
 
@@ -125,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::{Place, Sources, Spanned};
 
-    fn said<T>(value: T) -> Option<Spanned<T>> {
+    fn spanned<T>(value: T) -> Option<Spanned<T>> {
         let file = Sources::default()
             .add("test".into(), String::new())
             .unwrap();
@@ -136,28 +145,28 @@ mod tests {
     }
 
     #[test]
-    fn a_preset_says_what_no_key_does() {
-        assert_eq!(manners(&Said::default()), Manners::default());
-        let icinga = Said {
-            preset: said(Preset::Icinga2),
-            ..Said::default()
+    fn a_preset_sets_keys_that_are_not_written() {
+        assert_eq!(quirks(&UpstreamQuirks::default()), Quirks::default());
+        let icinga = UpstreamQuirks {
+            preset: spanned(Preset::Icinga2),
+            ..UpstreamQuirks::default()
         };
-        let expected = Manners {
+        let expected = Quirks {
             head: HeadMethod::Get,
             lengthless_redirect: LengthlessRedirect::Empty,
             connect_retry: Some(ICINGA_CONNECT_RETRY),
             hold_back: Some(MOST_HELD_BACK),
             quick_ack: QuickAck::Adaptive,
         };
-        assert_eq!(manners(&icinga), expected);
-        let own = Said {
-            head: said(HeadMethod::Head),
-            lengthless_redirect: said(LengthlessRedirect::UntilClose),
+        assert_eq!(quirks(&icinga), expected);
+        let own = UpstreamQuirks {
+            head: spanned(HeadMethod::Head),
+            lengthless_redirect: spanned(LengthlessRedirect::UntilClose),
             connect_retry: Some(None),
             hold_back: Some(None),
-            quick_ack: said(QuickAck::Off),
+            quick_ack: spanned(QuickAck::Off),
             ..icinga
         };
-        assert_eq!(manners(&own), Manners::default());
+        assert_eq!(quirks(&own), Quirks::default());
     }
 }

@@ -1,5 +1,5 @@
-//! The snapshot: certificates, keys, anchors, users, routes and upstreams as one immutable value with a number. A
-//! request is judged by exactly one. The only place that turns config text into meaning.
+//! The snapshot: certificates, keys, anchors, users, routes and upstreams as one immutable value. One request uses one
+//! snapshot, and only this module builds snapshots from config text.
 
 mod admin_place;
 mod assemble;
@@ -12,11 +12,11 @@ mod watch;
 
 pub use admin_place::{AdminPlace, AdminPlaceError};
 pub use assemble::{Depth, Outcome, load};
-pub use content::Content;
+pub use content::ContentDigest;
 pub use overlay::{OverlayError, WithdrawnUsers};
 pub use rejected::RejectedConfig;
 pub use revocation_source::{
-    NamedBy, RevocationSource, RevocationSourceKind, SourceReading, Stamps,
+    ConfigOrigin, RevocationSource, RevocationSourceKind, SourceReading, Stamps,
 };
 pub use watch::{FileWatch, Wakeup};
 
@@ -24,7 +24,7 @@ use assemble::parse_end;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
-use crate::config::{Http1Engine, Include, LogFormat, Places, Spanned, Written};
+use crate::config::{ConfigValues, Http1Engine, Include, LogFormat, Places, Spanned};
 use crate::credentials::Credentials;
 use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
@@ -40,75 +40,74 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Everything that judges and serves requests. A clone costs little.
+/// Everything that is needed to authorize and serve requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Snapshot {
-    /// Counts up with each snapshot that came into force.
+    /// Number of the load, incremented with each activation.
     pub generation: u64,
-    /// Counts up with each overlay on it; 0 is none.
+    /// Number of the overlay on this generation; 0 means none.
     pub overlay: u64,
-    /// How much the config defines.
+    /// Numbers of configured items.
     pub sizes: ConfigSizes,
     /// By name.
     pub listeners: HashMap<Arc<str>, Arc<ListenerPolicy>>,
-    /// In the order of their ids.
+    /// Trust domains in the order of their ids.
     pub trust_domains: Vec<Arc<TrustDomain>>,
-    /// Who is who.
+    /// Identities of ApiUsers.
     pub users: ApiUsers,
-    /// Who may do what.
+    /// Permissions of ApiUsers.
     pub policy: Policy,
     /// By name.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
-    /// Whom the gateway asks about requests that it permits.
+    /// External authorizers.
     pub authorizers: Arc<Authorizers>,
-    /// Which ApiUsers are somebody at which upstream; those where nobody is are not here.
+    /// Accounts of ApiUsers by upstream name. Upstreams without accounts have no entry.
     pub accounts: HashMap<Arc<str>, Arc<Accounts>>,
-    /// Signs what upstreams are told about clients, if there are keys.
+    /// Signer of identity assertions; `None` without keys.
     pub assertions: Option<Arc<AssertionSigner>>,
-    /// What is said about client certificates that expire.
+    /// Warnings about client certificates that expire.
     pub expiry: ExpiryPolicy,
-    /// What the process does with itself.
+    /// Settings of the process.
     pub process: ProcessSettings,
-    /// Our certificates and all anchors, for metrics.
+    /// Expiry of our certificates and of all anchors, for metrics.
     pub expiries: Vec<OwnExpiry>,
-    /// What counts for a time only, and its last second since 1970.
+    /// Names of items with `enabled_until`, and their last second in Unix time.
     pub enabled_until: Vec<(String, i64)>,
-    /// Names of header fields that conditions and authorizers read: `Connection` may not name them, and no
-    /// trailer has such a name.
+    /// Header fields that conditions and authorizers read. `Connection` and trailers may not contain them.
     pub judged_fields: FieldNames,
     /// Whether any permission or route has a condition.
     pub has_conditions: bool,
-    /// Whether a judgement may change while nothing else does.
+    /// Whether a decision can change with time alone.
     pub changes_with_time: bool,
-    /// What clients may prove themselves by beside certificates.
+    /// Credentials of clients besides certificates.
     pub credentials: Arc<Credentials>,
-    /// Files that revoke.
+    /// Sources of revocations.
     pub revocation_sources: Vec<RevocationSource>,
-    /// What it was made of.
-    pub content: Arc<Content>,
-    /// What its main file includes.
+    /// Digests of the files of the load.
+    pub content: Arc<ContentDigest>,
+    /// Include patterns of the main file.
     pub includes: Vec<Include>,
-    /// What its config says, where there is an audit log to tell of changes.
-    pub written: Option<Arc<Written>>,
-    /// Where what it is made of stands in the config.
+    /// Config keys and values, for changes in the audit log; `None` without an audit log.
+    pub written: Option<Arc<ConfigValues>>,
+    /// Positions in the config files.
     pub places: Arc<Places>,
-    /// What limits the requests of ApiUsers, by their ids.
+    /// Request limiters of ApiUsers, by id.
     pub user_limiters: Arc<Limiters>,
-    /// What limits those of routes: only for the next snapshot, which goes on with them.
+    /// Request limiters of routes, which the next snapshot continues.
     pub route_limiters: Arc<HashMap<Box<str>, Arc<Limiter>>>,
 }
 
-/// Which snapshot it is.
+/// Version of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotVersion {
-    /// Which load.
+    /// Number of the load.
     pub generation: u64,
-    /// Which overlay on it; 0 is none.
+    /// Number of the overlay; 0 means none.
     pub overlay: u64,
 }
 
 impl Snapshot {
-    /// Which one it is.
+    /// Generation and overlay.
     pub fn version(&self) -> SnapshotVersion {
         SnapshotVersion {
             generation: self.generation,
@@ -116,12 +115,12 @@ impl Snapshot {
         }
     }
 
-    /// A trust domain by its id. `None` for an id of another snapshot.
+    /// The trust domain with an id. `None` for an id of another snapshot.
     pub fn trust_domain(&self, id: TrustDomainId) -> Option<&Arc<TrustDomain>> {
         self.trust_domains.get(usize::from(id.0))
     }
 
-    /// Which of a client's fields are sent to the upstream of a route.
+    /// Rules for the client's header fields that are sent to the upstream of a route.
     pub fn field_policy<'a>(&'a self, route: &'a Route) -> FieldPolicy<'a> {
         FieldPolicy {
             reserved: self.authorizers.reserved(),
@@ -136,41 +135,41 @@ impl Snapshot {
     }
 }
 
-/// How much a config defines.
+/// Numbers of configured items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConfigSizes {
-    /// ApiUsers.
+    /// Number of ApiUsers.
     pub users: usize,
-    /// Routes.
+    /// Number of routes.
     pub routes: usize,
-    /// Upstreams.
+    /// Number of upstreams.
     pub upstreams: usize,
 }
 
-/// One listener: what is shown under which name, and what is served.
+/// One listener: its hosts, routes and limits.
 #[derive(Clone)]
 pub struct ListenerPolicy {
     /// The name.
     pub name: Arc<str>,
-    /// Where to listen.
+    /// Configured address.
     pub address: SocketAddr,
-    /// By server name.
+    /// TLS hosts by server name.
     pub hosts: HostTable<Arc<HostPolicy>>,
-    /// Where requests go.
+    /// Routes of the listener.
     pub routes: RouteTable,
-    /// Limits of connections.
+    /// Connection limits.
     pub limits: ConnectionLimits,
-    /// Who serves HTTP/1.1.
+    /// HTTP/1.1 implementation.
     pub http1_engine: Http1Engine,
-    /// Who speaks for others.
+    /// Front proxy that forwards client identities.
     pub front_proxy: Option<Arc<FrontProxy>>,
-    /// Where clients may have any number of half-open connections.
+    /// Networks without a limit of half-open connections.
     pub half_open_exempt: Vec<Network>,
 }
 
 impl ListenerPolicy {
-    /// How many half-open connections there may be from an address; `None` is no limit. Front proxies are not limited where
-    /// the config says where they are: their handshakes are few, or those of many clients.
+    /// Limit of half-open connections from an address; `None` means no limit. Front proxies with configured `sources`
+    /// are not limited, since their connections may be those of many clients.
     pub fn half_open_limit(&self, address: IpAddr) -> Option<NonZeroU32> {
         let is_exempt = self
             .half_open_exempt
@@ -185,7 +184,7 @@ impl ListenerPolicy {
             .filter(|_| !is_exempt && !is_proxy)
     }
 
-    /// The policy for a server name; `None` is a client that named none.
+    /// The host for a server name; `None` stands for a client without SNI.
     pub fn host(&self, name: Option<&HostName<'_>>) -> Option<&Arc<HostPolicy>> {
         self.hosts.find(name)
     }
@@ -194,73 +193,73 @@ impl ListenerPolicy {
 /// Limits of a listener's connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Open at once.
+    /// Maximum of open connections.
     pub connections: u32,
-    /// Half-open at once from one source; `None` is no limit.
+    /// Maximum of half-open connections from one source; `None` means no limit.
     pub half_open_per_source: Option<NonZeroU32>,
-    /// Accept until verified.
+    /// Maximum time from accept to the end of the handshake.
     pub handshake_timeout: Duration,
-    /// First byte of a head until its last.
+    /// Maximum time from the first to the last byte of a request head.
     pub head_timeout: Duration,
-    /// Bytes of a head.
+    /// Maximum size of a request head in bytes.
     pub head_size: usize,
-    /// Open without a request.
+    /// Maximum time without a request on an open connection.
     pub keep_alive_timeout: Duration,
-    /// HTTP/2 streams at once.
+    /// Maximum of concurrent HTTP/2 streams.
     pub streams: u32,
-    /// A client that takes no byte of an answer.
+    /// Maximum time without progress while the client reads a response.
     pub idle_timeout: Option<Duration>,
 }
 
-/// Until when one of our certificates, or an anchor, is valid.
+/// Expiry of one of our certificates, or of an anchor.
 #[derive(Clone, Debug)]
 pub struct OwnExpiry {
-    /// What it is for, as metrics call it.
+    /// The kind of certificate, as in metrics.
     pub kind: &'static str,
     /// The name of the listener, trust domain, upstream or authorizer.
     pub name: String,
-    /// The ApiUser that it speaks for at an upstream. Not in metrics, which other machines may read.
+    /// The ApiUser that the certificate identifies at an upstream. Not in metrics, which other machines may read.
     pub user: Option<String>,
-    /// The last second of validity since 1970.
+    /// Last second of validity, in Unix time.
     pub not_after: i64,
     /// The subject of the certificate.
     pub subject: String,
-    /// Its file, as the config names it.
+    /// Path of the file, as written in the config.
     pub file: Spanned<String>,
 }
 
-/// What is said about client certificates that expire.
+/// Warnings about client certificates that expire.
 #[derive(Clone, Debug, Default)]
 pub struct ExpiryPolicy {
-    /// How long before; `None` is never.
+    /// How long before the expiry warnings begin; `None` means never.
     pub warn_before: Option<Duration>,
-    /// The field of answers that tells the client; `None` is no field.
+    /// Response header that warns the client; `None` means no header.
     pub response_header: Option<ExpiryFieldName>,
 }
 
-/// What the process does with itself.
+/// Settings of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSettings {
-    /// Worker threads; `None` is one for each core.
+    /// Number of worker threads; `None` means one per core.
     pub workers: Option<u32>,
-    /// How long a shutdown waits.
+    /// How long a shutdown waits for requests.
     pub drain_deadline: Duration,
-    /// How long readiness fails before that.
+    /// How long readiness fails before the drain.
     pub drain_delay: Duration,
     /// User to become.
     pub user: Option<String>,
-    /// Where operators ask; `None` is nowhere.
+    /// Place of the admin listener; `None` means no listener.
     pub admin: Option<AdminPlace>,
-    /// Where monitoring asks; `None` is nowhere.
+    /// Address of the metrics listener; `None` means no listener.
     pub metrics: Option<SocketAddr>,
     /// The access log.
     pub access_log: AccessLogConfig,
-    /// The audit log, if there is one.
+    /// The audit log; `None` means no audit log.
     pub audit_log: Option<AuditLogConfig>,
-    /// For how long the admin listener shows decisions; zero is not at all.
+    /// How long the admin listener keeps decisions; zero means not at all.
     pub recent_decisions: Duration,
-    /// Filter of the own log.
+    /// Filter of the process log.
     pub log_filter: String,
-    /// Form of the own log.
+    /// Format of the process log.
     pub log_format: LogFormat,
 }

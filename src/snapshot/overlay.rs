@@ -1,5 +1,5 @@
-//! The overlay: what is taken away from the active snapshot without a load, as another value of the same snapshot. It takes
-//! rights away and gives none, and ends with the next load that succeeds. Reads no file.
+//! Overlays: copies of the active snapshot with fewer rights, made without a load. An overlay never grants a right, and
+//! the next successful load replaces it.
 
 use super::{ListenerPolicy, Snapshot};
 use crate::identity::{FrontProxy, UserId};
@@ -9,31 +9,36 @@ use crate::tls::{
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// ApiUsers that a rejected config has no more, or for a shorter time.
+/// ApiUsers that a rejected config removes or ends sooner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WithdrawnUsers {
-    /// They are gone.
+    /// Users that are removed.
     pub removed: Vec<UserId>,
-    /// The last second, since 1970, in which they count.
+    /// Last second in which the user is enabled, in Unix time.
     pub ends: HashMap<UserId, i64>,
 }
 
-/// Why an overlay cannot be made; the snapshot stays as it was.
+/// Why an overlay cannot be made. The active snapshot stays.
 #[derive(Debug, thiserror::Error)]
 pub enum OverlayError {
-    /// A trust domain.
+    /// A trust domain cannot be rebuilt.
     #[error("the trust domain \"{0}\" cannot be made anew")]
     TrustDomain(Arc<str>, #[source] TrustDomainError),
-    /// A host of a listener.
+    /// A host of a listener cannot be rebuilt.
     #[error("the listener \"{0}\" cannot be made anew")]
     Host(Arc<str>, #[source] HostError),
 }
 
 impl Snapshot {
-    /// The same snapshot without these users. `None` if it has none of them.
+    /// A copy without these users. `None` if nothing changes.
     pub fn without_users(&self, withdrawn: &WithdrawnUsers) -> Option<Self> {
-        let counts = |user: &UserId| self.users.get_left(*user).is_some();
-        let removed: Vec<UserId> = withdrawn.removed.iter().copied().filter(counts).collect();
+        let is_active = |user: &UserId| self.users.get_left(*user).is_some();
+        let removed: Vec<UserId> = withdrawn
+            .removed
+            .iter()
+            .copied()
+            .filter(is_active)
+            .collect();
         let is_sooner = |user: &UserId, end: i64| {
             self.policy
                 .enabled_until(*user)
@@ -43,19 +48,19 @@ impl Snapshot {
             .ends
             .iter()
             .map(|(user, end)| (*user, *end))
-            .filter(|(user, end)| counts(user) && is_sooner(user, *end))
+            .filter(|(user, end)| is_active(user) && is_sooner(user, *end))
             .collect();
         if removed.is_empty() && ends.is_empty() {
             return None;
         }
         let mut overlay = self.next_overlay();
         overlay.changes_with_time |= !ends.is_empty();
-        overlay.policy = self.policy.cut_short(&ends);
+        overlay.policy = self.policy.with_end_times(&ends);
         overlay.users = self.users.without(&removed);
         Some(overlay)
     }
 
-    /// The same snapshot where what files say by now is revoked. `None` if they say nothing new.
+    /// A copy with newer revocations. `None` if there are none.
     ///
     /// # Errors
     /// [`OverlayError`]
@@ -98,10 +103,10 @@ impl Snapshot {
 
 impl ListenerPolicy {
     fn with_trust_domains(&self, changed: &[Arc<TrustDomain>]) -> Result<Self, HostError> {
-        // One host may stand under several names.
-        let mut made: Vec<(*const HostPolicy, Arc<HostPolicy>)> = Vec::new();
+        // One host may have several names.
+        let mut rebuilt: Vec<(*const HostPolicy, Arc<HostPolicy>)> = Vec::new();
         let hosts = self.hosts.try_map(|host| {
-            if let Some((_, known)) = made.iter().find(|(old, _)| *old == Arc::as_ptr(host)) {
+            if let Some((_, known)) = rebuilt.iter().find(|(old, _)| *old == Arc::as_ptr(host)) {
                 return Ok(known.clone());
             }
             let is_changed = host
@@ -113,7 +118,7 @@ impl ListenerPolicy {
             } else {
                 host.clone()
             };
-            made.push((Arc::as_ptr(host), new.clone()));
+            rebuilt.push((Arc::as_ptr(host), new.clone()));
             Ok(new)
         })?;
         let front_proxy = self.front_proxy.as_ref().map(|front| {

@@ -1,31 +1,33 @@
-//! What a config that is rejected takes away all the same: ApiUsers that it has no more, and files that revoke. Nothing
-//! else of it counts, and what cannot be read takes nothing away.
+//! Rights that a rejected config removes although it is not activated: ApiUsers that it no longer has, and new
+//! revocation sources. Files that cannot be read remove nothing.
 
-use super::{NamedBy, RevocationSource, RevocationSourceKind, Snapshot, WithdrawnUsers, parse_end};
+use super::{
+    ConfigOrigin, RevocationSource, RevocationSourceKind, Snapshot, WithdrawnUsers, parse_end,
+};
 use crate::config::{Loaded, Place};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// See the module.
+/// The rights that a rejected config removes. The rest of it is ignored.
 #[derive(Clone, Debug, Default)]
 pub struct RejectedConfig {
-    /// Users that are gone, or end sooner.
+    /// Users that are removed or end sooner.
     pub users: WithdrawnUsers,
-    /// Files that revoke and that the active config does not name.
+    /// Revocation sources that the active config does not name.
     pub sources: Vec<RevocationSource>,
 }
 
 impl RejectedConfig {
-    /// Compares what a config says, as far as it could be read, with the active snapshot.
+    /// Compares the readable part of a config with the active snapshot.
     pub(super) fn compare(main: &Path, loaded: &Loaded, active: &Snapshot) -> Self {
         let is_main_read = !loaded.unread.iter().any(|path| path == main);
-        // A file that names none of the active listeners is another one (a disk that was full, the wrong file), and not
-        // a newer state of this config.
+        // A file without any of the active listeners is not a newer state of this config, but another file, or one that
+        // was truncated by a full disk.
         let is_newer_state = loaded
             .config
             .listeners
             .iter()
-            .any(|said| active.listeners.contains_key(said.name.value.as_str()));
+            .any(|table| active.listeners.contains_key(table.name.value.as_str()));
         if is_main_read && !is_newer_state {
             return Self::default();
         }
@@ -37,7 +39,7 @@ impl RejectedConfig {
 }
 
 fn withdrawn_users(loaded: &Loaded, active: &Snapshot) -> WithdrawnUsers {
-    let said: HashMap<&str, _> = loaded
+    let remaining: HashMap<&str, _> = loaded
         .config
         .api_users
         .iter()
@@ -51,7 +53,7 @@ fn withdrawn_users(loaded: &Loaded, active: &Snapshot) -> WithdrawnUsers {
     };
     let mut withdrawn = WithdrawnUsers::default();
     for (id, user) in active.users.with_ids() {
-        match said.get(&*user.name) {
+        match remaining.get(&*user.name) {
             Some(until) => withdrawn
                 .ends
                 .extend(until.and_then(|text| Some((id, parse_end(&text.value)?)))),
@@ -62,7 +64,7 @@ fn withdrawn_users(loaded: &Loaded, active: &Snapshot) -> WithdrawnUsers {
     withdrawn
 }
 
-/// Whether a file cannot be read now, or is in a folder that cannot.
+/// Whether a file or its folder cannot be read now.
 fn is_unread(unread: &[PathBuf], path: &Path) -> bool {
     unread
         .iter()
@@ -71,19 +73,19 @@ fn is_unread(unread: &[PathBuf], path: &Path) -> bool {
 
 fn new_sources(loaded: &Loaded, active: &Snapshot) -> Vec<RevocationSource> {
     let mut sources = Vec::new();
-    for said in &loaded.config.trust_domains {
+    for table in &loaded.config.trust_domains {
         let Some(domain) = active
             .trust_domains
             .iter()
-            .find(|domain| *domain.name == *said.name.value)
+            .find(|domain| *domain.name == *table.name.value)
         else {
             continue;
         };
-        let deny_lists = said
+        let deny_lists = table
             .deny_list
             .iter()
             .map(|path| (RevocationSourceKind::DenyList, path));
-        let crls = said
+        let crls = table
             .crls
             .iter()
             .map(|path| (RevocationSourceKind::Crls, path));
@@ -96,7 +98,7 @@ fn new_sources(loaded: &Loaded, active: &Snapshot) -> Vec<RevocationSource> {
                     domain: domain.id,
                     kind,
                     path,
-                    named_by: NamedBy::Rejected,
+                    origin: ConfigOrigin::Rejected,
                 });
             }
         }

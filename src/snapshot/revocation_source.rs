@@ -1,5 +1,5 @@
-//! Files that revoke: found, read and stamped, each source on its own, for a load and for what takes effect without one.
-//! Judges nobody.
+//! Sources of revocations: deny lists and CRLs. Finds, reads and stamps the files of each source, for a load and for
+//! overlays.
 
 use crate::config::WatchedFile;
 use crate::file_read;
@@ -9,64 +9,64 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where revocations of one trust domain come from: one entry of the config.
+/// One source of revocations of a trust domain: one entry of the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationSource {
-    /// Whose certificates or users are revoked.
+    /// The trust domain that the revocations apply to.
     pub domain: TrustDomainId,
-    /// What it is.
+    /// Kind of source.
     pub kind: RevocationSourceKind,
     /// A file, a folder, or a pattern of file names.
     pub path: PathBuf,
-    /// Which config names it.
-    pub named_by: NamedBy,
+    /// The config that contains the entry.
+    pub origin: ConfigOrigin,
 }
 
-/// What a source of revocations is.
+/// Kind of a revocation source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationSourceKind {
     /// `deny_list`
     DenyList,
     /// An entry of `crls`.
     Crls,
-    /// The folder of lists that were fetched.
+    /// The cache folder of `crl_fetch`.
     FetchedCrls,
 }
 
-/// Which config names a source.
+/// The config that names a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamedBy {
-    /// The one that is in force.
+pub enum ConfigOrigin {
+    /// The active config.
     Active,
-    /// Only one that was rejected.
+    /// Only a rejected config.
     Rejected,
 }
 
-/// The files behind an entry of `crls`, and the folder if it is one or a pattern: new files appear there.
+/// The files of an entry of `crls`, and its folder if the entry is a folder or a pattern.
 pub(super) struct CrlPaths {
     pub(super) folder: Option<WatchedFile>,
-    /// In the order of their names.
+    /// Sorted by name.
     pub(super) files: io::Result<Vec<PathBuf>>,
 }
 
-/// How the files of a source looked when they were read.
+/// Stamps of files at their last read.
 pub type Stamps = HashMap<PathBuf, u64>;
 
-/// What a source says.
+/// Content of a source.
 #[derive(Debug)]
 pub struct SourceReading {
-    /// How its files looked before they were read.
+    /// Stamps of its files before the read.
     pub stamps: Stamps,
-    /// A deny list, if it is one and could be read.
+    /// The deny list, for a source of that kind that could be read.
     pub deny_list: Option<DenyList>,
-    /// Files with revocation lists, as far as they could be read.
+    /// The CRL files that could be read.
     pub crls: Vec<CrlFile>,
-    /// What could not be read, and why.
+    /// Errors of files that could not be read.
     pub errors: Vec<String>,
 }
 
 impl RevocationSource {
-    /// Reads the source, if its files look otherwise than these stamps say. A file that cannot be used holds up no other.
+    /// Reads the source, unless the stamps show no change. A file with an error does not affect others.
     pub fn read(
         &self,
         stamps: &Stamps,
@@ -78,20 +78,20 @@ impl RevocationSource {
             RevocationSourceKind::Crls => files_or_error(crl_paths(&self.path)),
             RevocationSourceKind::FetchedCrls => files_or_error(fetched_paths(&self.path)),
         };
-        // Before they are read, so that no change is missed.
-        let looks: Stamps = files
+        // Taken before the read, so that no change is missed.
+        let current: Stamps = files
             .iter()
             .map(|path| (path.clone(), WatchedFile::new(path).stamp()))
             .collect();
         if error.is_none()
-            && looks
+            && current
                 .iter()
                 .all(|(path, stamp)| stamps.get(path) == Some(stamp))
         {
             return None;
         }
         let mut reading = SourceReading {
-            stamps: looks,
+            stamps: current,
             deny_list: None,
             crls: Vec::new(),
             errors: error
@@ -111,14 +111,14 @@ impl RevocationSource {
             },
             kind => reading.read_crls(&files, kind, authorities, before),
         }
-        // What could not be read is read again next time.
+        // Without stamps, a source with errors is read again next time.
         if !reading.errors.is_empty() {
             reading.stamps.clear();
         }
         Some(reading)
     }
 
-    /// What to watch for a change of it.
+    /// Files and folders to watch for changes.
     pub fn watched(&self) -> Vec<WatchedFile> {
         let paths = match self.kind {
             RevocationSourceKind::DenyList => return vec![WatchedFile::new(&self.path)],
@@ -133,12 +133,12 @@ impl RevocationSource {
         paths.folder.into_iter().chain(files).collect()
     }
 
-    /// Adds what was read to what is known of the domain.
+    /// Adds a reading to the update of the domain.
     pub fn add_to(&self, update: &mut RevocationUpdate, reading: &SourceReading) {
         update.deny_lists.extend(reading.deny_list.clone());
-        match self.named_by {
-            NamedBy::Active => update.crls.extend_from_slice(&reading.crls),
-            NamedBy::Rejected => update.further_crls.extend_from_slice(&reading.crls),
+        match self.origin {
+            ConfigOrigin::Active => update.crls.extend_from_slice(&reading.crls),
+            ConfigOrigin::Rejected => update.further_crls.extend_from_slice(&reading.crls),
         }
     }
 }
@@ -170,7 +170,7 @@ fn files_or_error(paths: CrlPaths) -> (Vec<PathBuf>, Option<io::Error>) {
     }
 }
 
-/// The files behind one entry of `crls`.
+/// The files of one entry of `crls`.
 pub(super) fn crl_paths(full: &Path) -> CrlPaths {
     let name = full
         .file_name()
@@ -189,26 +189,26 @@ pub(super) fn crl_paths(full: &Path) -> CrlPaths {
     }
 }
 
-/// The files of a folder of fetched lists.
+/// The files of a cache folder.
 pub(super) fn fetched_paths(folder: &Path) -> CrlPaths {
     in_folder(folder, "*.crl")
 }
 
-/// Editors and Kubernetes keep their own files beside ours; their names start with a dot.
-fn in_folder(folder: &Path, wanted: &str) -> CrlPaths {
+/// The files of a folder that match a pattern. Files of editors and Kubernetes, which start with a dot, are skipped.
+fn in_folder(folder: &Path, pattern: &str) -> CrlPaths {
     let watched = WatchedFile::new(folder);
-    let files = glob::Pattern::new(wanted)
+    let files = glob::Pattern::new(pattern)
         .map_err(|error| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("bad pattern of file names: {error}"),
             )
         })
-        .and_then(|wanted| {
+        .and_then(|pattern| {
             let mut paths = file_read::entries(folder)?;
             paths.retain(|path| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
-                !name.starts_with('.') && wanted.matches(&name) && !file_read::is_folder(path)
+                !name.starts_with('.') && pattern.matches(&name) && !file_read::is_folder(path)
             });
             paths.sort_unstable();
             Ok(paths)

@@ -1,5 +1,4 @@
-//! Notices that a file which was read may have changed: `notify` on its folders, and a look at the files themselves
-//! now and then. Reads no config and decides nothing.
+//! Detects changes of files that were read: system notifications for their folders, and polling.
 
 use crate::config::WatchedFile;
 use crate::error_text::with_causes;
@@ -13,42 +12,42 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How often files are looked at, in case the system's notices do not arrive (network file systems, bind mounts).
+/// Polling interval, for file systems without notifications (network file systems, bind mounts).
 const POLL: Duration = Duration::from_secs(5);
 
-/// Watches files and their folders. All that touches them is done on a thread that may hang.
+/// Watches files and their folders. All file operations run on a separate thread, since they may hang.
 pub struct FileWatch {
     folders: Arc<Mutex<Folders>>,
     events: mpsc::UnboundedReceiver<()>,
     files: Vec<WatchedFile>,
     thread: FileThread,
     pace: Pace,
-    /// Since a notice arrived, or a look found a change, that was not acted on: the future that took it may have been dropped.
-    stirred_since: Option<Instant>,
-    /// When files are due to be looked at, without a notice. A time, not a wait: a wait begins anew with each future that is
-    /// dropped, and futures that are dropped often would never come to look.
-    look_at: Instant,
+    /// Time of a notification, or of a change found by polling, that was not reported yet. Kept here, since the future
+    /// that received it may be dropped.
+    pending_since: Option<Instant>,
+    /// Time of the next poll. Stored as an instant: a timer inside a future that is dropped often would never expire.
+    next_poll: Instant,
 }
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wakeup {
-    /// A notice of the system, after which the folders were quiet.
-    Notice,
-    /// The time.
+    /// A system notification, followed by a quiet period.
+    Notification,
+    /// The time limit.
     Due,
 }
 
-/// How long to wait for more of what belongs together.
+/// Time limits of a watch.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
-    /// So long without a notice ends it.
+    /// A period without notifications that ends a series of changes.
     quiet: Duration,
-    /// A folder that is never quiet must not keep a change waiting.
+    /// Maximum wait for a quiet period, for folders that are never quiet.
     at_most: Duration,
-    /// How long work on folders may make no progress.
+    /// Maximum time without progress of file operations.
     patience: Duration,
-    /// How often files are looked at without a notice.
+    /// Polling interval.
     poll: Duration,
 }
 
@@ -58,7 +57,7 @@ struct Folders {
     names: WatchedNames,
 }
 
-/// The watched files, as named and as they really are: the names that notices have for them.
+/// Paths of the watched files, as configured and with links resolved, since notifications contain either.
 type WatchedNames = Arc<Mutex<HashSet<PathBuf>>>;
 
 impl Default for FileWatch {
@@ -68,8 +67,8 @@ impl Default for FileWatch {
 }
 
 impl FileWatch {
-    /// Begins with nothing to watch. Editors and renewals write several files; the pace is long enough for them and short
-    /// for people.
+    /// Creates a watch without files. Its quiet period suits editors and certificate renewals, which write several
+    /// files.
     pub fn new() -> Self {
         Self::with_pace(Pace {
             quiet: Duration::from_millis(150),
@@ -79,7 +78,7 @@ impl FileWatch {
         })
     }
 
-    /// Begins with nothing to watch, for files that revoke: these are one file each, and must not be late.
+    /// Creates a watch without files, with short delays for revocation files.
     pub fn of_revocations() -> Self {
         Self::with_pace(Pace {
             quiet: Duration::from_millis(50),
@@ -92,9 +91,9 @@ impl FileWatch {
     fn with_pace(pace: Pace) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let names = WatchedNames::default();
-        let wanted = names.clone();
+        let watched_names = names.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.map_or(true, |event| is_relevant(&event, &wanted)) {
+            if event.map_or(true, |event| is_relevant(&event, &watched_names)) {
                 let _ = sender.send(());
             }
         });
@@ -112,31 +111,31 @@ impl FileWatch {
             files: Vec::new(),
             thread: FileThread::default(),
             pace,
-            stirred_since: None,
-            look_at: Instant::now() + pace.poll,
+            pending_since: None,
+            next_poll: Instant::now() + pace.poll,
         }
     }
 
-    /// Watches these files from now on, and no others: after a load that succeeded. They are due to be looked at: what
-    /// changed since they were read, but before they were watched, has no notice.
+    /// Watches these files and no others, after a successful load. Polls at once, since changes between the read and
+    /// now cause no notification.
     pub async fn watch_only(&mut self, files: Vec<WatchedFile>) {
         self.files = files;
         self.watch_folders().await;
-        self.look_at = Instant::now();
+        self.next_poll = Instant::now();
     }
 
-    /// Watches these files, too: after a load that failed, which may have got no farther than to some of its files.
+    /// Adds files, after a failed load, which may have read only a part of its files.
     pub async fn watch_also(&mut self, files: &[WatchedFile]) {
         let newer: HashSet<&Path> = files.iter().map(|file| file.path.as_path()).collect();
         self.files
             .retain(|file| !newer.contains(file.path.as_path()));
         self.files.extend_from_slice(files);
         self.watch_folders().await;
-        self.look_at = Instant::now();
+        self.next_poll = Instant::now();
     }
 
-    /// Watches the files that are found from now on, and no others. Where they cannot be found, all stays as it is. For who
-    /// reads the files whenever they are due: they are due again after a while.
+    /// Watches the files that `find` returns, and no others. If `find` fails, nothing changes. Does not poll at once:
+    /// the caller reads the files itself.
     pub async fn watch_found(&mut self, find: impl FnOnce() -> Vec<WatchedFile> + Send + 'static) {
         if let Some(files) = self.off_thread(find).await {
             self.files = files;
@@ -144,26 +143,26 @@ impl FileWatch {
         }
     }
 
-    /// The files were looked at or read: they are due again after a while.
-    pub fn looked(&mut self) {
-        self.look_at = Instant::now() + self.pace.poll;
+    /// Restarts the polling interval, after the files were checked or read.
+    pub fn restart_poll(&mut self) {
+        self.next_poll = Instant::now() + self.pace.poll;
     }
 
-    /// Notes how all files look now, so that only later changes count. To be called before they are read.
-    pub async fn look_again(&mut self) {
+    /// Takes new stamps of all files, so that only later changes are reported. Call this before the files are read.
+    pub async fn restamp(&mut self) {
         let files = self.files.clone();
-        let looked = move || {
+        let stamped = move || {
             files
                 .into_iter()
                 .map(|file| WatchedFile::new(file.path))
                 .collect()
         };
-        if let Some(files) = self.off_thread(looked).await {
+        if let Some(files) = self.off_thread(stamped).await {
             self.files = files;
         }
     }
 
-    /// Waits until a file looks different than when it was last looked at or read. Nothing is lost if this is dropped.
+    /// Waits until a file differs from its last stamp. Cancel-safe.
     pub async fn changed(&mut self) {
         loop {
             let wakeup = self.due().await;
@@ -172,48 +171,48 @@ impl FileWatch {
                 .off_thread(move || files.iter().any(WatchedFile::has_changed))
                 .await;
             match (has_changed, wakeup) {
-                // The change may be under way, such as a temporary file that is about to be renamed.
-                (Some(true), Wakeup::Due) => self.stirred_since = Some(Instant::now()),
-                (Some(true), Wakeup::Notice) => return self.looked(),
-                (Some(false) | None, _) => self.looked(),
+                // The change may be incomplete, such as a temporary file that is about to be renamed.
+                (Some(true), Wakeup::Due) => self.pending_since = Some(Instant::now()),
+                (Some(true), Wakeup::Notification) => return self.restart_poll(),
+                (Some(false) | None, _) => self.restart_poll(),
             }
         }
     }
 
-    /// Waits until something happens to a watched file and then is quiet, or until files are due to be looked at. They stay
-    /// due until [`Self::looked`], also if this is dropped.
+    /// Waits for a notification and a quiet period, or for the next poll. Repeats at once until [`Self::restart_poll`].
+    /// Cancel-safe.
     pub async fn due(&mut self) -> Wakeup {
-        let at_most = self.look_at.saturating_duration_since(Instant::now());
-        let wakeup = self.stirred(at_most).await;
-        self.look_at = Instant::now();
+        let at_most = self.next_poll.saturating_duration_since(Instant::now());
+        let wakeup = self.notified(at_most).await;
+        self.next_poll = Instant::now();
         wakeup
     }
 
-    /// Waits until something happens to a watched file and then is quiet, or until `at_most` has passed. Nothing is lost if
-    /// this is dropped.
-    pub async fn stirred(&mut self, at_most: Duration) -> Wakeup {
-        if self.stirred_since.is_none() {
+    /// Waits for a notification and a quiet period, or until `at_most` has passed. Cancel-safe.
+    pub async fn notified(&mut self, at_most: Duration) -> Wakeup {
+        if self.pending_since.is_none() {
             match timeout(at_most, self.events.recv()).await {
-                Ok(Some(())) => self.stirred_since = Some(Instant::now()),
+                Ok(Some(())) => self.pending_since = Some(Instant::now()),
                 Ok(None) => {
-                    // Folders cannot be watched.
+                    // The system has no notifications.
                     tokio::time::sleep(at_most).await;
                     return Wakeup::Due;
                 }
                 Err(_) => return Wakeup::Due,
             }
         }
-        let deadline = self.stirred_since.unwrap_or_else(Instant::now) + self.pace.at_most;
+        let deadline = self.pending_since.unwrap_or_else(Instant::now) + self.pace.at_most;
         let quiet = self.pace.quiet;
         let until_quiet =
             async { while let Ok(Some(())) = timeout(quiet, self.events.recv()).await {} };
         let _ = timeout_at(deadline, until_quiet).await;
-        self.stirred_since = None;
-        Wakeup::Notice
+        self.pending_since = None;
+        Wakeup::Notification
     }
 
     async fn watch_folders(&mut self) {
-        let (folders, files) = (self.folders.clone(), self.files.clone());
+        let folders = self.folders.clone();
+        let files = self.files.clone();
         self.off_thread(move || {
             folders
                 .lock()
@@ -227,17 +226,18 @@ impl FileWatch {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let done = self.thread.run(self.pace.patience, work).await;
-        done.map_err(|error| {
-            tracing::warn!(error = with_causes(&error), "files cannot be looked at")
-        })
-        .ok()
+        let result = self.thread.run(self.pace.patience, work).await;
+        result
+            .map_err(|error| {
+                tracing::warn!(error = with_causes(&error), "files cannot be looked at")
+            })
+            .ok()
     }
 }
 
 impl Folders {
     fn watch(&mut self, files: &[WatchedFile]) {
-        let wanted: BTreeSet<PathBuf> = files
+        let folders: BTreeSet<PathBuf> = files
             .iter()
             .flat_map(|file| folders_of(&file.path))
             .collect();
@@ -246,11 +246,11 @@ impl Folders {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        for gone in self.watched.difference(&wanted) {
-            let _ = watcher.unwatch(gone);
+        for unused in self.watched.difference(&folders) {
+            let _ = watcher.unwatch(unused);
         }
-        for folder in &wanted {
-            // Again also for known ones: a folder that was replaced has a new watch only if asked for.
+        for folder in &folders {
+            // Also for known folders: a folder that was replaced needs a new watch.
             let watched = file_read::during(folder, || {
                 watcher.watch(folder, RecursiveMode::NonRecursive)
             });
@@ -258,15 +258,15 @@ impl Folders {
                 tracing::debug!(folder = %folder.display(), %error, "cannot watch a folder");
             }
         }
-        self.watched = wanted;
+        self.watched = folders;
     }
 }
 
-/// Whether a notice may be about a watched file. What appears, goes or is renamed may be a link on the way to one, as when
-/// Kubernetes swaps `..data`; what is written to another file (a log) is not.
+/// Whether a notification may concern a watched file. Created, removed and renamed entries may be links on its path, as
+/// when Kubernetes swaps `..data`. Writes to other files, such as logs, are irrelevant.
 fn is_relevant(event: &Event, names: &WatchedNames) -> bool {
     match event.kind {
-        // Our own reads are events as well, and would go round for ever.
+        // Our own reads cause these events, and would cause an endless loop.
         EventKind::Access(_) => false,
         EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Metadata(_)) => {
             let names = names.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,14 +276,14 @@ fn is_relevant(event: &Event, names: &WatchedNames) -> bool {
     }
 }
 
-/// A file as named, and as it really is.
+/// The absolute path of a file, and the path with links resolved.
 fn names_of(path: &Path) -> Vec<PathBuf> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let real = file_read::during(&absolute, || absolute.canonicalize()).ok();
     std::iter::once(absolute).chain(real).collect()
 }
 
-/// The folder of a file as named, and as it really is: Kubernetes swaps a link between the two.
+/// The folders of both paths of a file, since Kubernetes swaps a link between them.
 fn folders_of(path: &Path) -> Vec<PathBuf> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut folders = vec![parent(&absolute)];
@@ -304,13 +304,13 @@ fn parent(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    /// A watch without notices, as on a network file system, and its file.
+    /// A watch without notifications, as on a network file system, and its file.
     fn without_notices(folder: &tempfile::TempDir) -> (FileWatch, PathBuf) {
         let file = folder.path().join("gateway.toml");
         std::fs::write(&file, "one").unwrap();
         let mut watch = FileWatch::new();
         watch.pace.poll = Duration::from_millis(200);
-        watch.looked();
+        watch.restart_poll();
         watch.folders.lock().unwrap().watcher = None;
         (watch, file)
     }
@@ -355,7 +355,7 @@ mod tests {
         run(async {
             let (mut watch, file) = without_notices(&folder);
             watch.pace.poll = Duration::from_secs(600);
-            watch.looked();
+            watch.restart_poll();
             let files = vec![WatchedFile::new(&file)];
             std::fs::write(&file, "three").unwrap();
             watch.watch_only(files).await;

@@ -1,5 +1,5 @@
-//! One line for each request, written by a thread of its own. A line that does not fit into its queue, or that cannot be
-//! written, is dropped and counted.
+//! The access log: one line per request, written by a separate thread. A line that does not fit
+//! into its queue or cannot be written is dropped and counted.
 
 mod writer;
 
@@ -13,27 +13,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use writer::Writer;
+use writer::AccessLogWriter;
 
-/// Where the access log goes and how it looks.
+/// Target and format of the access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessLogConfig {
-    /// How lines look.
+    /// The line format.
     pub format: LogFormat,
-    /// File to append to; standard output if `None`.
+    /// The file to append to; standard output if `None`.
     pub path: Option<PathBuf>,
 }
 
-/// What is told about one request. Absent values are left out of JSON and are `-` in text.
+/// The fields of one request. Absent values are left out of JSON and are `-` in text.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct AccessEntry<'a> {
-    /// RFC 3339, when the head was complete.
+    /// Time when the head was complete (RFC 3339).
     pub time: String,
     /// Request id, also the decision id.
     pub id: &'a str,
-    /// The snapshot that judged.
+    /// The snapshot of the decision.
     pub generation: u64,
-    /// The overlay on it; 0, and left out, if there is none.
+    /// The overlay on the snapshot; 0, and left out, if there is none.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlay: u64,
     /// Listener.
@@ -47,23 +47,24 @@ pub struct AccessEntry<'a> {
     pub tls: &'a str,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub protocol: &'a str,
-    /// The method that was judged.
+    /// The authorized method.
     pub method: &'a str,
-    /// The host asked for.
+    /// The requested host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'a str>,
-    /// Canonical path, or what was sent if it has none. No query: it may hold secrets.
+    /// Canonical path, or the sent path if it has none. No query: it may hold secrets.
     pub path: &'a str,
     /// ApiUser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
-    /// By what its certificate was found: `cn`, `dns`, `uri`, `email`, `fingerprint` or `spki`.
+    /// The certificate field that identified the user: `cn`, `dns`, `uri`, `email`, `fingerprint`
+    /// or `spki`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identified_by: Option<&'a str>,
-    /// What proved that: `certificate`, `password` or `token`.
+    /// The kind of credential: `certificate`, `password` or `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<&'a str>,
-    /// The front proxy that says who the client is.
+    /// The front proxy that forwarded the client's identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forwarded_by: Option<&'a str>,
     /// Common name.
@@ -77,12 +78,12 @@ pub struct AccessEntry<'a> {
     pub fingerprint: Option<&'a str>,
     /// `permit` or `refuse`.
     pub decision: &'a str,
-    /// Why, in one word.
+    /// The reason word.
     pub reason: &'a str,
-    /// More words about a refusal or failure.
+    /// Details of a denial or failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'a str>,
-    /// What the route asked for.
+    /// The requirement of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<&'a str>,
     /// The permission that granted or denied.
@@ -97,23 +98,24 @@ pub struct AccessEntry<'a> {
     /// Address of the upstream's endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<&'a str>,
-    /// Status that the client saw; 499 if it left before there was one.
+    /// Status sent to the client; 499 if it disconnected before.
     pub status: u16,
-    /// Bytes of the request body that were taken.
+    /// Bytes of the request body that were received.
     pub request_bytes: u64,
-    /// Bytes of the response body that were handed to the client.
+    /// Bytes of the response body that were passed to the client's connection.
     pub response_bytes: u64,
-    /// Head complete until all was answered, in milliseconds.
+    /// Milliseconds from the complete head to the end of the response.
     pub duration_ms: f64,
-    /// Head complete until the upstream's response head, in milliseconds.
+    /// Milliseconds from the complete head to the upstream's response head.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_ms: Option<f64>,
-    /// How often it was sent to the upstream, where that is more than once.
+    /// Number of attempts, if more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u8>,
-    /// `complete`, or why the answer ended early.
+    /// `complete`, or the reason why the response ended early.
     pub end: &'a str,
-    /// What was cut because its right was withdrawn: `tunnel` or `stream`. The reason is the one that it has now.
+    /// The kind of exchange that was closed because its permission was withdrawn: `tunnel` or
+    /// `stream`. The reason is the one at that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<&'a str>,
 }
@@ -123,7 +125,7 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// An open access log. Its thread ends when it is dropped, after the last line.
+/// An open access log. After it is dropped, its thread writes the remaining lines and ends.
 pub struct AccessLog {
     config: AccessLogConfig,
     queues: LineQueues,
@@ -138,11 +140,11 @@ impl AccessLog {
                 .create(true)
                 .append(true)
                 .open(path)?,
-            // Without the buffer of the standard library, so that what is written is known.
+            // Bypasses the buffer of the standard library, so that the written bytes are known.
             None => File::from(io::stdout().as_fd().try_clone_to_owned()?),
         };
         let dropped = Arc::<AtomicU64>::default();
-        let writer = Writer::new(target, dropped.clone())?;
+        let writer = AccessLogWriter::new(target, dropped.clone())?;
         let queues = LineQueues::start("access-log", move |reader| writer.run(reader))?;
         Ok(Self {
             config: config.clone(),
@@ -159,7 +161,7 @@ impl AccessLog {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Disconnects after the last line is written. `None` if it was taken before.
+    /// A channel that disconnects after the last line is written. `None` if it was taken before.
     pub(super) fn ended(&self) -> Option<Receiver<()>> {
         self.queues.ended()
     }
@@ -191,7 +193,7 @@ fn append_line(lines: &mut Vec<u8>, entry: &AccessEntry<'_>, format: LogFormat) 
     }
 }
 
-/// For people: the common facts in a fixed order, then named ones.
+/// The text format: common fields in a fixed order, then named ones.
 fn write_text(lines: &mut Vec<u8>, entry: &AccessEntry<'_>) -> io::Result<()> {
     let or_dash = |value: Option<&str>| quoted(value.unwrap_or("-"));
     write!(
@@ -241,7 +243,7 @@ fn write_text(lines: &mut Vec<u8>, entry: &AccessEntry<'_>) -> io::Result<()> {
     )
 }
 
-/// Client-chosen text in a log line: what could end the line or the field is escaped.
+/// Quotes text from clients: escapes what could end the line or the field.
 fn quoted(text: &str) -> String {
     if text.chars().all(|c| c.is_ascii_graphic() && c != '"') {
         text.to_owned()

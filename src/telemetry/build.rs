@@ -1,6 +1,6 @@
-//! What this binary was built from: versions and the kind of cryptography. Compile-time facts; measures nothing.
+//! Build facts: versions and the crypto provider. Compile-time constants; measures nothing.
 
-/// Our own version.
+/// The version of the gateway.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The TLS library's version.
 pub const RUSTLS_VERSION: &str = env!("PORTCULLIS_RUSTLS");
@@ -9,12 +9,12 @@ pub const CRYPTO_PROVIDER: &str = "aws-lc-rs";
 /// The crypto library's version.
 pub const CRYPTO_PROVIDER_VERSION: &str = env!("PORTCULLIS_AWS_LC_RS");
 
-/// Whether the cryptography is that of a module made for FIPS 140-3.
+/// Whether the crypto provider is a module for FIPS 140-3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fips {
-    /// It is the AWS-LC FIPS module, or the gateway does not start.
+    /// The AWS-LC FIPS module is required; without it the gateway does not start.
     Only,
-    /// It is not.
+    /// No FIPS module.
     No,
 }
 
@@ -26,7 +26,7 @@ pub const FIPS: Fips = if cfg!(feature = "fips") {
 };
 
 impl Fips {
-    /// What people read.
+    /// The text in version output.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Only => concat!(

@@ -1,4 +1,4 @@
-//! Metrics of file descriptors, read when they are scraped. Divides none.
+//! Metrics of file descriptors, read on each scrape.
 
 use super::metric_maker::MetricMaker;
 use crate::descriptors::{self, CLIENTS, UPSTREAMS};
@@ -35,7 +35,7 @@ impl DescriptorMetrics {
         }
     }
 
-    /// Sets all of them to what is so now.
+    /// Sets all metrics to the current values.
     pub(super) fn publish(&self) {
         let as_gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let facts = descriptors::facts();

@@ -1,7 +1,8 @@
-//! Log lines on their way to the thread that writes them. Each thread appends to a queue of its own, so that workers
-//! share no cache line which a log line writes. Knows neither files nor the meaning of lines.
+//! Queues log lines for the thread that writes them. Each thread appends to its own queue, so that
+//! workers share no cache line that a log line modifies. Knows neither files nor the meaning of
+//! lines.
 
-use crate::here::{self, Key, State};
+use crate::thread_state::{self, StateKey, ThreadState};
 use std::any::Any;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
-/// Bytes that one thread may have waiting, not counting its last line.
+/// Maximum queued bytes per thread, not counting the last line.
 const MAX_QUEUED: usize = 8 * 1024 * 1024;
-/// Capacity that a queue keeps after it was emptied.
+/// Capacity that an emptied queue keeps.
 const KEPT_CAPACITY: usize = 256 * 1024;
-/// After a batch the writer pauses for this long, so that the lines of the meantime cost no wake-up.
+/// Pause of the writer after a batch, so that lines in the meantime cause no wake-up.
 const BATCH_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The side of a log that threads append to. The writer ends after this is dropped and all queues are empty.
+/// The sending side of a log. The writer ends after this is dropped and all queues are empty.
 pub(super) struct LineQueues {
-    key: Key,
-    shared: Arc<Shared>,
+    key: StateKey,
+    shared: Arc<SharedQueues>,
     ended: Mutex<Option<Receiver<()>>>,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct LineQueues {
 pub(super) struct QueueFull;
 
 #[derive(Default)]
-struct Shared {
+struct SharedQueues {
     queues: Mutex<Vec<Arc<Queue>>>,
     /// Set once, before the first line.
     writer: OnceLock<Thread>,
@@ -40,16 +41,16 @@ struct Shared {
 #[repr(align(128))]
 struct Queue {
     lines: Mutex<Vec<u8>>,
-    /// Changes places with `lines` when the writer takes them. Only the writer locks it.
+    /// Swapped with `lines` by the writer. Only the writer locks it.
     batch: Mutex<Vec<u8>>,
     /// The writer sets this before it sleeps; the thread that clears it wakes the writer.
     writer_sleeps: AtomicBool,
 }
 
-/// What a thread keeps of a log.
+/// A thread's handle of its queue.
 struct OwnQueue(Arc<Queue>);
 
-impl State for OwnQueue {
+impl ThreadState for OwnQueue {
     fn take_stale(&mut self) -> Box<dyn Any> {
         Box::new(())
     }
@@ -59,51 +60,52 @@ impl LineQueues {
     /// Starts a thread with this name, which runs `write`.
     ///
     /// # Errors
-    /// If the system has no thread left.
+    /// If the thread cannot be created.
     pub(super) fn start(
         name: &str,
         write: impl FnOnce(LineReader) + Send + 'static,
     ) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<SharedQueues>::default();
         let reader = LineReader {
             shared: shared.clone(),
             queues: Vec::new(),
-            next: Next::Sleep,
+            next: WriterStep::Sleep,
         };
         let (running, ended) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
                 write(reader);
-                // Only now: a caller that waits for the end waits for the last line.
+                // Signals the end only after the last line is written.
                 drop::<SyncSender<()>>(running);
             })?;
         let _ = shared.writer.set(thread.thread().clone());
         Ok(Self {
-            key: Key::new(),
+            key: StateKey::new(),
             shared,
             ended: Mutex::new(Some(ended)),
         })
     }
 
-    /// Appends what `write_line` writes: one line with its line feed. Never waits for the disk.
+    /// Appends the line that `write_line` writes, including its line feed. Never waits for the
+    /// disk.
     ///
     /// # Errors
-    /// If too much waits already. `write_line` is not called then.
+    /// [`QueueFull`] if the limit is reached. Then `write_line` is not called.
     pub(super) fn push(&self, write_line: impl FnOnce(&mut Vec<u8>)) -> Result<(), QueueFull> {
         let add_queue = || OwnQueue(self.shared.add_queue());
-        here::with(&self.key, add_queue, |own| {
+        thread_state::with(&self.key, add_queue, |own| {
             own.0.push(write_line, &self.shared)
         })
         .unwrap_or(Err(QueueFull))
     }
 
-    /// Wakes the writer although there is no line.
+    /// Wakes the writer without a line.
     pub(super) fn wake(&self) {
         self.shared.wake();
     }
 
-    /// Disconnects once the writer has ended. `None` if it was taken before.
+    /// A channel that disconnects when the writer has ended. `None` if it was taken before.
     pub(super) fn ended(&self) -> Option<Receiver<()>> {
         lock(&self.ended).take()
     }
@@ -116,7 +118,7 @@ impl Drop for LineQueues {
     }
 }
 
-impl Shared {
+impl SharedQueues {
     fn add_queue(&self) -> Arc<Queue> {
         // The writer has not seen this queue and may be asleep.
         let queue = Queue {
@@ -140,7 +142,7 @@ impl Queue {
     fn push(
         &self,
         write_line: impl FnOnce(&mut Vec<u8>),
-        shared: &Shared,
+        shared: &SharedQueues,
     ) -> Result<(), QueueFull> {
         let mut lines = lock(&self.lines);
         if lines.len() >= MAX_QUEUED {
@@ -148,7 +150,8 @@ impl Queue {
         }
         write_line(&mut lines);
         drop(lines);
-        // The lock orders this after the writer's last look into the queue: it has seen the line, or the flag is set.
+        // The lock orders this after the writer's last check of the queue: it has seen the line, or
+        // the flag is set.
         if self.writer_sleeps.load(Ordering::Relaxed)
             && self.writer_sleeps.swap(false, Ordering::Relaxed)
         {
@@ -162,37 +165,42 @@ impl Queue {
     }
 }
 
-/// The writer's side.
+/// The receiving side, for the writer.
 pub(super) struct LineReader {
-    shared: Arc<Shared>,
-    /// The queues that there were at the last look.
+    shared: Arc<SharedQueues>,
+    /// The queues at the last check.
     queues: Vec<Arc<Queue>>,
-    next: Next,
+    next: WriterStep,
 }
 
-/// What the writer does after it has looked into all queues.
+/// The writer's next step after it has checked all queues.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum WriterStep {
     /// There were lines.
     Pause,
-    /// There were none.
+    /// There were no lines.
     Sleep,
-    /// There were none although nothing can be added any more.
+    /// There were none, and no line can follow.
     End,
 }
 
 impl LineReader {
-    /// Empties all queues and hands over what was in them: whole lines of one thread in their order. Does not wait.
+    /// Empties all queues and passes their content to `write`: whole lines, in order per thread.
+    /// Does not wait.
     pub(super) fn take(&mut self, mut write: impl FnMut(&[u8])) {
-        // Read first, so that lines from before the end are found below.
+        // Read first, so that lines queued before the end are found below.
         let is_closed = self.shared.is_closed.load(Ordering::Acquire);
-        self.next = if is_closed { Next::End } else { Next::Sleep };
-        self.look_for_queues();
+        self.next = if is_closed {
+            WriterStep::End
+        } else {
+            WriterStep::Sleep
+        };
+        self.update_queues();
         for queue in &self.queues {
             let mut batch = lock(&queue.batch);
             std::mem::swap(&mut *lock(&queue.lines), &mut *batch);
             if !batch.is_empty() {
-                self.next = Next::Pause;
+                self.next = WriterStep::Pause;
                 write(&batch);
                 batch.clear();
                 batch.shrink_to(KEPT_CAPACITY);
@@ -200,7 +208,7 @@ impl LineReader {
         }
     }
 
-    /// Takes and waits until nothing can follow.
+    /// Takes and waits until no line can follow.
     pub(super) fn take_all(mut self, mut write: impl FnMut(&[u8])) {
         loop {
             self.take(&mut write);
@@ -210,22 +218,23 @@ impl LineReader {
         }
     }
 
-    /// Finds new queues and forgets those of threads that have ended.
-    fn look_for_queues(&mut self) {
+    /// Adds new queues and removes those of ended threads.
+    fn update_queues(&mut self) {
         self.queues.clear();
         let mut queues = lock(&self.shared.queues);
         queues.retain(|queue| Arc::strong_count(queue) > 1 || !queue.is_empty());
         self.queues.extend(queues.iter().cloned());
     }
 
-    /// Waits until it is worth to call `take` again. `false`: all is written and nothing can follow.
+    /// Waits until `take` is worth calling again. `false`: all lines are written and none can
+    /// follow.
     pub(super) fn wait(&mut self) -> bool {
         match self.next {
-            Next::Pause => std::thread::sleep(BATCH_INTERVAL),
-            Next::Sleep => self.sleep(),
-            Next::End => {}
+            WriterStep::Pause => std::thread::sleep(BATCH_INTERVAL),
+            WriterStep::Sleep => self.sleep(),
+            WriterStep::End => {}
         }
-        self.next != Next::End
+        self.next != WriterStep::End
     }
 
     /// Sleeps until there is a line or [`LineQueues::wake`] is called.

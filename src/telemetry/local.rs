@@ -1,8 +1,8 @@
-//! Counters of requests, kept by each worker for itself and added up when they are scraped: to count costs no look-up
-//! by label, no lock and no memory that other cores write. What is counted is up to the callers.
+//! Request counters per worker, added to the shared metrics on each scrape. Counting needs no label
+//! lookup, no lock, and no memory that other cores write.
 
 use super::Telemetry;
-use super::audit::Recent;
+use super::audit::RecentDecisions;
 use super::series::{ListenerSeries, RouteSeries, Timing, UpstreamSeries};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,46 +11,47 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
-/// What a worker is asked.
+/// A request to a worker.
 pub(super) enum WorkerRequest {
-    /// To add up, and to say when that is done.
+    /// Add the counts to the shared metrics, and confirm it.
     AddUp(oneshot::Sender<()>),
-    /// What it has decided lately, as lines of JSON.
+    /// Return the recent decisions, as JSON lines.
     RecentDecisions(oneshot::Sender<Vec<Vec<u8>>>),
 }
 
-/// How often what was counted is added up without being asked.
+/// Interval of cleaning up unused series.
 const TICK: Duration = Duration::from_secs(10);
 
 thread_local! {
-    static COUNTED: RefCell<Option<Rc<Counted>>> = const { RefCell::new(None) };
+    static LOCAL: RefCell<Option<Rc<LocalCounters>>> = const { RefCell::new(None) };
 }
 
-/// What one thread counts.
-struct Counted {
+/// The counters of one thread.
+struct LocalCounters {
     telemetry: Arc<Telemetry>,
     routes: RefCell<HashMap<Box<str>, ByName<RouteSeries>, foldhash::fast::FixedState>>,
     listeners: RefCell<ByName<ListenerSeries>>,
     upstreams: RefCell<ByName<UpstreamSeries>>,
-    recent: RefCell<Recent>,
+    recent: RefCell<RecentDecisions>,
 }
 
-/// The names are those of the config, so nobody can choose them to collide.
+/// The names come from the config, so no client can cause collisions.
 type ByName<S> = HashMap<Box<str>, Rc<S>, foldhash::fast::FixedState>;
 
 impl Telemetry {
-    /// Where requests of a route on a listener are counted. Resolve it once and keep it, on the thread where it was
-    /// resolved. On a thread that is no worker of this telemetry each count is added up at once.
+    /// The series of a route on a listener. Resolve it once and keep it on the same thread. On a
+    /// thread that is not a worker of this telemetry, each count is added to the shared metrics at
+    /// once.
     pub fn route(&self, listener: &str, route: &str) -> Rc<RouteSeries> {
         let series = |timing| Rc::new(RouteSeries::new(&self.metrics, listener, route, timing));
-        let Some(counted) = self.counted_here() else {
-            return series(Timing::AtOnce);
+        let Some(counted) = self.local_counters() else {
+            return series(Timing::Immediate);
         };
         let mut routes = counted.routes.borrow_mut();
         if let Some(known) = routes.get(listener).and_then(|routes| routes.get(route)) {
             return known.clone();
         }
-        let made = series(Timing::WhenAsked);
+        let made = series(Timing::OnScrape);
         routes
             .entry(listener.into())
             .or_default()
@@ -58,47 +59,48 @@ impl Telemetry {
         made
     }
 
-    /// Where what happens on a listener is counted; otherwise like [`Self::route`].
+    /// The series of a listener; otherwise like [`Self::route`].
     pub fn listener(&self, listener: &str) -> Rc<ListenerSeries> {
         let series = |timing| Rc::new(ListenerSeries::new(&self.metrics, listener, timing));
-        match self.counted_here() {
-            None => series(Timing::AtOnce),
-            Some(counted) => known_or_made(&counted.listeners, listener, series),
+        match self.local_counters() {
+            None => series(Timing::Immediate),
+            Some(counted) => get_or_insert(&counted.listeners, listener, series),
         }
     }
 
-    /// Where what happens with an upstream is counted; otherwise like [`Self::route`].
+    /// The series of an upstream; otherwise like [`Self::route`].
     pub fn upstream(&self, upstream: &str) -> Rc<UpstreamSeries> {
         let series = |timing| Rc::new(UpstreamSeries::new(&self.metrics, upstream, timing));
-        match self.counted_here() {
-            None => series(Timing::AtOnce),
-            Some(counted) => known_or_made(&counted.upstreams, upstream, series),
+        match self.local_counters() {
+            None => series(Timing::Immediate),
+            Some(counted) => get_or_insert(&counted.upstreams, upstream, series),
         }
     }
 
-    fn counted_here(&self) -> Option<Rc<Counted>> {
-        let counted = COUNTED.with_borrow(Option::clone)?;
+    fn local_counters(&self) -> Option<Rc<LocalCounters>> {
+        let counted = LOCAL.with_borrow(Option::clone)?;
         std::ptr::eq(Arc::as_ptr(&counted.telemetry), self).then_some(counted)
     }
 
-    /// Asks all workers to add up, and waits for them.
+    /// Makes all workers add their counts, and waits for them.
     pub(super) async fn add_up(&self) {
         self.ask_workers(WorkerRequest::AddUp).await;
     }
 
-    /// What the workers have decided lately, the oldest first, as lines of JSON.
+    /// The recent decisions of all workers, oldest first, as JSON lines.
     pub async fn recent_decisions(&self) -> Vec<Vec<u8>> {
         let mut lines = self
             .ask_workers(WorkerRequest::RecentDecisions)
             .await
             .concat();
-        // All lines begin with their kind and then their time.
+        // Each line starts with its kind and then its time.
         lines.sort();
         lines
     }
 
-    /// Asks all workers, and waits for them, but less long than Prometheus does (10 s): a worker that hangs must not hide the
-    /// others. One that is only busy must be waited for, or its counts are missing.
+    /// Sends a request to all workers and waits for the responses, less long than Prometheus does
+    /// (10 s): a blocked worker must not hide the others. A busy one must be waited for, or its
+    /// counts are missing.
     async fn ask_workers<T>(&self, request: fn(oneshot::Sender<T>) -> WorkerRequest) -> Vec<T> {
         const PATIENCE: Duration = Duration::from_secs(3);
         let mut waiting = Vec::new();
@@ -110,25 +112,25 @@ impl Telemetry {
         let mut answers = Vec::with_capacity(waiting.len());
         let all = async {
             for one in waiting {
-                // An error means that the worker has ended, and added up before.
+                // An error means that the worker has ended, and added its counts before.
                 answers.extend(one.await);
             }
         };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
-            tracing::warn!("a worker is too busy to say what it has counted");
+            tracing::warn!("a worker did not report its counts in time");
         }
         answers
     }
 
-    /// Remembers a decision of this thread; of no other than a worker's.
+    /// Keeps a decision of this thread, if it is a worker.
     pub(super) fn remember(&self, line: &[u8]) {
-        if let Some(counted) = self.counted_here() {
+        if let Some(counted) = self.local_counters() {
             counted.recent.borrow_mut().add(line, Instant::now());
         }
     }
 }
 
-fn known_or_made<S>(
+fn get_or_insert<S>(
     all: &RefCell<ByName<S>>,
     name: &str,
     make: impl FnOnce(Timing) -> Rc<S>,
@@ -137,56 +139,60 @@ fn known_or_made<S>(
     if let Some(known) = all.get(name) {
         return known.clone();
     }
-    let made = make(Timing::WhenAsked);
+    let made = make(Timing::OnScrape);
     all.insert(name.into(), made.clone());
     made
 }
 
-/// From now on this thread counts for itself, until the value is dropped; then it adds up what is left.
+/// Gives this thread its own counters until the value is dropped; then the remaining counts are
+/// added to the shared metrics.
 #[must_use]
-pub struct CountsHere {
-    asked: Option<mpsc::UnboundedReceiver<WorkerRequest>>,
+pub struct WorkerCounters {
+    requests: Option<mpsc::UnboundedReceiver<WorkerRequest>>,
 }
 
-impl CountsHere {
-    /// Begins.
+impl WorkerCounters {
+    /// Creates the counters of this thread.
     pub fn begin(telemetry: &Arc<Telemetry>) -> Self {
-        let (sender, asked) = mpsc::unbounded_channel();
+        let (sender, requests) = mpsc::unbounded_channel();
         telemetry.workers().push(sender);
-        let counted = Counted {
+        let counted = LocalCounters {
             telemetry: telemetry.clone(),
             routes: RefCell::default(),
             listeners: RefCell::default(),
             upstreams: RefCell::default(),
             recent: RefCell::default(),
         };
-        COUNTED.set(Some(Rc::new(counted)));
-        Self { asked: Some(asked) }
+        LOCAL.set(Some(Rc::new(counted)));
+        Self {
+            requests: Some(requests),
+        }
     }
 
-    /// What this thread has to run to answer scrapes. Gives the same only once.
+    /// The task that responds to scrapes; run it on this thread. Further calls return a task that
+    /// ends at once.
     pub fn answer_scrapes(&mut self) -> impl Future<Output = ()> + 'static {
-        let asked = self.asked.take();
+        let requests = self.requests.take();
         async move {
-            let Some(mut asked) = asked else { return };
+            let Some(mut requests) = requests else { return };
             let mut ticks = tokio::time::interval(TICK);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let request = tokio::select! {
-                    request = asked.recv() => request,
+                    request = requests.recv() => request,
                     _ = ticks.tick() => {
-                        with_counted(Counted::forget_unused);
-                        with_counted(Counted::forget_old_decisions);
+                        with_local(LocalCounters::forget_unused);
+                        with_local(LocalCounters::forget_old_decisions);
                         continue;
                     }
                 };
                 match request {
                     None => return,
                     Some(WorkerRequest::AddUp(done)) => {
-                        with_counted(Counted::add_up);
+                        with_local(LocalCounters::add_up);
                         let _ = done.send(());
                     }
-                    Some(WorkerRequest::RecentDecisions(answer)) => with_counted(|counted| {
+                    Some(WorkerRequest::RecentDecisions(answer)) => with_local(|counted| {
                         counted.forget_old_decisions();
                         let _ = answer.send(counted.recent.borrow().lines());
                     }),
@@ -196,21 +202,21 @@ impl CountsHere {
     }
 }
 
-impl Drop for CountsHere {
+impl Drop for WorkerCounters {
     fn drop(&mut self) {
-        if let Some(counted) = COUNTED.take() {
+        if let Some(counted) = LOCAL.take() {
             counted.add_up();
         }
     }
 }
 
-fn with_counted(act: impl FnOnce(&Counted)) {
-    if let Some(counted) = COUNTED.with_borrow(Option::clone) {
+fn with_local(act: impl FnOnce(&LocalCounters)) {
+    if let Some(counted) = LOCAL.with_borrow(Option::clone) {
         act(&counted);
     }
 }
 
-impl Counted {
+impl LocalCounters {
     fn add_up(&self) {
         for series in self.routes.borrow().values().flat_map(HashMap::values) {
             series.add_up();
@@ -230,7 +236,8 @@ impl Counted {
             .forget_older_than(age, Instant::now());
     }
 
-    /// Adds up, and forgets what nobody holds and nobody has counted in since the last time: a route that is gone.
+    /// Adds the counts, and removes series that are unused since the last time, such as those of a
+    /// removed route.
     fn forget_unused(&self) {
         fn is_used<S>(series: &Rc<S>, counted: bool) -> bool {
             counted || Rc::strong_count(series) > 1

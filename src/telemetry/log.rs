@@ -1,4 +1,4 @@
-//! The gateway's own log on standard error: set up once, level changed at reload.
+//! The gateway's own log on standard error: set up once, filter changed on reload.
 
 use crate::config::LogFormat;
 use std::io::IsTerminal;
@@ -7,32 +7,32 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-/// Changes the log's filter while the gateway runs.
+/// Changes the log filter at run time.
 #[derive(Clone)]
 pub struct LogControl {
     filter: reload::Handle<EnvFilter, Registry>,
     origin: FilterOrigin,
 }
 
-/// Who has set the filter.
+/// The source of the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FilterOrigin {
-    /// The config, so that a reload changes it.
+    /// The config; a reload changes it.
     Config,
-    /// The command line or the environment, so that no reload changes it.
+    /// The command line or the environment; a reload does not change it.
     Command,
 }
 
-/// A filter that cannot be used.
+/// An invalid filter.
 #[derive(Debug, thiserror::Error)]
 #[error("not a log level or filter: {0}")]
 pub struct LogError(String);
 
 impl LogControl {
-    /// Starts logging by the filter of the command, or else by that of the config.
+    /// Starts logging with the filter of the command, or else that of the config.
     ///
     /// # Errors
-    /// If the filter is not one.
+    /// [`LogError`] if the filter is invalid.
     pub fn start(
         of_command: Option<&str>,
         of_config: &str,
@@ -58,7 +58,7 @@ impl LogControl {
             LogFormat::Text => registry
                 .with(
                     fmt::layer()
-                        .with_ansi(takes_colours())
+                        .with_ansi(supports_colours())
                         .with_writer(std::io::stderr),
                 )
                 .try_init(),
@@ -70,10 +70,10 @@ impl LogControl {
         })
     }
 
-    /// Takes over the filter of a new config, unless the command has set one.
+    /// Applies the filter of a new config, unless the command set one.
     ///
     /// # Errors
-    /// If it is not one; the old filter stays.
+    /// [`LogError`] if it is invalid; the old filter is kept.
     pub fn set_filter(&self, of_config: &str) -> Result<(), LogError> {
         let filter = parse(of_config)?;
         if self.origin == FilterOrigin::Command {
@@ -85,13 +85,13 @@ impl LogControl {
     }
 }
 
-/// Whether standard error is a terminal whose user has not turned colours off (<https://no-color.org>).
-fn takes_colours() -> bool {
+/// Whether standard error is a terminal and colours are not disabled (<https://no-color.org>).
+fn supports_colours() -> bool {
     let is_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !is_off
 }
 
-/// Names of levels, each with the name that is taken. Others use the ones that differ.
+/// Names of levels in this and other programs, each with the level here.
 const LEVELS: [(&str, &str); 12] = [
     ("error", "error"),
     ("warn", "warn"),
@@ -106,11 +106,11 @@ const LEVELS: [(&str, &str); 12] = [
     ("verbose", "debug"),
     ("none", "off"),
 ];
-/// Below this likeness (Jaro-Winkler) two words are different ones.
+/// Minimum similarity (Jaro-Winkler) of a suggested level.
 const LIKENESS: f64 = 0.8;
 
-/// A word without `=` that is neither a level nor a target of the gateway. The library takes it as a target, and then logs
-/// nothing else.
+/// Finds a word without `=` that is neither a level nor a target of the gateway. The library would
+/// treat it as a target and log nothing else.
 fn mistyped_level(filter: &str) -> Option<LogError> {
     let words = filter
         .split(',')
@@ -138,7 +138,7 @@ fn nearest_level(word: &str) -> Option<&'static str> {
     (best.0 > LIKENESS).then_some(best.1)
 }
 
-/// Strict: a filter with one bad part is no filter.
+/// Parses strictly: one bad part makes the filter invalid.
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     if let Some(error) = mistyped_level(filter) {
         return Err(error);
@@ -148,10 +148,10 @@ fn parse(filter: &str) -> Result<EnvFilter, LogError> {
         .map_err(|error| LogError(error.to_string()))
 }
 
-/// Whether a text is a usable filter.
+/// Checks a filter.
 ///
 /// # Errors
-/// Why not.
+/// [`LogError`] if it is invalid.
 pub fn check_filter(filter: &str) -> Result<(), LogError> {
     parse(filter).map(drop)
 }

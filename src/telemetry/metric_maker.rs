@@ -1,10 +1,10 @@
-//! Makes metrics and registers them. Knows none of them.
+//! Creates and registers metrics. Knows no individual metric.
 
 use prometheus::core::Collector;
 use prometheus::{HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-/// Registers as it makes. A clash of names is a mistake in the list of metrics, which every test would show; the metric then
-/// counts without being scraped.
+/// Registers each metric that it creates. A duplicate name is a bug that every test detects; in a
+/// release build that metric counts without being exported.
 pub(super) struct MetricMaker<'a>(&'a Registry);
 
 impl<'a> MetricMaker<'a> {
@@ -42,7 +42,7 @@ impl<'a> MetricMaker<'a> {
         self.register(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
-    /// Lifetimes of certificates, from those that are over to those of years.
+    /// Buckets for the remaining lifetimes of certificates, from expired to years.
     pub(super) fn lifetimes(name: &str, help: &str) -> HistogramOpts {
         const DAY: f64 = 24.0 * 3600.0;
         let days = [
@@ -55,6 +55,7 @@ impl<'a> MetricMaker<'a> {
         HistogramOpts::new(name, help).buckets(buckets)
     }
 
+    /// Buckets for durations from 0.5 ms to 60 s.
     pub(super) fn durations(name: &str, help: &str) -> HistogramOpts {
         let buckets = [
             0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,

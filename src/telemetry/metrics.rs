@@ -1,4 +1,4 @@
-//! All metrics, in one place, with their labels. No label holds what a client chose.
+//! All metrics with their labels. No label contains a value that a client chose.
 
 use super::build;
 use super::descriptor_metrics::DescriptorMetrics;
@@ -12,7 +12,8 @@ use prometheus::{
 /// Handles of all metrics.
 pub struct Metrics {
     registry: Registry,
-    /// Process metrics have standard names without our prefix, so they have a registry of their own.
+    /// Process metrics have standard names without the gateway's prefix, so they have their own
+    /// registry.
     process: Registry,
     /// `connections_total{listener}`
     pub connections: IntCounterVec,
@@ -201,7 +202,7 @@ impl Default for Metrics {
             ),
             handshake_duration: make.register(Histogram::with_opts(MetricMaker::durations(
                 "handshake_duration_seconds",
-                "Accept until the client is verified",
+                "Seconds from accept until the client is verified",
             ))),
             requests: make.counters("requests_total", "Answered requests", &["listener", "route", "code"]),
             decisions: make.counters("decisions_total", "Decisions by reason", &["listener", "decision", "reason"]),
@@ -219,7 +220,7 @@ impl Default for Metrics {
             responses_cut: make.counters("responses_cut_total", "Answers that ended early", &["listener", "reason"]),
             cut: make.counters(
                 "cut_total",
-                "Tunnels, streams and connections that were cut because their right was withdrawn",
+                "Tunnels, streams and connections that were closed because their permission was withdrawn",
                 &["listener", "kind", "reason"],
             ),
             tls_failures: make.counters(
@@ -229,12 +230,12 @@ impl Default for Metrics {
             ),
             limited: make.counters(
                 "limited_total",
-                "Permitted requests that a limit of their ApiUser or route refused",
+                "Permitted requests that a limit of their ApiUser or route rejected",
                 &["listener", "reason"],
             ),
             fast_path: make.counters(
                 "fastpath_total",
-                "HTTP/1.1 requests that the fast path took, or why it did not",
+                "HTTP/1.1 requests on the fast path, or the reason why not",
                 &["result", "reason"],
             ),
             tunnels_open: make.gauges("tunnels_open", "Upgraded connections open now", &["listener"]),
@@ -257,36 +258,36 @@ impl Default for Metrics {
             reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
             reload_retries: make
                 .counter("reload_retries_total", "Repeated loads that failed for the same reason as before"),
-            reload_last_success: make.gauge("reload_last_success", "1 if the last reload was taken, else 0"),
-            generation: make.gauge("snapshot_generation", "Number of the snapshot in force"),
+            reload_last_success: make.gauge("reload_last_success", "1 if the last reload succeeded, else 0"),
+            generation: make.gauge("snapshot_generation", "Number of the active snapshot"),
             overlay: make.gauge("snapshot_overlay", "Number of the revocation overlay on the snapshot; 0 is none"),
             revocation_faults: make.gauges(
                 "revocation_faults",
-                "Revocation lists and deny lists that cannot be read; what they said before stays in force",
+                "Revocation lists and deny lists that cannot be read; their previous content stays active",
                 &["trust_domain"],
             ),
-            loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When it came into force"),
+            loaded_at: make.gauge("snapshot_loaded_timestamp_seconds", "When the snapshot became active"),
             api_users: make.gauge("api_users", "ApiUsers in the snapshot"),
             credential_checks: make.counters(
                 "credential_checks_total",
-                "Passwords and tokens that were looked at",
+                "Passwords and tokens that were checked",
                 &["kind", "result"],
             ),
             authorizer_requests: make.counters(
                 "authorizer_requests_total",
-                "Questions to external authorizers, and what came of them",
+                "Requests to external authorizers, by result",
                 &["authorizer", "result"],
             ),
             authorizer_duration: make.register(HistogramVec::new(
                 MetricMaker::durations(
                     "authorizer_duration_seconds",
-                    "Question until the verdict, or until there is none",
+                    "Seconds from the request to the verdict, or to the failure",
                 ),
                 &["authorizer"],
             )),
             authorizer_unavailable_permits: make.counters(
                 "authorizer_unavailable_permits_total",
-                "Requests that went on although their authorizer did not answer",
+                "Requests that were permitted although their authorizer did not respond",
                 &["authorizer"],
             ),
             token_key_fetches: make.counters(
@@ -306,7 +307,7 @@ impl Default for Metrics {
             ),
             certificate_not_after: make.gauges(
                 "certificate_not_after_timestamp_seconds",
-                "Expiry of our certificates, and of the anchors for clients and upstreams",
+                "Expiry of the gateway's certificates, and of the anchors for clients and upstreams",
                 &["kind", "name"],
             ),
             tolerated_expired: make.counters(
@@ -317,13 +318,13 @@ impl Default for Metrics {
             client_certificate_remaining: make.register(HistogramVec::new(
                 MetricMaker::lifetimes(
                     "client_certificate_remaining_seconds",
-                    "What client certificates had left at their handshake; 0 for those that had expired",
+                    "Remaining validity of client certificates at their handshake; 0 if expired",
                 ),
                 &["trust_domain"],
             )),
             certificate_sightings_lost: make.counter(
                 "client_certificate_sightings_lost_total",
-                "Client certificates that the list of those that expire did not get to see",
+                "Client certificates dropped from expiry tracking because its queue was full",
             ),
             crl_next_update: make.gauges(
                 "crl_next_update_timestamp_seconds",
@@ -332,7 +333,7 @@ impl Default for Metrics {
             ),
             crl_active_until: make.gauges(
                 "crl_active_until_timestamp_seconds",
-                "Until when a revocation list counts by `stale_crls`; after that the clients of its CA are denied",
+                "Until when a revocation list is valid by `stale_crls`; after that the clients of its CA are denied",
                 &["trust_domain", "issuer"],
             ),
             crl_entries: make.gauges("crl_entries", "Revoked certificates", &["trust_domain", "issuer"]),

@@ -1,4 +1,4 @@
-//! What the gateway tells about itself: metrics, access log, audit log, own log. Decides nothing and never blocks a request.
+//! Observability of the gateway: metrics, access log, audit log, own log. Never blocks a request.
 
 mod access_log;
 mod audit;
@@ -10,7 +10,7 @@ mod local;
 mod log;
 mod metric_maker;
 mod metrics;
-mod once_a_day;
+mod daily_warnings;
 mod process;
 mod rare_line;
 mod series;
@@ -22,12 +22,12 @@ pub use audit::{
     Reopened,
 };
 pub use certificates::{
-    CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Sighting, Urgency, kept,
+    CertificateSighting, CertificatesSeen, MOST_CERTIFICATES, SeenCertificate, Urgency, kept,
 };
-pub use local::CountsHere;
+pub use daily_warnings::DailyWarnings;
+pub use local::WorkerCounters;
 pub use log::{LogControl, LogError, check_filter};
 pub use metrics::Metrics;
-pub use once_a_day::OnceADay;
 pub use rare_line::RareLine;
 pub use series::{ListenerSeries, RouteSeries, UpstreamSeries};
 
@@ -39,26 +39,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Metrics, access log and audit log, shared by everything that runs.
+/// Metrics, access log and audit log of the process.
 #[derive(Default)]
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
-    /// Users who were warned about because they came with an expired certificate.
-    pub tolerated_today: OnceADay,
-    /// Client certificates, for those who renew them.
+    /// Users that were warned about today because of an expired certificate.
+    pub tolerated_today: DailyWarnings,
+    /// Known client certificates, for renewal.
     pub certificates: CertificatesSeen,
     access_log: ArcSwapOption<AccessLog>,
     audit: Audit,
-    /// Threads that count for themselves.
+    /// Workers with counters of their own.
     workers: Mutex<Vec<UnboundedSender<WorkerRequest>>>,
 }
 
 impl Telemetry {
-    /// Puts an access log in force, keeping the one that is open if it is the same.
+    /// Activates an access log. Keeps the open one if the config is equal.
     ///
     /// # Errors
-    /// If its file cannot be opened; the old log stays.
+    /// If its file cannot be opened; the old log is kept.
     pub fn set_access_log(&self, config: &AccessLogConfig) -> std::io::Result<()> {
         let current = self.access_log.load();
         if current.as_ref().is_some_and(|log| log.config() == config) {
@@ -69,11 +69,11 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Opens the access log anew, after its file was moved away. Then all earlier lines are in the old file, unless that
-    /// takes longer than a second.
+    /// Reopens the access log, after its file was moved. Afterwards all earlier lines are in the
+    /// old file, unless that takes longer than a second.
     ///
     /// # Errors
-    /// If its file cannot be opened; the old log stays.
+    /// If its file cannot be opened; the old log is kept.
     pub fn reopen_access_log(&self, config: &AccessLogConfig) -> std::io::Result<()> {
         let new = Arc::new(AccessLog::open(config)?);
         let ended = self.access_log.swap(Some(new)).and_then(|old| old.ended());
@@ -83,7 +83,8 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Writes out the lines that still wait, and takes no more. A disk that hangs is not waited for for ever.
+    /// Writes the queued lines and accepts no more. Stops waiting after a timeout if the disk
+    /// hangs.
     pub fn close_access_log(&self) {
         let ended = self.access_log.swap(None).and_then(|log| log.ended());
         if let Some(ended) = ended {
@@ -91,7 +92,7 @@ impl Telemetry {
         }
     }
 
-    /// Whether lines are written at all; what nobody reads need not be put together.
+    /// Whether lines are written. If not, entries need not be built.
     pub fn logs_access(&self) -> bool {
         self.access_log
             .load()
@@ -106,7 +107,7 @@ impl Telemetry {
         }
     }
 
-    /// The metrics in Prometheus' text format, with what the workers have counted until now.
+    /// All metrics in Prometheus text format, including the current counts of the workers.
     pub async fn scrape(&self) -> String {
         self.add_up().await;
         let dropped = self
@@ -126,9 +127,9 @@ impl Telemetry {
     }
 }
 
-/// Waits until the thread of a log has written all, but not for ever.
+/// Waits until the thread of a log has written all lines, at most for `patience`.
 fn wait_for_end(ended: &Receiver<()>, log: &str, patience: Duration) {
     if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-        tracing::error!("the {log} log takes too long to be written; what still waits may be lost");
+        tracing::error!("the {log} log takes too long to be written; queued lines may be lost");
     }
 }

@@ -1,4 +1,4 @@
-//! Prometheus' standard process metrics, read from /proc when scraped. Linux only; elsewhere there are none.
+//! Prometheus' standard process metrics, read from /proc on each scrape. Linux only.
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;

@@ -1,4 +1,4 @@
-//! A log line that may be due very often, and is written rarely. Writes nothing itself.
+//! Limits the rate of a log line.
 
 use crate::clock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Seconds between two lines.
 const INTERVAL: u64 = 10;
 
-/// Says when a line is due, and how often it would have been.
+/// Decides when a line is due, and counts the suppressed events.
 #[derive(Debug, Default)]
 pub struct RareLine {
-    /// When the last line was written, in seconds since 1970; 0 is never.
+    /// Time of the last line, in seconds since 1970; 0 is never.
     last: AtomicU64,
+    /// Events since the last line.
     since: AtomicU64,
 }
 
 impl RareLine {
-    /// One that was never written.
+    /// A line that was never written.
     pub const fn new() -> Self {
         Self {
             last: AtomicU64::new(0),
@@ -23,7 +24,8 @@ impl RareLine {
         }
     }
 
-    /// Counts one event. If a line is due, gives how many events there were since the last one, this one included.
+    /// Counts one event. If a line is due, returns the number of events since the last line,
+    /// including this one.
     pub fn due(&self) -> Option<u64> {
         self.due_at(clock::seconds())
     }
@@ -31,11 +33,11 @@ impl RareLine {
     fn due_at(&self, now: u64) -> Option<u64> {
         self.since.fetch_add(1, Ordering::Relaxed);
         let last = self.last.load(Ordering::Relaxed);
-        // A clock that was set back must not silence it.
+        // A clock that was set back must not suppress the line.
         if last != 0 && (last..last.saturating_add(INTERVAL)).contains(&now) {
             return None;
         }
-        // Of several threads one writes.
+        // Only one of several threads writes.
         self.last
             .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
             .ok()?;

@@ -1,5 +1,5 @@
-//! The series of one route, listener or upstream on one thread, and how they are added to the shared metrics. A series
-//! never looks up by label what it has counted before.
+//! The metric series of one route, listener or upstream on one thread. A series resolves each label
+//! set only once.
 
 use super::Metrics;
 use prometheus::core::{AtomicU64, GenericLocalCounter};
@@ -9,19 +9,19 @@ use std::cell::{Cell, RefCell};
 
 type LocalCounter = GenericLocalCounter<AtomicU64>;
 
-/// When counts reach the shared metrics.
+/// When counts are added to the shared metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timing {
     /// When the metrics are scraped.
-    WhenAsked,
-    /// Each at once: there is nobody to ask.
-    AtOnce,
+    OnScrape,
+    /// Immediately: the thread has no task that responds to scrapes.
+    Immediate,
 }
 
-/// What is known of a decision or the end of an answer: words of our own.
+/// A label value from the gateway's own vocabulary.
 type Word = &'static str;
 
-/// Children of one metric, each resolved when it is first needed. They are few, so they are found by comparing.
+/// Children of one metric, resolved on first use. They are few, so a linear search finds them.
 struct Children<K> {
     metric: IntCounterVec,
     known: RefCell<Vec<(K, LocalCounter)>>,
@@ -41,8 +41,8 @@ impl<K: Copy + PartialEq> Children<K> {
 
     fn add(&self, key: K, amount: u64, resolve: impl FnOnce(&IntCounterVec) -> IntCounter) {
         let mut known = self.known.borrow_mut();
-        let found = known.iter().find(|(of, _)| *of == key);
-        match found {
+        let existing = known.iter().find(|(of, _)| *of == key);
+        match existing {
             Some((_, counter)) => self.count(counter, amount),
             None => {
                 let counter = resolve(&self.metric).local();
@@ -55,14 +55,14 @@ impl<K: Copy + PartialEq> Children<K> {
     fn count(&self, counter: &LocalCounter, amount: u64) {
         counter.inc_by(amount);
         match self.timing {
-            Timing::WhenAsked => self.counted.set(true),
-            Timing::AtOnce => counter.flush(),
+            Timing::OnScrape => self.counted.set(true),
+            Timing::Immediate => counter.flush(),
         }
     }
 }
 
 impl<K> Children<K> {
-    /// Whether there was anything.
+    /// Adds the counts to the shared metrics. Returns whether there were any.
     fn add_up(&self) -> bool {
         let counted = self.counted.replace(false);
         if counted {
@@ -103,7 +103,7 @@ impl RouteSeries {
         }
     }
 
-    /// A request was answered with this status, after so many seconds.
+    /// Counts a response with its status and duration in seconds.
     pub fn answered(&self, status: u16, seconds: f64) {
         self.answers.add(status, 1, |requests| {
             requests.with_label_values(&[
@@ -113,20 +113,20 @@ impl RouteSeries {
             ])
         });
         self.durations.observe(seconds);
-        if self.timing == Timing::AtOnce {
+        if self.timing == Timing::Immediate {
             self.durations.flush();
         }
     }
 
-    /// A request was judged.
+    /// Counts a decision on a request of the route.
     pub fn decided(&self, decision: &'static str, reason: &'static str) {
         count_decision(&self.decisions, &self.listener, decision, reason);
     }
 
-    /// Whether there was anything.
+    /// Adds the counts to the shared metrics. Returns whether there were any.
     pub(super) fn add_up(&self) -> bool {
         self.durations.flush();
-        // Both, whatever the first says.
+        // Not `||`: both must be added.
         self.answers.add_up() | self.decisions.add_up()
     }
 }
@@ -148,7 +148,7 @@ fn count_decision(
     });
 }
 
-/// What happens on one listener, whatever the route.
+/// The series of one listener, for all routes.
 pub struct ListenerSeries {
     listener: Box<str>,
     received: Children<()>,
@@ -176,28 +176,29 @@ impl ListenerSeries {
         }
     }
 
-    /// So many bytes of bodies came from a client and went to it.
+    /// Counts body bytes received from and sent to a client.
     pub fn moved(&self, request_bytes: u64, response_bytes: u64) {
         let resolve = |metric: &IntCounterVec| metric.with_label_values(&[&*self.listener]);
         self.received.add((), request_bytes, resolve);
         self.sent.add((), response_bytes, resolve);
     }
 
-    /// So many bytes of bodies were moved in memory by our own code.
+    /// Counts body bytes that the gateway copied in memory.
     pub fn copied(&self, bytes: u64) {
         self.copied.add((), bytes, |metric| {
             metric.with_label_values(&[&*self.listener])
         });
     }
 
-    /// An answer ended early.
+    /// Counts a response that ended early.
     pub fn cut(&self, reason: &'static str) {
         self.cut.add(reason, 1, |metric| {
             metric.with_label_values(&[&*self.listener, reason])
         });
     }
 
-    /// Something was cut whose right was withdrawn; `kind` is `tunnel`, `stream` or `connection`.
+    /// Counts an exchange or connection that was closed because its permission was withdrawn.
+    /// `kind` is `tunnel`, `stream` or `connection`.
     pub fn withdrawn(&self, kind: &'static str, reason: &'static str) {
         let labels = [&*self.listener, kind, reason];
         self.withdrawn.add((kind, reason), 1, |metric| {
@@ -205,26 +206,26 @@ impl ListenerSeries {
         });
     }
 
-    /// A permitted request was over a limit.
+    /// Counts a permitted request that exceeded a limit.
     pub fn limited(&self, reason: &'static str) {
         self.limited.add(reason, 1, |metric| {
             metric.with_label_values(&[&*self.listener, reason])
         });
     }
 
-    /// A request was judged that has no route.
+    /// Counts the decision on a request without a route.
     pub fn decided(&self, decision: &'static str, reason: &'static str) {
         count_decision(&self.decisions, &self.listener, decision, reason);
     }
 
-    /// A request took the fast path, or why it did not.
+    /// Counts a request on the fast path, or the reason why it was not.
     pub fn fast_path(&self, result: &'static str, reason: &'static str) {
         self.fast_path.add((result, reason), 1, |metric| {
             metric.with_label_values(&[result, reason])
         });
     }
 
-    /// Whether there was anything.
+    /// Adds the counts to the shared metrics. Returns whether there were any.
     pub(super) fn add_up(&self) -> bool {
         self.received.add_up()
             | self.sent.add_up()
@@ -237,7 +238,7 @@ impl ListenerSeries {
     }
 }
 
-/// What happens with one upstream.
+/// The series of one upstream.
 pub struct UpstreamSeries {
     upstream: Box<str>,
     connections: Children<Word>,
@@ -257,33 +258,33 @@ impl UpstreamSeries {
         }
     }
 
-    /// A connection was used for a request; `origin` is `new` or `pooled`.
+    /// Counts a request on a connection; `origin` is `new` or `pooled`.
     pub fn connection_used(&self, origin: &'static str) {
         self.connections.add(origin, 1, |metric| {
             metric.with_label_values(&[&*self.upstream, origin])
         });
     }
 
-    /// A request got no answer.
+    /// Counts a request without a response.
     pub fn failed(&self, reason: &'static str) {
         self.failures.add(reason, 1, |metric| {
             metric.with_label_values(&[&*self.upstream, reason])
         });
     }
 
-    /// A request was sent once more.
+    /// Counts a retried request.
     pub fn retried(&self) {
         self.retries
             .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
-    /// An endpoint was asked for a connection once more.
+    /// Counts a retried connect.
     pub fn connect_retried(&self) {
         self.connect_retries
             .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
-    /// Whether there was anything.
+    /// Adds the counts to the shared metrics. Returns whether there were any.
     pub(super) fn add_up(&self) -> bool {
         self.connections.add_up()
             | self.failures.add_up()

@@ -1,8 +1,8 @@
-//! Writes to the file of a log, and tells how far it came.
+//! Writes to a log file and returns the number of written bytes, also on errors.
 
 use std::io::{self, Write};
 
-/// Writes all of it. Gives the number of bytes that were written.
+/// Writes all bytes. Returns the number of bytes that were written.
 pub(super) fn write_counted(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {

@@ -1,10 +1,10 @@
-//! Which TLS alert tells a client why its certificate is rejected. Sends none.
+//! The TLS alert for each reason to reject a client certificate. Sends none.
 
-use super::refusal::FailureReason;
+use super::failure_reason::FailureReason;
 use rustls::{AlertDescription, CertificateError};
 
 impl FailureReason {
-    /// The alert for a client certificate that is rejected for this reason. `None` for reasons that several alerts stand for.
+    /// The alert for a client certificate rejected for this reason. `None` for reasons that map to several alerts.
     pub fn alert(self) -> Option<AlertDescription> {
         let error = match self {
             Self::NoCertificate => return Some(AlertDescription::CertificateRequired),

@@ -1,13 +1,13 @@
-//! The chains of clients, each in memory once for all connections of this thread that have it. Verifies none.
+//! Client chains, stored once per thread and shared by its connections. Verifies none.
 
-use super::verified::ChainDigest;
-use crate::recycled::SharedValues;
+use super::chain_digest::ChainDigest;
+use crate::buffer_pool::SharedValues;
 use rustls::pki_types::CertificateDer;
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// A chain as a client presented it, leaf first; empty if it showed none.
+/// A chain as a client presented it, leaf first; empty if it presented none.
 #[derive(Clone, Debug)]
 pub struct ClientChain {
     certificates: Rc<[CertificateDer<'static>]>,
@@ -40,7 +40,7 @@ impl ClientChain {
         }
     }
 
-    /// SHA-256 over the chain. `None` if the library gives none: then the chain is equal to no other.
+    /// SHA-256 over the chain. `None` if it cannot be computed: the chain then equals no other.
     pub fn digest(&self) -> Option<ChainDigest> {
         self.digest
     }

@@ -1,10 +1,10 @@
-//! The common name of a subject: exactly one, readable in one way. Does not know users.
+//! The common name of a subject: exactly one, with one unambiguous reading. Does not know users.
 
 use std::fmt;
 use x509_parser::asn1_rs::{Any, Tag};
 use x509_parser::x509::X509Name;
 
-/// A name that may stand for an ApiUser: not empty, no control characters, at most 255 octets. Compared octet by octet.
+/// A name that may identify an ApiUser: not empty, no control characters, at most 255 bytes. Compared byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommonName(Box<str>);
 
@@ -14,38 +14,38 @@ pub enum CommonNameError {
     /// No CN attribute.
     #[error("the subject has no common name")]
     Missing,
-    /// Two readers would pick different ones.
+    /// More than one CN attribute, of which programs pick different ones.
     #[error("the subject has more than one common name")]
     Several,
     /// An empty string.
     #[error("the common name is empty")]
     Empty,
-    /// NUL, line feed and the like, which other software may cut at.
+    /// NUL, line feed and other control characters, at which other software may cut the name.
     #[error("the common name has a control character")]
     ControlCharacter,
-    /// T61String, BMPString and others, which are read in different ways.
+    /// T61String, BMPString and others, which programs decode differently.
     #[error("the common name is not a UTF8String, PrintableString or IA5String")]
     StringType,
     /// Bytes that the string type does not allow.
     #[error("the common name is not valid text")]
     Encoding,
-    /// More than 255 octets.
-    #[error("the common name is longer than 255 octets")]
+    /// More than 255 bytes.
+    #[error("the common name is longer than 255 bytes")]
     TooLong,
 }
 
 impl CommonName {
-    const MAX_OCTETS: usize = 255;
+    const MAX_BYTES: usize = 255;
 
-    /// Takes a name from a config or a certificate.
+    /// Checks a name from a config or a certificate.
     ///
     /// # Errors
-    /// [`CommonNameError`] for a name that may not stand for a user.
+    /// [`CommonNameError`] for a name that may not identify a user.
     pub fn new(text: &str) -> Result<Self, CommonNameError> {
         if text.is_empty() {
             return Err(CommonNameError::Empty);
         }
-        if text.len() > Self::MAX_OCTETS {
+        if text.len() > Self::MAX_BYTES {
             return Err(CommonNameError::TooLong);
         }
         if text.chars().any(char::is_control) {
@@ -70,7 +70,7 @@ impl CommonName {
     }
 }
 
-/// The text of an attribute in one of the string types that are read in one way.
+/// The text of an attribute in one of the string types with one unambiguous decoding.
 pub(super) fn text_of<'a>(value: &'a Any<'_>) -> Result<&'a str, CommonNameError> {
     let is_ascii = match value.tag() {
         Tag::Utf8String => true,

@@ -1,24 +1,24 @@
-//! Reads DER element by element, without taking anything from the heap: for revocation lists with very many entries.
-//! Strict: definite and shortest lengths, tags of one octet. Knows no structure. (`file_format::der` is lenient, for hints.)
+//! A strict DER reader without heap allocations, for revocation lists with very many entries: only definite, shortest
+//! lengths and one-byte tags. Knows no structures. (`file_format::der` is lenient, for hints.)
 
-/// What follows is not DER, or not what was expected there.
+/// The input is not DER, or not of the expected structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not valid DER, or not of the expected structure")]
 pub(super) struct BadDer;
 
-/// One element.
+/// One DER element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Element<'a> {
+pub(super) struct DerElement<'a> {
     pub(super) tag: u8,
-    /// Without tag and length.
+    /// The content, without tag and length.
     pub(super) content: &'a [u8],
-    /// With them.
+    /// The element with tag and length.
     pub(super) whole: &'a [u8],
 }
 
-/// What is left to read.
+/// The unread elements.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct DerReader<'a>(&'a [u8]);
 
 pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
@@ -29,9 +29,9 @@ pub(super) const UTC_TIME: u8 = 0x17;
 pub(super) const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(octets: &'a [u8]) -> Self {
-        Self(octets)
+impl<'a> DerReader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -43,12 +43,12 @@ impl<'a> Reader<'a> {
         self.0.first().copied()
     }
 
-    /// The next element, whatever it is.
-    pub(super) fn any(&mut self) -> Result<Element<'a>, BadDer> {
+    /// The next element, with any tag.
+    pub(super) fn any(&mut self) -> Result<DerElement<'a>, BadDer> {
         let start = self.0;
         let (&tag, rest) = start.split_first().ok_or(BadDer)?;
         let (&first, rest) = rest.split_first().ok_or(BadDer)?;
-        // Tags of several octets come nowhere in what is read here.
+        // No structure read here has tags of several bytes.
         if tag & 0x1f == 0x1f {
             return Err(BadDer);
         }
@@ -60,7 +60,7 @@ impl<'a> Reader<'a> {
         let (content, rest) = rest.split_at_checked(length).ok_or(BadDer)?;
         let whole = start.get(..start.len() - rest.len()).ok_or(BadDer)?;
         self.0 = rest;
-        Ok(Element {
+        Ok(DerElement {
             tag,
             content,
             whole,
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must have this tag.
-    pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>, BadDer> {
+    pub(super) fn expect(&mut self, tag: u8) -> Result<DerElement<'a>, BadDer> {
         let element = self.any()?;
         if element.tag == tag {
             Ok(element)
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, if it has this tag.
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, BadDer> {
+    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<DerElement<'a>>, BadDer> {
         if self.peek() == Some(tag) {
             self.any().map(Some)
         } else {
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Nothing must be left.
+    /// Fails if unread elements are left.
     pub(super) fn finish(self) -> Result<(), BadDer> {
         if self.0.is_empty() {
             Ok(())
@@ -96,15 +96,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Element<'a> {
-    pub(super) fn reader(&self) -> Reader<'a> {
-        Reader(self.content)
+impl<'a> DerElement<'a> {
+    pub(super) fn reader(&self) -> DerReader<'a> {
+        DerReader(self.content)
     }
 }
 
-/// A length of several octets, which must need them all.
-fn long_length(rest: &[u8], octets: usize) -> Result<(usize, &[u8]), BadDer> {
-    let (digits, rest) = rest.split_at_checked(octets).ok_or(BadDer)?;
+/// A length of `count` bytes, which must be the shortest form.
+fn long_length(rest: &[u8], count: usize) -> Result<(usize, &[u8]), BadDer> {
+    let (digits, rest) = rest.split_at_checked(count).ok_or(BadDer)?;
     let length = digits
         .iter()
         .fold(0_usize, |length, digit| (length << 8) | usize::from(*digit));
@@ -116,8 +116,8 @@ fn long_length(rest: &[u8], octets: usize) -> Result<(usize, &[u8]), BadDer> {
     }
 }
 
-/// A boolean's value: DER knows two octets only.
-pub(super) fn boolean(element: &Element<'_>) -> Result<bool, BadDer> {
+/// The value of a boolean. DER allows only 0x00 and 0xff.
+pub(super) fn boolean(element: &DerElement<'_>) -> Result<bool, BadDer> {
     match (element.tag, element.content) {
         (BOOLEAN, [0x00]) => Ok(false),
         (BOOLEAN, [0xff]) => Ok(true),
@@ -125,8 +125,8 @@ pub(super) fn boolean(element: &Element<'_>) -> Result<bool, BadDer> {
     }
 }
 
-/// A time as RFC 5280 writes it (sections 4.1.2.5.1 and 4.1.2.5.2): in UTC, with seconds. Seconds since 1970.
-pub(super) fn time(element: &Element<'_>) -> Result<i64, BadDer> {
+/// A time as in RFC 5280 (sections 4.1.2.5.1 and 4.1.2.5.2), in UTC with seconds. Returns seconds since 1970.
+pub(super) fn time(element: &DerElement<'_>) -> Result<i64, BadDer> {
     let (year, rest) = match (element.tag, element.content.len()) {
         (UTC_TIME, 13) => {
             let year = two_digits(element.content.get(..2).ok_or(BadDer)?)?;
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn elements_are_read_one_after_the_other_and_only_in_their_one_form() {
-        let mut reader = Reader::new(&[2, 1, 5, 4, 0]);
+        let mut reader = DerReader::new(&[2, 1, 5, 4, 0]);
         assert_eq!(reader.expect(INTEGER).unwrap().content, [5]);
         assert_eq!(reader.optional(SEQUENCE), Ok(None));
         assert_eq!(
@@ -196,21 +196,21 @@ mod tests {
             &[0x1f, 1, 0],
             &[2, 0x85, 1, 1, 1, 1, 1],
         ] {
-            assert_eq!(Reader::new(bad).any(), Err(BadDer), "{bad:?}");
+            assert_eq!(DerReader::new(bad).any(), Err(BadDer), "{bad:?}");
         }
     }
 
     #[test]
     fn times_are_read_in_utc_with_seconds() {
         let utc = |text: &str| {
-            time(&Element {
+            time(&DerElement {
                 tag: UTC_TIME,
                 content: text.as_bytes(),
                 whole: &[],
             })
         };
         let generalized = |text: &str| {
-            time(&Element {
+            time(&DerElement {
                 tag: GENERALIZED_TIME,
                 content: text.as_bytes(),
                 whole: &[],

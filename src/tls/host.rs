@@ -1,14 +1,17 @@
-//! What a listener shows and asks under one server name. Its sessions live on over a reload only where nothing has changed
-//! that they were made under: a resumed session skips the verifier, so none may outlive its trust.
+//! The TLS policy of one server name: certificate, client authentication, sessions. Sessions survive a reload only if
+//! nothing that they depend on has changed: a resumed session skips the verifier, so it must not outlive its trust.
 
+use super::certification_path::PresentedChain;
+use super::chain_error::ChainError;
 use super::provider;
 use super::sessions::Sessions;
 use super::subject_names::SubjectNames;
 use super::tickets::BoundedTickets;
 use super::trust::{
-    ChainError, HandshakeVerifier, Presence, Traces, Trust, TrustDomain, TrustDomainId, Vouched,
-    vouch,
+    ChainVerification, HandshakeVerifier, Presence, Trust, TrustDomain, verify_chain,
 };
+use super::trust_domain_id::TrustDomainId;
+use super::verification_context::VerificationContext;
 use crate::config::{ClientAuth, RecordLayer};
 use crate::error_text::tls_error_text;
 use crate::host::HostTable;
@@ -19,11 +22,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::ResolvesServerCert;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{CertificateError, Error, ServerConfig};
+use rustls::{Error, ServerConfig};
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Who opens and seals records where the config does not say it. A FIPS module approves only nonces of its own.
+/// The record layer if the config names none. A FIPS module approves only its own nonces, so a FIPS build uses rustls.
 pub fn default_record_layer() -> RecordLayer {
     match FIPS {
         Fips::Only => RecordLayer::Rustls,
@@ -31,51 +34,51 @@ pub fn default_record_layer() -> RecordLayer {
     }
 }
 
-/// A server certificate and the clients that may come under its names.
+/// A server certificate and the rules for clients that connect under its names.
 #[derive(Debug)]
 pub struct HostPolicy {
     /// The names as configured, or `*` for the listener's own entry.
     pub label: String,
-    /// Whether clients must show a certificate.
+    /// Whether clients must present a certificate.
     pub client_auth: ClientAuth,
-    /// Whose certificates count; none only where no certificate is asked for.
+    /// The domains that verify client certificates; empty only if none are requested.
     pub trust_domains: Vec<Arc<TrustDomain>>,
-    /// Who opens and seals the records.
+    /// The record layer after the handshake.
     pub record_layer: RecordLayer,
-    /// The first URI among the names of the certificate that is shown.
+    /// The first URI among the names of the server certificate.
     pub own_uri: Option<Box<str>>,
     pub(super) config: Arc<ServerConfig>,
-    /// What the config was made of: SHA-256.
-    made_of: [u8; 32],
+    /// SHA-256 over the inputs of `config`, without the trust domains.
+    digest: [u8; 32],
 }
 
-/// What is shown.
+/// The certificate chain and key of a server.
 pub struct ServerIdentity {
     /// Leaf first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The leaf's.
+    /// The private key of the leaf.
     pub key: PrivateKeyDer<'static>,
 }
 
 /// Why a host cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// Key and certificate do not belong together.
+    /// Key and certificate do not match.
     #[error("the private key does not belong to the certificate")]
     KeyMismatch,
-    /// The key or the certificate is of a kind that cannot be used.
+    /// The key or the certificate is of an unsupported kind.
     #[error("the certificate or key cannot be used: {}", tls_error_text(.0))]
     Unusable(Error),
-    /// A build with the feature `fips` would do what its module does not cover.
+    /// A build with the feature `fips`, and a configuration outside FIPS mode.
     #[error("this listener would not be FIPS")]
     NotFips,
 }
 
 impl HostPolicy {
-    /// Builds what is shown and asked. Sessions of a previous policy with the same label go on if all else is the same.
+    /// Builds the policy. Reuses the sessions of a previous policy with the same label if everything else is equal.
     ///
     /// # Errors
-    /// [`HostError`] if certificate and key cannot serve.
+    /// [`HostError`] if certificate and key cannot be used.
     pub fn new(
         label: String,
         identity: ServerIdentity,
@@ -88,11 +91,11 @@ impl HostPolicy {
             _ => (ClientAuth::Off, Vec::new()),
         };
         let own_uri = identity.uri();
-        let made_of = identity.digest(client_auth, record_layer);
+        let digest = identity.digest(client_auth, record_layer);
         let same = previous.and_then(|table| {
             table.iter().find(|host| {
                 host.label == label
-                    && host.made_of == made_of
+                    && host.digest == digest
                     && same_trust(&host.trust_domains, &trust_domains)
             })
         });
@@ -118,23 +121,23 @@ impl HostPolicy {
             record_layer,
             own_uri,
             config,
-            made_of,
+            digest,
         })
     }
 
-    /// The same host with other states of its trust domains, by their ids; sessions begin anew.
+    /// The same host with new states of its trust domains, matched by id. Sessions start empty.
     ///
     /// # Errors
-    /// [`HostError`], as at first.
+    /// [`HostError`], as in [`Self::new`].
     pub fn with_trust_domains(&self, domains: &[Arc<TrustDomain>]) -> Result<Self, HostError> {
-        let now = |old: &Arc<TrustDomain>| {
+        let updated = |old: &Arc<TrustDomain>| {
             domains
                 .iter()
                 .find(|domain| domain.id == old.id)
                 .unwrap_or(old)
                 .clone()
         };
-        let trust_domains: Vec<_> = self.trust_domains.iter().map(now).collect();
+        let trust_domains: Vec<_> = self.trust_domains.iter().map(updated).collect();
         let trusts = trust_domains
             .iter()
             .map(|domain| domain.trust.clone())
@@ -148,42 +151,46 @@ impl HostPolicy {
             record_layer: self.record_layer,
             own_uri: self.own_uri.clone(),
             config: Arc::new(config),
-            made_of: self.made_of,
+            digest: self.digest,
         })
     }
 
-    /// Judges a chain, leaf first, at this moment: exactly one of the domains must vouch for it.
+    /// Verifies a chain, leaf first, at the current time: exactly one of the domains must accept it.
     ///
     /// # Errors
-    /// Why the chain does not count.
+    /// Why the chain is rejected.
     pub fn vouch(
         &self,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<Vouched, ChainError> {
-        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        let trusts = self
-            .trust_domains
-            .iter()
-            .map(|domain| (domain.id, &*domain.trust));
-        vouch(trusts, leaf, intermediates, (now, Traces::Left))
+    ) -> Result<ChainVerification, ChainError> {
+        verify_chain(
+            self.trusts(),
+            PresentedChain::of(chain)?,
+            VerificationContext::live(now),
+        )
     }
 
-    /// As [`Self::vouch`] at any moment, for explanations: nothing is remembered and nothing is said in the log.
+    /// As [`Self::vouch`] at any time, for explanations: caches and logs nothing.
     ///
     /// # Errors
-    /// Why the chain would not count.
+    /// Why the chain would be rejected.
     pub fn would_vouch(
         &self,
         chain: &[CertificateDer<'_>],
         at: UnixTime,
-    ) -> Result<Vouched, ChainError> {
-        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::BadEncoding)?;
-        let trusts = self
-            .trust_domains
+    ) -> Result<ChainVerification, ChainError> {
+        verify_chain(
+            self.trusts(),
+            PresentedChain::of(chain)?,
+            VerificationContext::dry_run(at),
+        )
+    }
+
+    fn trusts(&self) -> impl Iterator<Item = (TrustDomainId, &Trust)> + Clone {
+        self.trust_domains
             .iter()
-            .map(|domain| (domain.id, &*domain.trust));
-        vouch(trusts, leaf, intermediates, (at, Traces::None))
+            .map(|domain| (domain.id, &*domain.trust))
     }
 
     /// One of the host's domains.
@@ -192,7 +199,7 @@ impl HostPolicy {
     }
 }
 
-/// The very same, not others like them: verdicts from memory belong to one.
+/// Whether both lists refer to the same trust generations. Equal content is not enough: cached verdicts belong to one.
 fn same_trust(ours: &[Arc<TrustDomain>], others: &[Arc<TrustDomain>]) -> bool {
     ours.len() == others.len()
         && ours
@@ -217,12 +224,12 @@ impl ServerIdentity {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        let mut octets = [0; 32];
-        octets
+        let mut digest = [0; 32];
+        digest
             .iter_mut()
             .zip(context.finish().as_ref())
             .for_each(|(to, from)| *to = *from);
-        octets
+        digest
     }
 }
 
@@ -257,18 +264,18 @@ fn server_config(
         true => builder.with_no_client_auth(),
     };
     let mut config = builder.with_cert_resolver(resolver);
-    // A client that offers HTTP/1.0 alone (`curl --http1.0`) is served as one that offers nothing.
+    // A client that offers only HTTP/1.0 (`curl --http1.0`) is treated as one that offers nothing.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.ticketer = Arc::new(BoundedTickets::of(
         Ticketer::new().map_err(HostError::Unusable)?,
     ));
     config.session_storage = Arc::new(Sessions::new());
     config.send_tls13_tickets = 1;
-    // Early data could be replayed, so an authenticating edge takes none.
+    // Early data can be replayed, so an authenticating proxy accepts none.
     config.max_early_data_size = 0;
-    // Without this, keys do not leave rustls.
+    // The in-place record layer needs the traffic keys.
     config.enable_secret_extraction = record_layer == RecordLayer::InPlace;
-    // Nonces of our own records are chosen by us, and the module approves only its own.
+    // The in-place layer chooses its own nonces, and the FIPS module approves only those that it chooses.
     let is_fips = config.fips() && record_layer == RecordLayer::Rustls;
     if FIPS == Fips::Only && !is_fips {
         return Err(HostError::NotFips);

@@ -1,4 +1,4 @@
-//! Distinguished names as text (RFC 4514), for logs and headers. Nothing is ever decided on this text.
+//! Distinguished names as text (RFC 4514), for logs and headers. No decision depends on this text.
 
 use std::fmt::Write;
 use x509_parser::asn1_rs::{Any, Tag};
@@ -41,8 +41,8 @@ fn value(value: &Any<'_>) -> String {
     );
     match std::str::from_utf8(value.data) {
         Ok(text) if is_text => escape(text),
-        _ => value.data.iter().fold("#".to_owned(), |mut hex, octet| {
-            let _ = write!(hex, "{octet:02x}");
+        _ => value.data.iter().fold("#".to_owned(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
             hex
         }),
     }
@@ -51,15 +51,15 @@ fn value(value: &Any<'_>) -> String {
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let last = text.chars().count().saturating_sub(1);
-    for (at, c) in text.chars().enumerate() {
+    for (index, c) in text.chars().enumerate() {
         match c {
             ',' | '+' | '"' | '\\' | '<' | '>' | ';' => escaped.extend(['\\', c]),
-            '#' | ' ' if at == 0 => escaped.extend(['\\', c]),
-            ' ' if at == last => escaped.extend(['\\', c]),
+            '#' | ' ' if index == 0 => escaped.extend(['\\', c]),
+            ' ' if index == last => escaped.extend(['\\', c]),
             c if c.is_control() => {
-                let mut octets = [0; 4];
-                for octet in c.encode_utf8(&mut octets).bytes() {
-                    let _ = write!(escaped, "\\{octet:02x}");
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    let _ = write!(escaped, "\\{byte:02x}");
                 }
             }
             c => escaped.push(c),

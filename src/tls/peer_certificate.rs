@@ -1,26 +1,26 @@
-//! Facts read from a client's certificate. Whether it is to be believed is for the trust domain to say.
+//! Facts read from a client's certificate. The trust domain verifies it.
 
 use super::common_name::{CommonName, CommonNameError};
+use super::hexadecimal::{hexadecimal, sha256_text};
 use super::name::rfc4514;
 use super::subject_names::{NameError, NameKind, SubjectNames};
-use super::trust::TrustDomainId;
+use super::trust_domain_id::TrustDomainId;
 use crate::clock::rfc3339;
 use rustls::pki_types::CertificateDer;
-use std::fmt::Write;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What a verified client certificate says.
+/// The facts of a verified client certificate.
 #[derive(Clone, Debug)]
 pub struct PeerCertificate {
-    /// The domain that vouched for it.
+    /// The domain that verified it.
     pub trust_domain: TrustDomainId,
     /// The one common name, or why there is none.
     pub common_name: Result<CommonName, CommonNameError>,
     /// Subject alternative names, in the order of the certificate and in lower case; no wildcards. Empty if any of them
     /// is malformed.
     pub dns_names: Vec<Box<str>>,
-    /// Subject alternative names, in the order of the certificate. Empty if any of them is malformed, or if a SPIFFE ID
-    /// does not stand alone.
+    /// Subject alternative names, in the order of the certificate. Empty if any of them is malformed, or if there is a
+    /// SPIFFE ID and another URI.
     pub uris: Vec<Box<str>>,
     /// Subject alternative names, in the order of the certificate, the domain in lower case. Empty if any is malformed.
     pub emails: Vec<Box<str>>,
@@ -28,10 +28,10 @@ pub struct PeerCertificate {
     pub organizations: Vec<Box<str>>,
     /// The subject's OU, in the order of the certificate. Empty if any is malformed.
     pub organizational_units: Vec<Box<str>>,
-    /// Why names of these kinds are left out.
+    /// The kinds of names that cannot be used, with the error.
     pub unusable_names: Vec<(NameKind, NameError)>,
-    /// What the certificate calls itself besides, malformed names and wildcards, as somebody might read it. They are
-    /// never an identity, but may be reserved.
+    /// All other names, malformed names and wildcards, decoded as other programs might. They are never an identity, but
+    /// may be reserved.
     pub other_names: Vec<Box<str>>,
     /// RFC 4514.
     pub subject: String,
@@ -58,7 +58,7 @@ impl PeerCertificate {
     /// Reads a leaf certificate that `trust_domain` has verified.
     ///
     /// # Errors
-    /// If it is no certificate, or something follows it.
+    /// If it is not a certificate, or bytes follow it.
     pub fn read(
         trust_domain: TrustDomainId,
         der: &CertificateDer<'_>,
@@ -94,56 +94,4 @@ impl PeerCertificate {
     pub fn not_after_text(&self) -> String {
         rfc3339(self.not_after)
     }
-}
-
-/// What any certificate says about itself, ours or an anchor.
-#[derive(Clone, Debug)]
-pub struct CertificateFacts {
-    /// RFC 4514.
-    pub subject: String,
-    /// Seconds since 1970.
-    pub not_before: i64,
-    /// Seconds since 1970.
-    pub not_after: i64,
-    /// Whether it may sign certificates: CA in its basic constraints, and certificate signing in its key usage if that
-    /// is there (RFC 5280 sections 4.2.1.3 and 4.2.1.9).
-    pub may_sign: bool,
-}
-
-impl CertificateFacts {
-    /// Reads a certificate; `None` if it is none.
-    pub fn read(der: &CertificateDer<'_>) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        // Libraries let this pass, although it is no DER: and what has no serial number cannot be revoked.
-        if certificate.raw_serial().is_empty() {
-            return None;
-        }
-        let not_before = certificate.validity().not_before.timestamp();
-        let not_after = certificate.validity().not_after.timestamp();
-        let is_ca = certificate.is_ca();
-        let usage = certificate.key_usage().ok()?;
-        let may_sign = is_ca && usage.is_none_or(|usage| usage.value.key_cert_sign());
-        Some(Self {
-            subject: rfc4514(certificate.subject()),
-            not_before,
-            not_after,
-            may_sign,
-        })
-    }
-}
-
-/// SHA-256 in lower-case hexadecimal: of a certificate's DER, its fingerprint.
-pub(crate) fn sha256_text(octets: &[u8]) -> String {
-    hexadecimal(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, octets).as_ref())
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(
-        String::with_capacity(octets.len() * 2),
-        |mut text, octet| {
-            let _ = write!(text, "{octet:02x}");
-            text
-        },
-    )
 }

@@ -1,4 +1,4 @@
-//! Certificates and keys from PEM files. Nothing empty, nothing half-read.
+//! Certificates and keys from PEM files. A file without usable content, or with a malformed part, is an error.
 
 use crate::file_read::{self, FileKind};
 use base64::Engine;
@@ -14,24 +14,24 @@ pub enum PemError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// Not what the label says.
+    /// The content does not match the label.
     #[error("{path} is not valid PEM: {reason}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the PEM parser.
         reason: String,
     },
-    /// No certificate in it; also what an empty file or a `TRUSTED CERTIFICATE` gives.
+    /// The file contains no certificate, for example an empty file or a `TRUSTED CERTIFICATE`.
     #[error("{0} holds no certificate")]
     NoCertificate(PathBuf),
-    /// No key in it.
+    /// The file contains no usable private key.
     #[error("{0} holds no private key that can be used")]
     NoKey(PathBuf),
-    /// A key with a passphrase.
+    /// The private key has a passphrase.
     #[error("{0} holds an encrypted private key")]
     EncryptedKey(PathBuf),
 }
@@ -39,10 +39,10 @@ pub enum PemError {
 /// Why a text in PEM cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PemTextError {
-    /// Not what the label says.
+    /// The content does not match the label.
     #[error("the certificate is not valid PEM: {0}")]
     Malformed(String),
-    /// No certificate in it.
+    /// The text contains no certificate.
     #[error("there is no certificate in the text")]
     NoCertificate,
 }
@@ -54,7 +54,7 @@ fn read(path: &Path, kind: FileKind) -> Result<Vec<u8>, PemError> {
     })
 }
 
-/// All certificates of a file, at least one.
+/// Reads all certificates of a file, at least one.
 ///
 /// # Errors
 /// [`PemError`], naming the file.
@@ -74,10 +74,10 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemErro
     }
 }
 
-/// All certificates of a text that was not read from a file, at least one.
+/// Reads all certificates of a text, at least one.
 ///
 /// # Errors
-/// What is wrong with it.
+/// [`PemTextError`] for malformed PEM, or a text without certificates.
 pub fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemTextError> {
     let found = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|error| PemTextError::Malformed(format!("{error:?}")))?;
@@ -88,15 +88,15 @@ pub fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemT
     }
 }
 
-/// Certificates in PEM, as [`certificates_in`] reads them.
+/// Encodes certificates as PEM, as [`certificates_in`] reads them.
 pub fn pem_of(certificates: &[CertificateDer<'_>]) -> String {
     const LINE: usize = 64;
     let mut text = String::new();
     for der in certificates {
-        let octets = base64::engine::general_purpose::STANDARD.encode(der);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(der);
         text.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in octets.as_bytes().chunks(LINE) {
-            text.extend(line.iter().map(|octet| char::from(*octet)));
+        for line in encoded.as_bytes().chunks(LINE) {
+            text.extend(line.iter().map(|byte| char::from(*byte)));
             text.push('\n');
         }
         text.push_str("-----END CERTIFICATE-----\n");
@@ -104,7 +104,7 @@ pub fn pem_of(certificates: &[CertificateDer<'_>]) -> String {
     text
 }
 
-/// The private key of a file.
+/// Reads the private key of a file.
 ///
 /// # Errors
 /// [`PemError`], naming the file.

@@ -1,9 +1,9 @@
 //! Faults of a server's own certificate chain that make clients reject it. For warnings: TLS serves any chain.
 
-use super::authority::Authority;
+use super::authority::AuthorityFacts;
 use super::name::rfc4514;
 use super::provider;
-use super::signed::Signed;
+use super::signed::SignedDer;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::ParsedExtension;
@@ -18,22 +18,22 @@ pub enum ServerChainFault {
         /// The leaf.
         subject: String,
     },
-    /// Each certificate has its issuer in the file, but not directly behind it (RFC 8446 section 4.4.2).
+    /// Each certificate has its issuer in the file, but not directly after it (RFC 8446 section 4.4.2).
     OutOfOrder {
         /// The subjects in the right order.
         right_order: Vec<String>,
     },
     /// A certificate is followed by others, and none of them issued it.
     Broken {
-        /// The last certificate that the leaf leads to.
+        /// The last certificate that can be reached from the leaf.
         subject: String,
         /// Its issuer.
         issuer: String,
-        /// The subject of a certificate behind it that does not belong to the chain.
+        /// The subject of a later certificate that does not belong to the chain.
         next: String,
     },
-    /// The leaf stands alone, and says where the certificate of its issuer can be fetched: public CAs issue by
-    /// intermediates, and clients know the roots alone.
+    /// The file contains only the leaf, and the leaf names a URL of its issuer's certificate: public CAs issue by
+    /// intermediates, and clients know only the roots.
     Alone {
         /// The leaf.
         subject: String,
@@ -42,13 +42,13 @@ pub enum ServerChainFault {
     },
 }
 
-/// A certificate of the chain as far as links between certificates need it.
+/// The facts of a certificate that are needed to link it to its issuer.
 struct ChainCertificate<'c> {
     der: &'c CertificateDer<'c>,
     subject: String,
     issuer: String,
     issuer_der: Box<[u8]>,
-    authority: Authority,
+    authority: AuthorityFacts,
 }
 
 impl<'c> ChainCertificate<'c> {
@@ -59,13 +59,14 @@ impl<'c> ChainCertificate<'c> {
             subject: rfc4514(certificate.subject()),
             issuer: rfc4514(certificate.issuer()),
             issuer_der: certificate.issuer().as_raw().into(),
-            authority: Authority::read(der)?,
+            authority: AuthorityFacts::read(der)?,
         })
     }
 
     fn is_issued_by(&self, other: &Self) -> bool {
         *self.issuer_der == *other.authority.subject
-            && Signed::read(self.der).is_ok_and(|signed| signed.is_by(&other.authority.public_key))
+            && SignedDer::read(self.der)
+                .is_ok_and(|signed| signed.is_by(&other.authority.public_key))
     }
 
     fn is_self_issued(&self) -> bool {
@@ -73,7 +74,7 @@ impl<'c> ChainCertificate<'c> {
     }
 }
 
-/// All faults of a chain, leaf first. A chain that cannot be read has none here; it is an error elsewhere.
+/// All faults of a chain, leaf first. Empty for a chain that cannot be read, which is an error elsewhere.
 pub fn server_chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ServerChainFault> {
     let links: Option<Vec<ChainCertificate<'_>>> =
         chain.iter().map(ChainCertificate::read).collect();
@@ -87,7 +88,7 @@ pub fn server_chain_faults(chain: &[CertificateDer<'_>]) -> Vec<ServerChainFault
         });
     }
     faults.extend(if above.is_empty() {
-        alone(leaf)
+        missing_intermediates(leaf)
     } else {
         fault_of_order(leaf, above)
     });
@@ -114,8 +115,8 @@ fn is_for_servers(der: &CertificateDer<'_>) -> bool {
     }
 }
 
-fn alone(leaf: &ChainCertificate<'_>) -> Option<ServerChainFault> {
-    if leaf.is_self_issued() || !names_file_of_issuer(leaf.der) {
+fn missing_intermediates(leaf: &ChainCertificate<'_>) -> Option<ServerChainFault> {
+    if leaf.is_self_issued() || !names_issuer_url(leaf.der) {
         return None;
     }
     Some(ServerChainFault::Alone {
@@ -124,8 +125,8 @@ fn alone(leaf: &ChainCertificate<'_>) -> Option<ServerChainFault> {
     })
 }
 
-/// Whether the certificate says where that of its issuer is (`caIssuers`, RFC 5280 section 4.2.2.1).
-fn names_file_of_issuer(der: &CertificateDer<'_>) -> bool {
+/// Whether the certificate names a URL of its issuer's certificate (`caIssuers`, RFC 5280 section 4.2.2.1).
+fn names_issuer_url(der: &CertificateDer<'_>) -> bool {
     let Ok((_, certificate)) = X509Certificate::from_der(der) else {
         return false;
     };
@@ -133,9 +134,9 @@ fn names_file_of_issuer(der: &CertificateDer<'_>) -> bool {
         .extensions()
         .iter()
         .any(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityInfoAccess(access) => access
-                .iter()
-                .any(|place| place.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS),
+            ParsedExtension::AuthorityInfoAccess(access) => access.iter().any(|description| {
+                description.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS
+            }),
             _ => false,
         })
 }

@@ -1,32 +1,32 @@
-//! Whether a signature on something in X.509 form was made by a key. Knows neither what is signed nor who may sign.
+//! Signatures on X.509 structures: whether a key made a signature. Knows neither the content nor who may sign.
 
-use super::der::{BIT_STRING, BadDer, Reader, SEQUENCE};
+use super::der::{BIT_STRING, BadDer, DerReader, SEQUENCE};
 use super::provider;
 
-/// Whether a certificate or a revocation list (DER) is signed by the owner of a key (DER of `SubjectPublicKeyInfo`).
-/// Unknown and weak algorithms and keys: no.
+/// Whether a certificate or a revocation list (DER) is signed with a key (DER of `SubjectPublicKeyInfo`). `false` for
+/// unknown and weak algorithms and keys.
 pub fn is_signed_by(der: &[u8], public_key: &[u8]) -> bool {
-    Signed::read(der).is_ok_and(|signed| signed.is_by(public_key))
+    SignedDer::read(der).is_ok_and(|signed| signed.is_by(public_key))
 }
 
-/// Something with its signature: a certificate, or a revocation list.
+/// A certificate or a revocation list, split into content and signature.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Signed<'a> {
-    /// What is signed, tag included.
+pub(super) struct SignedDer<'a> {
+    /// The signed content, tag included.
     pub(super) message: &'a [u8],
-    /// Content of the algorithm's identifier.
+    /// The content of the algorithm identifier.
     pub(super) algorithm: &'a [u8],
     pub(super) signature: &'a [u8],
 }
 
-impl<'a> Signed<'a> {
+impl<'a> SignedDer<'a> {
     pub(super) fn read(der: &'a [u8]) -> Result<Self, BadDer> {
-        let mut outer = Reader::new(der);
+        let mut outer = DerReader::new(der);
         let mut parts = outer.expect(SEQUENCE)?.reader();
         outer.finish()?;
         let message = parts.expect(SEQUENCE)?.whole;
         let algorithm = parts.expect(SEQUENCE)?.content;
-        let signature = whole_octets(parts.expect(BIT_STRING)?.content)?;
+        let signature = whole_bytes(parts.expect(BIT_STRING)?.content)?;
         parts.finish()?;
         Ok(Self {
             message,
@@ -35,7 +35,7 @@ impl<'a> Signed<'a> {
         })
     }
 
-    /// Whether the owner of this key (DER) has signed. Unknown and weak algorithms and keys: no.
+    /// Whether it is signed with this key (DER). `false` for unknown and weak algorithms and keys.
     pub(super) fn is_by(&self, public_key: &[u8]) -> bool {
         let Ok((key_algorithm, key)) = public_key_parts(public_key) else {
             return false;
@@ -55,17 +55,17 @@ impl<'a> Signed<'a> {
 }
 
 fn public_key_parts(der: &[u8]) -> Result<(&[u8], &[u8]), BadDer> {
-    let mut parts = Reader::new(der).expect(SEQUENCE)?.reader();
+    let mut parts = DerReader::new(der).expect(SEQUENCE)?.reader();
     let algorithm = parts.expect(SEQUENCE)?.content;
-    let key = whole_octets(parts.expect(BIT_STRING)?.content)?;
+    let key = whole_bytes(parts.expect(BIT_STRING)?.content)?;
     parts.finish()?;
     Ok((algorithm, key))
 }
 
 /// A bit string without unused bits.
-fn whole_octets(content: &[u8]) -> Result<&[u8], BadDer> {
+fn whole_bytes(content: &[u8]) -> Result<&[u8], BadDer> {
     match content.split_first() {
-        Some((0, octets)) => Ok(octets),
+        Some((0, bytes)) => Ok(bytes),
         _ => Err(BadDer),
     }
 }

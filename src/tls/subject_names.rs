@@ -1,5 +1,5 @@
-//! What a certificate calls its subject besides the common name: DNS names, URIs, e-mail addresses, organizations. Each
-//! has one form, in which it is compared octet by octet. Does not know users, and believes nobody.
+//! Names of a certificate besides the common name: DNS names, URIs, e-mail addresses, organizations. Each has one
+//! canonical form, which is compared byte by byte. Does not know users and verifies nothing.
 
 mod other_names;
 
@@ -13,7 +13,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-/// Kinds of names that a certificate may have several of.
+/// Kinds of names of which a certificate may have several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
     /// `dNSName` of the subject alternative names.
@@ -40,28 +40,28 @@ impl fmt::Display for NameKind {
     }
 }
 
-/// Why a name cannot stand for anybody.
+/// Why a name cannot identify a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// No character, too many, a control character, a string type that is read in different ways.
+    /// Empty, too long, a control character, or a string type that programs decode differently.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// Not letters, digits, `-` and `_` in labels with dots between.
+    /// Not dot-separated labels of letters, digits, `-` and `_`.
     #[error("it is not a DNS name")]
     NotDns,
-    /// It stands for many hosts, so it is nobody's.
+    /// It matches many hosts, so it identifies none.
     #[error("it is a wildcard")]
     Wildcard,
-    /// No scheme, or characters that no URI has.
+    /// No scheme, or characters that a URI must not contain.
     #[error("it is not a URI")]
     NotUri,
-    /// Against the rules of SPIFFE IDs.
+    /// A violation of the rules for SPIFFE IDs.
     #[error(
         "it is not a SPIFFE ID: `spiffe://trust-domain/path` in the characters that SPIFFE allows"
     )]
     NotSpiffe,
     /// A SPIFFE ID beside another URI (X.509-SVID, section 2).
-    #[error("a SPIFFE ID stands beside another URI")]
+    #[error("there is a SPIFFE ID and another URI")]
     SpiffeNotAlone,
     /// Not `local@domain`, or with quotes or comments.
     #[error("it is not an e-mail address in its plain form")]
@@ -71,41 +71,41 @@ pub enum NameError {
     Unreadable,
 }
 
-/// Why what a certificate says of itself names nobody.
+/// Why the names of a certificate cannot identify a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableName {
-    /// It has no usable common name, and no other name.
+    /// There is no usable common name, and no other name.
     #[error(transparent)]
     CommonName(#[from] CommonNameError),
-    /// Names of this kind, which might have been somebody's or bring a role, cannot be read.
+    /// Names of this kind, which could have matched a user or a role, cannot be read.
     #[error("the {0} cannot be used: {1}")]
     Names(NameKind, NameError),
 }
 
-/// Why a text cannot be a name.
+/// Why a text cannot be used as a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// No character.
+    /// An empty string.
     #[error("it is empty")]
     Empty,
-    /// More octets than any honest name has.
+    /// More bytes than the limit for this kind of name.
     #[error("it is too long")]
     TooLong,
-    /// NUL, line feed and the like.
+    /// NUL, line feed or another control character.
     #[error("it has a control character")]
     ControlCharacter,
     /// T61String, BMPString and others.
     #[error("it is not a UTF8String, PrintableString or IA5String")]
     StringType,
-    /// Octets that are not text.
+    /// Bytes that are not text.
     #[error("it is not valid text")]
     Encoding,
 }
 
-/// The form of a DNS name in which it is compared: lower case. Labels of letters, digits, `-` and `_`, no wildcard.
+/// The canonical form of a DNS name: lower case. Labels of letters, digits, `-` and `_`, no wildcard.
 ///
 /// # Errors
-/// [`NameError`] for what is no such name.
+/// [`NameError`] for any other text.
 pub fn dns_name(text: &str) -> Result<Box<str>, NameError> {
     let label = |label: &str| {
         !label.is_empty()
@@ -114,7 +114,7 @@ pub fn dns_name(text: &str) -> Result<Box<str>, NameError> {
             && !label.ends_with('-')
             && label
                 .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     match text.strip_prefix("*.") {
         Some(rest) if rest.split('.').all(label) => Err(NameError::Wildcard),
@@ -125,25 +125,25 @@ pub fn dns_name(text: &str) -> Result<Box<str>, NameError> {
     }
 }
 
-/// The form of a URI in which it is compared: as it stands, since parts of it may differ by case. One with the scheme
-/// `spiffe` must be a SPIFFE ID.
+/// The canonical form of a URI: unchanged, since parts of it are case-sensitive. With the scheme `spiffe`, it must be a
+/// SPIFFE ID.
 ///
 /// # Errors
-/// [`NameError`] for what is no URI.
+/// [`NameError`] for a text that is not a URI.
 pub fn uri(text: &str) -> Result<Box<str>, NameError> {
     let (scheme, rest) = text.split_once(':').ok_or(NameError::NotUri)?;
-    let first = scheme
+    let is_first_valid = scheme
         .bytes()
         .next()
-        .is_some_and(|octet| octet.is_ascii_alphabetic());
-    let others = scheme
+        .is_some_and(|byte| byte.is_ascii_alphabetic());
+    let is_scheme_valid = scheme
         .bytes()
-        .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'));
-    // RFC 3986 section 2: everything else is percent-encoded.
-    let plain = rest
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
+    // RFC 3986 section 2: all other characters are percent-encoded.
+    let is_rest_valid = rest
         .bytes()
-        .all(|octet| octet.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&octet));
-    if !first || !others || !plain || rest.is_empty() {
+        .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+    if !is_first_valid || !is_scheme_valid || !is_rest_valid || rest.is_empty() {
         return Err(NameError::NotUri);
     }
     if text.len() > 2048 {
@@ -160,7 +160,7 @@ fn is_spiffe(text: &str) -> bool {
         .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("spiffe"))
 }
 
-/// A SPIFFE ID of a workload: in lower case but for the path, which is not empty, and nothing behind it.
+/// Whether the text is the SPIFFE ID of a workload: lower case except for the path, a non-empty path, and no query.
 fn is_spiffe_id(text: &str) -> bool {
     let Some((domain, path)) = text
         .strip_prefix("spiffe://")
@@ -169,8 +169,8 @@ fn is_spiffe_id(text: &str) -> bool {
         return false;
     };
     let in_domain =
-        |octet: u8| octet.is_ascii_lowercase() || octet.is_ascii_digit() || b"._-".contains(&octet);
-    let in_segment = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    let in_segment = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let segment = |text: &str| {
         !text.is_empty() && text != "." && text != ".." && text.bytes().all(in_segment)
     };
@@ -179,19 +179,18 @@ fn is_spiffe_id(text: &str) -> bool {
         && path.split('/').all(segment)
 }
 
-/// The form of an e-mail address in which it is compared: the domain in lower case, the rest as it stands.
+/// The canonical form of an e-mail address: the domain in lower case, the local part unchanged.
 ///
 /// # Errors
-/// [`NameError`] for what is no address, or one with quotes, comments or a literal address.
+/// [`NameError`] for a text that is not an address, or one with quotes, comments or a literal address.
 pub fn email(text: &str) -> Result<Box<str>, NameError> {
     let (local, domain) = text.split_once('@').ok_or(NameError::NotEmail)?;
     // RFC 5321 section 4.1.2: Dot-string.
     let atom = |atom: &str| {
-        let mut octets = atom.bytes();
+        let mut bytes = atom.bytes();
         !atom.is_empty()
-            && octets.all(|octet| {
-                octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
-            })
+            && bytes
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte))
     };
     if local.len() > 64 || !local.split('.').all(atom) {
         return Err(NameError::NotEmail);
@@ -200,10 +199,10 @@ pub fn email(text: &str) -> Result<Box<str>, NameError> {
     Ok(format!("{local}@{domain}").into())
 }
 
-/// The form of an organization or organizational unit in which it is compared: as it stands.
+/// The canonical form of an organization or organizational unit: unchanged.
 ///
 /// # Errors
-/// [`NameError`] for a text that may not be a common name either.
+/// [`NameError`] for a text that also cannot be a common name.
 pub fn organization(text: &str) -> Result<Box<str>, NameError> {
     CommonName::new(text)
         .map(|name| name.as_str().into())
@@ -220,8 +219,8 @@ fn text_error(error: CommonNameError) -> TextError {
     }
 }
 
-/// All such names of a certificate. One that cannot be used takes the others of its kind with it, since what else is
-/// wrong with them nobody knows; a wildcard goes alone.
+/// All names of a certificate besides the common name. An unusable name makes all names of its kind unusable, since they
+/// may have the same error. A wildcard is dropped alone.
 #[derive(Debug, Default)]
 pub(super) struct SubjectNames {
     pub(super) dns_names: Vec<Box<str>>,
@@ -230,7 +229,7 @@ pub(super) struct SubjectNames {
     pub(super) organizations: Vec<Box<str>>,
     pub(super) organizational_units: Vec<Box<str>>,
     pub(super) unusable: Vec<(NameKind, NameError)>,
-    /// What the certificate calls itself, but is no identity, as somebody might read it.
+    /// Names that are no identity, decoded as other programs might.
     pub(super) other: Vec<Box<str>>,
 }
 
@@ -243,7 +242,7 @@ impl SubjectNames {
             NameKind::OrganizationalUnit,
             subject.iter_organizational_unit(),
         );
-        names.common_names(subject);
+        names.other_common_names(subject);
         match certificate.subject_alternative_name() {
             Ok(None) => {}
             Ok(Some(extension)) => names.alternative(&extension.value.general_names),
@@ -255,8 +254,8 @@ impl SubjectNames {
         names
     }
 
-    /// Those that are not the one common name.
-    fn common_names(&mut self, subject: &X509Name<'_>) {
+    /// Collects common names that are not the one usable common name.
+    fn other_common_names(&mut self, subject: &X509Name<'_>) {
         if CommonName::of_subject(subject).is_err() {
             self.other.extend(
                 subject
@@ -271,22 +270,22 @@ impl SubjectNames {
         kind: NameKind,
         attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>,
     ) -> Vec<Box<str>> {
-        let read = attributes
-            .map(|attribute| organization(text_of(attribute.attr_value()).map_err(text_error)?));
-        let read: Result<Vec<_>, NameError> = read.collect();
-        read.unwrap_or_else(|error| {
+        let values: Result<Vec<_>, NameError> = attributes
+            .map(|attribute| organization(text_of(attribute.attr_value()).map_err(text_error)?))
+            .collect();
+        values.unwrap_or_else(|error| {
             self.unusable.push((kind, error));
             Vec::new()
         })
     }
 
     fn alternative(&mut self, names: &[GeneralName<'_>]) {
-        let of_kind = |wanted: Tag| {
-            names
-                .iter()
-                .filter_map(move |name| octets(name).filter(|(tag, _)| *tag == wanted))
+        let with_tag = |tag: Tag| {
+            names.iter().filter_map(move |name| {
+                tag_and_bytes(name).filter(|(name_tag, _)| *name_tag == tag)
+            })
         };
-        let texts = |tag| of_kind(tag).map(|(_, octets)| octets).collect::<Vec<_>>();
+        let texts = |tag| with_tag(tag).map(|(_, bytes)| bytes).collect::<Vec<_>>();
         self.emails = self.values(NameKind::Email, &texts(Tag(1)), email);
         self.dns_names = self.values(NameKind::Dns, &texts(Tag(2)), dns_name);
         self.other.extend(names.iter().flat_map(other_readings));
@@ -303,13 +302,13 @@ impl SubjectNames {
         &mut self,
         kind: NameKind,
         values: &[&[u8]],
-        form: fn(&str) -> Result<Box<str>, NameError>,
+        canonical: fn(&str) -> Result<Box<str>, NameError>,
     ) -> Vec<Box<str>> {
-        let lossy = |octets: &[u8]| -> Box<str> { String::from_utf8_lossy(octets).into() };
+        let lossy = |bytes: &[u8]| -> Box<str> { String::from_utf8_lossy(bytes).into() };
         let mut usable = Vec::new();
         for value in values {
             let text = std::str::from_utf8(value).map_err(|_| NameError::Text(TextError::Encoding));
-            match text.and_then(form) {
+            match text.and_then(canonical) {
                 Ok(name) => usable.push(name),
                 Err(NameError::Wildcard) => self.other.push(lossy(value)),
                 Err(error) => {
@@ -323,13 +322,13 @@ impl SubjectNames {
     }
 }
 
-/// Tag and octets of a name that is a text.
-fn octets<'a>(name: &'a GeneralName<'_>) -> Option<(Tag, &'a [u8])> {
+/// Tag and bytes of a name that consists of text.
+fn tag_and_bytes<'a>(name: &'a GeneralName<'_>) -> Option<(Tag, &'a [u8])> {
     match name {
         GeneralName::RFC822Name(text) => Some((Tag(1), text.as_bytes())),
         GeneralName::DNSName(text) => Some((Tag(2), text.as_bytes())),
         GeneralName::URI(text) => Some((Tag(6), text.as_bytes())),
-        GeneralName::Invalid(tag, octets) => Some((*tag, octets)),
+        GeneralName::Invalid(tag, bytes) => Some((*tag, bytes)),
         _ => None,
     }
 }

@@ -1,13 +1,13 @@
-//! Session tickets that fit into a ClientHello. Encrypts nothing itself.
+//! A limit for session tickets, so that they fit into a ClientHello. Encrypts nothing itself.
 
 use rustls::server::ProducesTickets;
 use std::sync::Arc;
 
-/// The longest session that becomes a ticket. It holds the client's certificate chain, and the client sends it back in its
-/// ClientHello, which may have 16 KiB. A client with a larger chain does a full handshake each time.
-const LONGEST_SESSION: usize = 8 * 1024;
+/// Maximum size of a session in a ticket, in bytes. A session contains the client's certificate chain, and the client
+/// returns it in its ClientHello of at most 16 KiB. A client with a larger chain does a full handshake each time.
+const MAX_SESSION: usize = 8 * 1024;
 
-/// The tickets of another producer, without those that no ClientHello could hold.
+/// The tickets of another producer, without those that are too long for a ClientHello.
 #[derive(Debug)]
 pub(super) struct BoundedTickets {
     producer: Arc<dyn ProducesTickets>,
@@ -29,7 +29,7 @@ impl ProducesTickets for BoundedTickets {
     }
 
     fn encrypt(&self, session: &[u8]) -> Option<Vec<u8>> {
-        if session.len() > LONGEST_SESSION {
+        if session.len() > MAX_SESSION {
             return None;
         }
         self.producer.encrypt(session)
@@ -48,9 +48,9 @@ mod tests {
     #[test]
     fn sessions_up_to_the_limit_become_tickets_and_longer_ones_do_not() {
         let tickets = BoundedTickets::of(Ticketer::new().unwrap());
-        let longest = vec![7; LONGEST_SESSION];
+        let longest = vec![7; MAX_SESSION];
         let ticket = tickets.encrypt(&longest).unwrap();
         assert_eq!(tickets.decrypt(&ticket), Some(longest));
-        assert_eq!(tickets.encrypt(&vec![7; LONGEST_SESSION + 1]), None);
+        assert_eq!(tickets.encrypt(&vec![7; MAX_SESSION + 1]), None);
     }
 }

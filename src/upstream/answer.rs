@@ -1,48 +1,51 @@
-//! An upstream's answer: what was made of its head, and what follows that. Edits nothing.
+//! An upstream response: the observer's result for its head, and the content after the head.
+//! Edits nothing.
 
-use super::answer_body::AnswerBody;
-use super::reading::{Came, Reading};
+use super::answer_body::ResponseBody;
+use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
 use super::{Link, LinkStream};
 use crate::limit::BodyFailure;
 use bytes::Bytes;
 use http_body::Body;
 
-/// An upstream's answer.
+/// An upstream response.
 pub struct Answer<B, T> {
-    /// What was made of its head.
+    /// The observer's result for the head.
     pub head: T,
-    /// The endpoint that answered, by number.
+    /// The endpoint that responded, by number.
     pub endpoint: usize,
-    /// What follows the head.
-    pub behind: Behind<B>,
+    /// The content after the head.
+    pub behind: ResponseContent<B>,
 }
 
-/// What follows an answer's head.
-pub enum Behind<B> {
-    /// Its body.
-    Body(AnswerBody<B>),
-    /// Another protocol, as asked for.
+/// The content after a response head.
+pub enum ResponseContent<B> {
+    /// The body.
+    Body(ResponseBody<B>),
+    /// Another protocol, as requested.
     Stream(LinkStream),
 }
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
     pub(super) fn new(
-        (came, head): (Came, T),
+        received: ResponseSummary,
+        head: T,
         upload: Upload<B>,
-        mut reading: Reading,
+        mut reader: ResponseReader,
         link: Link,
     ) -> Self {
         let endpoint = link.endpoint();
-        reading.pass_head(&came);
-        let behind = if came.status == 101 {
-            Behind::Stream(link.into_stream(reading.into_rest().bytes.to_vec()))
+        reader.skip_head(&received);
+        let behind = if received.status == 101 {
+            ResponseContent::Stream(link.into_stream(reader.into_rest().bytes.to_vec()))
         } else {
-            let upload = (!upload.is_whole()).then(|| Box::new(upload));
-            Behind::Body(AnswerBody::behind(
-                (came.framing, came.reuse),
+            let upload = (!upload.is_complete()).then(|| Box::new(upload));
+            ResponseContent::Body(ResponseBody::new(
+                received.framing,
+                received.reuse,
                 upload,
-                reading.into_rest(),
+                reader.into_rest(),
                 link,
             ))
         };

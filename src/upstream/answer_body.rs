@@ -1,10 +1,12 @@
-//! The body of an upstream's answer on its way to hyper, passed on in the memory that it was read into. Meanwhile the rest
-//! of the request goes up. Edits nothing.
+//! Forwards an upstream response body to hyper in the memory that it was read into. Sends the rest
+//! of the request meanwhile. Edits nothing.
 
 use super::Link;
-use super::reading::{FEW, ReadAhead};
+use super::response_reader::{FIRST_READ, ReadAhead};
 use super::upload::Upload;
-use crate::forward::{AnswerError, AnswerFraming, ChunkPart, ChunkScanner, Reuse, read_trailers};
+use crate::forward::{
+    ChunkPart, ChunkScanner, ResponseFraming, ResponseHeadError, Reuse, read_trailers,
+};
 use crate::limit::BodyFailure;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
@@ -16,64 +18,68 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How much is read at once when the upstream keeps [`FEW`] full.
-const MANY: usize = 64 * 1024;
-/// The most data in one frame: that a slow client takes one after the other shows that it takes any.
-const PIECE: usize = 16 * 1024;
-/// Behind the data of the last chunk, without trailers.
+/// Bytes per read while the upstream fills reads of [`FIRST_READ`] bytes.
+const FULL_READ: usize = 64 * 1024;
+/// Maximum data of one frame. A slow client that takes frames one by one shows progress.
+const MAX_FRAME: usize = 16 * 1024;
+/// The bytes after the data of the last chunk, without trailers.
 const CHUNKS_END: &[u8] = b"\r\n0\r\n\r\n";
-/// The most that is read away of a body that nobody wants, and for how long.
-const MOST_UNWANTED: u64 = 64 * 1024;
-const UNWANTED_FOR: Duration = Duration::from_secs(1);
-/// Data as short as this is copied, so that it does not hold on to all that was read with it.
-const SHORT: usize = 2 * 1024;
+/// Limits for discarding an unwanted body: bytes and time.
+const MAX_DISCARDED: u64 = 64 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+/// Data up to this length is copied, so that it does not retain the whole read buffer.
+const MAX_COPIED: usize = 2 * 1024;
 
-/// The rest of a request of which all was sent.
+/// The body of a request that was sent completely.
 type NoRequest = UnsyncBoxBody<Bytes, BodyFailure>;
 
-/// Reads away the body of an answer whose request was sent whole, and of which this has come, as
-/// [`AnswerBody::discard`] does.
-pub fn read_away(link: Link, framing: AnswerFraming, reuse: Reuse, came: &[u8]) {
+/// Discards the body of a response, of which `received` has arrived, like [`ResponseBody::discard`].
+/// The request was sent completely.
+pub fn read_away(link: Link, framing: ResponseFraming, reuse: Reuse, received: &[u8]) {
     let rest = ReadAhead {
-        bytes: came.into(),
+        bytes: received.into(),
         passed: 0,
     };
-    AnswerBody::<NoRequest>::behind((framing, reuse), None, rest, link).discard();
+    ResponseBody::<NoRequest>::new(framing, reuse, None, rest, link).discard();
 }
 
-/// An answer's body. Its end gives the connection back to the pool, if both messages on it are whole; dropped before,
-/// it closes the connection.
-pub struct AnswerBody<B> {
+/// A response body. At its end, the connection returns to the pool if both messages are complete.
+/// Dropping it earlier closes the connection.
+pub struct ResponseBody<B> {
     link: Option<Link>,
-    /// What is left to be sent of the request.
+    /// The rest of the request, if any.
     upload: Option<Box<Upload<B>>>,
     buffer: BytesMut,
-    /// Bytes of heads and framing, which lie before the buffer in the same memory. `None` once data was taken.
+    /// Bytes of heads and framing before the buffer in the same allocation. `None` once data was
+    /// taken.
     passed: Option<usize>,
-    left: Left,
+    remaining: Remaining,
     reuse: Reuse,
+    /// Bytes of the next read.
     room: usize,
 }
 
-enum Left {
+/// The part of the body that has not been forwarded.
+enum Remaining {
     Nothing,
     Length(u64),
     Chunked(ChunkScanner, Vec<u8>),
     UntilClose,
 }
 
-impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
-    pub(super) fn behind(
-        (framing, reuse): (AnswerFraming, Reuse),
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
+    pub(super) fn new(
+        framing: ResponseFraming,
+        reuse: Reuse,
         upload: Option<Box<Upload<B>>>,
         rest: ReadAhead,
         link: Link,
     ) -> Self {
-        let left = match framing {
-            AnswerFraming::None | AnswerFraming::Length(0) => Left::Nothing,
-            AnswerFraming::Length(length) => Left::Length(length),
-            AnswerFraming::Chunked => Left::Chunked(ChunkScanner::default(), Vec::new()),
-            AnswerFraming::UntilClose => Left::UntilClose,
+        let remaining = match framing {
+            ResponseFraming::None | ResponseFraming::Length(0) => Remaining::Nothing,
+            ResponseFraming::Length(length) => Remaining::Length(length),
+            ResponseFraming::Chunked => Remaining::Chunked(ChunkScanner::default(), Vec::new()),
+            ResponseFraming::UntilClose => Remaining::UntilClose,
         };
         let ReadAhead {
             bytes: buffer,
@@ -84,80 +90,80 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
             upload,
             buffer,
             passed: Some(passed),
-            left,
+            remaining,
             reuse,
-            room: FEW,
+            room: FIRST_READ,
         };
-        if matches!(body.left, Left::Nothing) {
+        if matches!(body.remaining, Remaining::Nothing) {
             body.finish();
         }
         body
     }
 
-    /// All of it has come.
+    /// The body is complete.
     fn finish(&mut self) {
-        self.left = Left::Nothing;
-        // After an early answer the rest of the request is not sent any more, and the connection closed.
-        let whole = self.upload.take().is_none();
+        self.remaining = Remaining::Nothing;
+        // After an early response the rest of the request is not sent, and the connection is
+        // closed.
+        let is_sent = self.upload.take().is_none();
         let surplus = !std::mem::take(&mut self.buffer).is_empty();
         let Some(link) = self.link.take() else { return };
         if surplus {
             tracing::debug!(
                 endpoint = link.endpoint(),
-                "upstream connection ended: nobody asked for more"
+                "upstream connection ended: unexpected data after the response"
             );
-        } else if whole && self.reuse == Reuse::Keep {
+        } else if is_sent && self.reuse == Reuse::Keep {
             link.keep();
         }
     }
 
-    /// Leaves what is to come where it is, and closes the connection.
-    fn give_up(&mut self) {
-        (self.left, self.link, self.upload) = (Left::Nothing, None, None);
+    /// Drops the rest of the body and closes the connection.
+    fn abort(&mut self) {
+        self.remaining = Remaining::Nothing;
+        self.link = None;
+        self.upload = None;
         self.buffer = BytesMut::new();
     }
 
-    /// Nobody wants what is to come. It is read away beside everything else if it is short, so that the connection can be
-    /// used again; else the connection is closed.
+    /// Discards the rest of the body. A short rest is read in a separate task, so that the
+    /// connection can be reused; otherwise the connection is closed.
     pub fn discard(&mut self) {
         let Self { reuse, room, .. } = *self;
-        let left = std::mem::replace(&mut self.left, Left::Nothing);
-        let (link, upload, buffer) = (
-            self.link.take(),
-            self.upload.take(),
-            std::mem::take(&mut self.buffer),
-        );
-        let is_short = match &left {
-            Left::Length(length) => *length <= MOST_UNWANTED,
-            Left::Chunked(..) => true,
-            Left::Nothing | Left::UntilClose => false,
+        let remaining = std::mem::replace(&mut self.remaining, Remaining::Nothing);
+        let link = self.link.take();
+        let upload = self.upload.take();
+        let buffer = std::mem::take(&mut self.buffer);
+        let is_short = match &remaining {
+            Remaining::Length(length) => *length <= MAX_DISCARDED,
+            Remaining::Chunked(..) => true,
+            Remaining::Nothing | Remaining::UntilClose => false,
         };
-        // Without its request, which may be on its way yet.
+        // Only if the request is complete.
         if let (Some(link), None, Reuse::Keep, true) = (link, upload, reuse, is_short) {
-            let (link, passed) = (Some(link), None);
-            let mut rest = AnswerBody::<NoRequest> {
-                link,
+            let mut rest = ResponseBody::<NoRequest> {
+                link: Some(link),
                 upload: None,
                 buffer,
-                passed,
-                left,
+                passed: None,
+                remaining,
                 reuse,
                 room,
             };
-            // Nearly always all of it has come with the head.
+            // Usually the body arrives with the head.
             while matches!(rest.next(), Ok(Some(_))) {}
             if rest.link.is_none() {
                 return;
             }
             drop(tokio::task::spawn_local(async move {
-                // What takes longer is closed.
-                let _ = timeout(UNWANTED_FOR, rest.pass_over()).await;
+                // The timeout closes the connection.
+                let _ = timeout(DISCARD_TIMEOUT, rest.read_to_end()).await;
             }));
         }
     }
 
-    /// Reads all of it, if it is short.
-    async fn pass_over(&mut self) {
+    /// Reads and drops the body, if it is short.
+    async fn read_to_end(&mut self) {
         let mut read = 0;
         while let Some(Ok(frame)) =
             poll_fn(|context| Pin::new(&mut *self).poll_frame(context)).await
@@ -165,7 +171,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
             read += frame
                 .data_ref()
                 .map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-            if read > MOST_UNWANTED {
+            if read > MAX_DISCARDED {
                 return;
             }
         }
@@ -177,34 +183,39 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
         };
         match upload.poll(context, link) {
             Poll::Ready(Ok(())) => self.upload = None,
-            // There is an answer already; the rest of the request is given up.
-            Poll::Ready(Err(_)) => upload.refuse(),
+            // The response has started, so the rest of the request is dropped.
+            Poll::Ready(Err(_)) => upload.abandon(),
             Poll::Pending => {}
         }
     }
 
-    /// The next piece of what was read.
-    fn next(&mut self) -> Result<Option<Frame<Bytes>>, AnswerError> {
+    /// The next frame from the buffer.
+    fn next(&mut self) -> Result<Option<Frame<Bytes>>, ResponseHeadError> {
         while !self.buffer.is_empty() {
-            let here = self.buffer.len();
-            match &mut self.left {
-                Left::Nothing => return Ok(None),
-                Left::UntilClose => return Ok(Some(self.data(here.min(PIECE)))),
-                Left::Length(left) => {
-                    let here = here
-                        .min(PIECE)
-                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    *left -= u64::try_from(here).unwrap_or(u64::MAX);
-                    let last = *left == 0;
-                    let data = self.data(here);
+            let available = self.buffer.len();
+            match &mut self.remaining {
+                Remaining::Nothing => return Ok(None),
+                Remaining::UntilClose => return Ok(Some(self.data(available.min(MAX_FRAME)))),
+                Remaining::Length(length_left) => {
+                    let length = available
+                        .min(MAX_FRAME)
+                        .min(usize::try_from(*length_left).unwrap_or(usize::MAX));
+                    *length_left -= u64::try_from(length).unwrap_or(u64::MAX);
+                    let last = *length_left == 0;
+                    let data = self.data(length);
                     if last {
                         self.finish();
                     }
                     return Ok(Some(data));
                 }
-                Left::Chunked(scanner, section) => {
-                    let piece = self.buffer.get(..here.min(PIECE)).unwrap_or_default();
-                    let (kind, length) = scanner.part(piece).map_err(|_| AnswerError::BadChunk)?;
+                Remaining::Chunked(scanner, section) => {
+                    let piece = self
+                        .buffer
+                        .get(..available.min(MAX_FRAME))
+                        .unwrap_or_default();
+                    let (kind, length) = scanner
+                        .part(piece)
+                        .map_err(|_| ResponseHeadError::BadChunk)?;
                     match kind {
                         ChunkPart::Framing => {
                             self.buffer.advance(length);
@@ -214,8 +225,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
                         ChunkPart::Trailers => {
                             section.extend_from_slice(&self.buffer.split_to(length));
                             if scanner.is_complete() {
-                                let trailers =
-                                    read_trailers(section).map_err(|_| AnswerError::BadChunk)?;
+                                let trailers = read_trailers(section)
+                                    .map_err(|_| ResponseHeadError::BadChunk)?;
                                 self.finish();
                                 return Ok(
                                     (!trailers.is_empty()).then(|| Frame::trailers(trailers))
@@ -229,12 +240,13 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
         Ok(None)
     }
 
-    /// Data of a chunk. If only the end follows, it is taken as well, so that the data is known to be the last.
+    /// Data of a chunk. If only the end of the body follows, it is consumed as well, so that this
+    /// frame is known to be the last.
     fn chunk(&mut self, length: usize) -> Frame<Bytes> {
         let data = self.data(length);
-        // What looks like the end may as well be more data of the same chunk; the scanner knows.
-        let ends = match &self.left {
-            Left::Chunked(scanner, _) if *self.buffer == *CHUNKS_END => {
+        // These bytes may also be data of the same chunk; the scanner decides.
+        let ends = match &self.remaining {
+            Remaining::Chunked(scanner, _) if *self.buffer == *CHUNKS_END => {
                 let mut ahead = scanner.clone();
                 ahead.scan(CHUNKS_END) == Ok(CHUNKS_END.len()) && ahead.is_complete()
             }
@@ -250,12 +262,12 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     fn data(&mut self, length: usize) -> Frame<Bytes> {
         if let Some(passed) = self.passed.take()
             && length == self.buffer.len()
-            && passed + self.buffer.capacity() - length <= SHORT
+            && passed + self.buffer.capacity() - length <= MAX_COPIED
         {
-            // All that was read, in memory that is hardly larger.
+            // The whole read, in an allocation that is hardly larger.
             return Frame::data(std::mem::take(&mut self.buffer).freeze());
         }
-        if length > SHORT {
+        if length > MAX_COPIED {
             return Frame::data(self.buffer.split_to(length).freeze());
         }
         let copy = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
@@ -267,19 +279,23 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
         let Some(link) = &mut self.link else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
-        match link.poll_read_behind(context, &mut self.buffer, self.room) {
-            Poll::Ready(Ok(0)) if matches!(self.left, Left::UntilClose) => {
+        match link.poll_append(context, &mut self.buffer, self.room) {
+            Poll::Ready(Ok(0)) if matches!(self.remaining, Remaining::UntilClose) => {
                 self.finish();
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             Poll::Ready(Ok(count)) => {
-                self.room = if count >= self.room { MANY } else { FEW };
+                self.room = if count >= self.room {
+                    FULL_READ
+                } else {
+                    FIRST_READ
+                };
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                // Who waits holds no memory.
+                // A waiting body holds no buffer.
                 self.buffer = BytesMut::new();
                 Poll::Pending
             }
@@ -287,12 +303,12 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> AnswerBody<B> {
     }
 
     fn failed(&mut self, error: io::Error) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.give_up();
+        self.abort();
         Poll::Ready(Some(Err(error)))
     }
 }
 
-impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> {
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -304,7 +320,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> 
         loop {
             match self.next() {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-                Ok(None) if matches!(self.left, Left::Nothing) => return Poll::Ready(None),
+                Ok(None) if matches!(self.remaining, Remaining::Nothing) => {
+                    return Poll::Ready(None);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     return self.failed(io::Error::new(io::ErrorKind::InvalidData, error));
@@ -317,14 +335,14 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for AnswerBody<B> 
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.left, Left::Nothing)
+        matches!(self.remaining, Remaining::Nothing)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.left {
-            Left::Nothing => SizeHint::with_exact(0),
-            Left::Length(left) => SizeHint::with_exact(left),
-            Left::Chunked(..) | Left::UntilClose => SizeHint::default(),
+        match self.remaining {
+            Remaining::Nothing => SizeHint::with_exact(0),
+            Remaining::Length(length_left) => SizeHint::with_exact(length_left),
+            Remaining::Chunked(..) | Remaining::UntilClose => SizeHint::default(),
         }
     }
 }

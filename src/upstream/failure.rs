@@ -1,59 +1,60 @@
-//! Why a request has no answer from the connection that it was sent on, and whether it may go again. Sends nothing.
+//! Failures of a request on an upstream connection, and the policy for retries. Sends nothing.
 
-use super::{Manners, Origin, UpstreamError};
-use crate::forward::{AnswerError, Framing, FramingError, Upgrade};
+use super::{Origin, Quirks, UpstreamError};
+use crate::forward::{Framing, FramingError, ResponseHeadError, Upgrade};
 use crate::limit::BodyEnd;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// Why a request has no answer.
+/// Reasons why a request has no response.
 #[derive(Debug)]
-pub enum Failure {
-    /// No byte went to the upstream.
+pub enum AttemptFailure {
+    /// No byte was sent to the upstream.
     Unsent(io::Error),
-    /// The upstream's connection ended before a byte of an answer.
+    /// The upstream connection ended before the first byte of a response.
     Unanswered(io::Error),
-    /// It ended in the middle of the answer's head, or of an answer that was held back.
+    /// The connection ended within the response head, or within a response that was held back.
     BrokeOff(io::Error),
-    /// What it said is no answer.
-    Unreadable(AnswerError),
-    /// It left HTTP without being asked.
+    /// The response is malformed.
+    Unreadable(ResponseHeadError),
+    /// The upstream switched protocols without a request.
     Upgraded,
-    /// It had all that there was, and did nothing.
+    /// The upstream had all available bytes of the request and did not respond in time.
     ResponseTimeout,
-    /// The client's body.
+    /// The client's body failed.
     Body(BodyEnd),
-    /// The client's body, which is not framed as it must be.
+    /// The client's body has invalid framing.
     Framing(FramingError),
-    /// There is nobody to answer.
+    /// The client has disconnected.
     ClientGone,
 }
 
-impl Failure {
-    /// How many bytes a read for an answer's head gave. After a byte of an answer the upstream is known to have acted, so it
-    /// counts whether `some_came` before.
+impl AttemptFailure {
+    /// Evaluates a read for a response head and returns the number of bytes. `has_started` is
+    /// whether bytes of the response arrived before; then the upstream is known to have processed
+    /// the request.
     ///
     /// # Errors
-    /// If the connection ended.
-    pub fn of_read(read: io::Result<usize>, some_came: bool) -> Result<usize, Self> {
+    /// [`Self::BrokeOff`] or [`Self::Unanswered`] if the connection ended.
+    pub fn of_read(read: io::Result<usize>, has_started: bool) -> Result<usize, Self> {
         let ended = match read {
             Ok(count @ 1..) => return Ok(count),
             Ok(_) => io::ErrorKind::UnexpectedEof.into(),
             Err(error) => error,
         };
-        Err(if some_came {
+        Err(if has_started {
             Self::BrokeOff(ended)
         } else {
             Self::Unanswered(ended)
         })
     }
 
-    /// Whether the upstream may have got any of the request.
+    /// Whether the upstream may have received any byte of the request.
     pub fn was_sent(&self) -> bool {
         !matches!(self, Self::Unsent(_))
     }
 
-    /// What it is when the request does not go again.
+    /// The error if the request is not retried.
     pub fn into_error(self, endpoint: String) -> UpstreamError {
         match self {
             Self::Unsent(source) | Self::Unanswered(source) | Self::BrokeOff(source) => {
@@ -74,48 +75,50 @@ impl Failure {
     }
 }
 
-/// Whether a request without an answer may be sent again (RFC 9110 section 9.2.2), how often, and for how long.
+/// The retry policy of a request without a response (RFC 9110 section 9.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeat {
+pub struct RetryPolicy {
     safety: Safety,
-    /// How many times more.
-    left: u8,
-    /// How long an upstream may take for a reload, in which it also drops connections that are new.
+    /// Remaining retries.
+    retries_left: u8,
+    /// Maximum duration of an upstream reload, in which the upstream also drops new connections.
     patience: Option<Duration>,
-    /// When the request was first dropped.
+    /// Time of the first failure.
     since: Option<Instant>,
 }
 
-/// Whether it matters how often a request arrives.
+/// Whether a request may arrive more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Safety {
-    /// It does not.
+    /// It may.
     Idempotent,
-    /// It may, so it is sent again only if nothing of it was.
+    /// It may not. It is retried only if no byte was sent.
     Once,
 }
 
-/// The longest body that is kept: a query of Icinga 2 is shorter.
+/// Maximum bytes of a body that is kept for a retry. Queries of Icinga 2 are shorter.
 const LONGEST_KEPT_BODY: u64 = 16 * 1024;
-/// How often a request goes again: a pooled connection turned out to be closed.
-const AGAIN: u8 = 1;
-/// The same where the upstream may reload: so did that, and a new one was taken by the old process just before its end.
-const AGAIN_IN_RELOADS: u8 = 3;
+/// Number of retries: the pooled connection may be closed.
+const RETRIES: u8 = 1;
+/// Number of retries if the upstream may reload: the pooled connection may be closed, and the old
+/// process may accept a new one just before it ends.
+const RETRIES_IN_RELOADS: u8 = 3;
 
-/// On which connection a request goes again.
+/// The connection for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// On any: nothing was sent, so nothing can happen twice.
+pub enum RetryTarget {
+    /// Any connection: no byte was sent, so nothing can happen twice.
     OnPooled,
-    /// On one that was made for it.
+    /// A new connection.
     OnNew,
-    /// On none.
+    /// No retry.
     Never,
 }
 
-impl Repeat {
-    /// Safe are idempotent methods that stay in HTTP and have no body. `patience` is for how long the upstream may drop
-    /// requests, if it may reload; then a short body is kept, too, to be sent once more.
+impl RetryPolicy {
+    /// The policy for a request. Idempotent methods without upgrade and body may be retried.
+    /// `patience` is the maximum duration of an upstream reload; if it is set, a short body is kept
+    /// for retries as well.
     pub fn of(
         method: &str,
         framing: Framing,
@@ -131,73 +134,74 @@ impl Repeat {
         } else {
             0
         };
-        let is_here = matches!(framing, Framing::Length(length) if length <= longest);
-        let safe = idempotent && is_here && upgrade == Upgrade::None;
+        let is_kept = matches!(framing, Framing::Length(length) if length <= longest);
+        let safe = idempotent && is_kept && upgrade == Upgrade::None;
         let safety = if safe {
             Safety::Idempotent
         } else {
             Safety::Once
         };
-        let left = if patience.is_some() {
-            AGAIN_IN_RELOADS
+        let retries_left = if patience.is_some() {
+            RETRIES_IN_RELOADS
         } else {
-            AGAIN
+            RETRIES
         };
         Self {
             safety,
-            left,
+            retries_left,
             patience,
             since: None,
         }
     }
 
-    /// What may be done after a failure. Going again uses up what there is.
-    pub fn after(&mut self, failure: &Failure, origin: Origin) -> Again {
+    /// The retry after a failure. Consumes one of the remaining retries.
+    pub fn after(&mut self, failure: &AttemptFailure, origin: Origin) -> RetryTarget {
         let may_be_dropped = origin == Origin::Pooled || self.patience.is_some();
         match failure {
-            Failure::Unsent(_) if origin == Origin::Pooled => Again::OnPooled,
-            Failure::Unsent(_) => self.once_more(may_be_dropped),
-            Failure::Unanswered(_) => {
-                self.once_more(may_be_dropped && self.safety == Safety::Idempotent)
+            AttemptFailure::Unsent(_) if origin == Origin::Pooled => RetryTarget::OnPooled,
+            AttemptFailure::Unsent(_) => self.retry(may_be_dropped),
+            AttemptFailure::Unanswered(_) => {
+                self.retry(may_be_dropped && self.safety == Safety::Idempotent)
             }
-            // Nothing of it has reached the client.
-            Failure::BrokeOff(_) => {
-                self.once_more(self.patience.is_some() && self.safety == Safety::Idempotent)
+            // No byte of the response has reached the client.
+            AttemptFailure::BrokeOff(_) => {
+                self.retry(self.patience.is_some() && self.safety == Safety::Idempotent)
             }
-            _ => Again::Never,
+            _ => RetryTarget::Never,
         }
     }
 
-    /// The longest answer that is to be held back until it is whole, so that it can be asked for once more.
-    pub fn holds_back(&self, manners: &Manners) -> u64 {
+    /// Maximum bytes of a response that is held back until it is complete, so that the request can
+    /// be retried.
+    pub fn holds_back(&self, manners: &Quirks) -> u64 {
         manners
             .hold_back
             .filter(|_| self.keeps_body())
             .unwrap_or_default()
     }
 
-    /// Whether what is sent of a body is kept, so that it can be sent once more.
+    /// Whether the sent part of the body is kept for a retry.
     pub fn keeps_body(&self) -> bool {
         self.patience.is_some() && self.safety == Safety::Idempotent
     }
 
-    fn once_more(&mut self, allowed: bool) -> Again {
+    fn retry(&mut self, allowed: bool) -> RetryTarget {
         let late = self.patience.is_some_and(|patience| {
             self.since.get_or_insert_with(Instant::now).elapsed() > patience
         });
-        if !allowed || late || self.left == 0 {
-            return Again::Never;
+        if !allowed || late || self.retries_left == 0 {
+            return RetryTarget::Never;
         }
-        self.left -= 1;
-        Again::OnNew
+        self.retries_left -= 1;
+        RetryTarget::OnNew
     }
 
-    /// For tests of what is sent, and not how often.
+    /// For tests of single attempts.
     #[cfg(test)]
     pub(super) fn never() -> Self {
         Self {
             safety: Safety::Once,
-            left: 0,
+            retries_left: 0,
             patience: None,
             since: None,
         }
@@ -214,8 +218,8 @@ mod tests {
 
     const LONG: Option<Duration> = Some(Duration::from_secs(3600));
 
-    fn repeat(method: &str, framing: Framing, upgrade: Upgrade) -> Repeat {
-        Repeat::of(method, framing, upgrade, None)
+    fn repeat(method: &str, framing: Framing, upgrade: Upgrade) -> RetryPolicy {
+        RetryPolicy::of(method, framing, upgrade, None)
     }
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
             );
         }
         let rides = |method, length| {
-            Repeat::of(method, Framing::Length(length), Upgrade::None, LONG).safety
+            RetryPolicy::of(method, Framing::Length(length), Upgrade::None, LONG).safety
         };
         assert_eq!(rides("GET", LONGEST_KEPT_BODY), Safety::Idempotent);
         assert_eq!(rides("GET", LONGEST_KEPT_BODY + 1), Safety::Once);
@@ -267,92 +271,93 @@ mod tests {
     fn only_a_pooled_connection_is_reason_to_go_again_and_only_once() {
         let mut safe = repeat("GET", Framing::Length(0), Upgrade::None);
         assert_eq!(
-            safe.after(&Failure::Unanswered(ended()), Origin::New),
-            Again::Never
+            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
+            RetryTarget::Never
         );
         assert_eq!(
-            safe.after(&Failure::BrokeOff(ended()), Origin::Pooled),
-            Again::Never
+            safe.after(&AttemptFailure::BrokeOff(ended()), Origin::Pooled),
+            RetryTarget::Never
         );
         assert_eq!(
-            safe.after(&Failure::ResponseTimeout, Origin::Pooled),
-            Again::Never
+            safe.after(&AttemptFailure::ResponseTimeout, Origin::Pooled),
+            RetryTarget::Never
         );
         assert_eq!(
-            safe.after(&Failure::Unsent(ended()), Origin::Pooled),
-            Again::OnPooled
+            safe.after(&AttemptFailure::Unsent(ended()), Origin::Pooled),
+            RetryTarget::OnPooled
         );
         assert_eq!(
-            safe.after(&Failure::Unanswered(ended()), Origin::Pooled),
-            Again::OnNew
+            safe.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
+            RetryTarget::OnNew
         );
         assert_eq!(
-            safe.after(&Failure::Unanswered(ended()), Origin::Pooled),
-            Again::Never
+            safe.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
+            RetryTarget::Never
         );
         let mut never = repeat("POST", Framing::Length(0), Upgrade::None);
         assert_eq!(
-            never.after(&Failure::Unsent(ended()), Origin::Pooled),
-            Again::OnPooled
+            never.after(&AttemptFailure::Unsent(ended()), Origin::Pooled),
+            RetryTarget::OnPooled
         );
         assert_eq!(
-            never.after(&Failure::Unsent(ended()), Origin::New),
-            Again::Never
+            never.after(&AttemptFailure::Unsent(ended()), Origin::New),
+            RetryTarget::Never
         );
         assert_eq!(
-            never.after(&Failure::Unanswered(ended()), Origin::Pooled),
-            Again::Never
+            never.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
+            RetryTarget::Never
         );
     }
 
     #[test]
     fn in_a_reload_new_connections_are_dropped_too_but_nothing_with_side_effects_goes_twice() {
-        let mut safe = Repeat::of("GET", Framing::Length(0), Upgrade::None, LONG);
+        let mut safe = RetryPolicy::of("GET", Framing::Length(0), Upgrade::None, LONG);
         assert_eq!(
-            safe.after(&Failure::ResponseTimeout, Origin::New),
-            Again::Never
+            safe.after(&AttemptFailure::ResponseTimeout, Origin::New),
+            RetryTarget::Never
         );
         assert_eq!(
-            safe.after(&Failure::BrokeOff(ended()), Origin::New),
-            Again::OnNew
+            safe.after(&AttemptFailure::BrokeOff(ended()), Origin::New),
+            RetryTarget::OnNew
         );
-        for _ in 1..AGAIN_IN_RELOADS {
+        for _ in 1..RETRIES_IN_RELOADS {
             assert_eq!(
-                safe.after(&Failure::Unanswered(ended()), Origin::New),
-                Again::OnNew
+                safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
+                RetryTarget::OnNew
             );
         }
         assert_eq!(
-            safe.after(&Failure::Unanswered(ended()), Origin::New),
-            Again::Never
+            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
+            RetryTarget::Never
         );
 
-        let mut post = Repeat::of("POST", Framing::Length(5), Upgrade::None, LONG);
+        let mut post = RetryPolicy::of("POST", Framing::Length(5), Upgrade::None, LONG);
         for origin in [Origin::New, Origin::Pooled] {
             assert_eq!(
-                post.after(&Failure::BrokeOff(ended()), origin),
-                Again::Never
+                post.after(&AttemptFailure::BrokeOff(ended()), origin),
+                RetryTarget::Never
             );
             assert_eq!(
-                post.after(&Failure::Unanswered(ended()), origin),
-                Again::Never
+                post.after(&AttemptFailure::Unanswered(ended()), origin),
+                RetryTarget::Never
             );
         }
         assert_eq!(
-            post.after(&Failure::Unsent(ended()), Origin::New),
-            Again::OnNew,
+            post.after(&AttemptFailure::Unsent(ended()), Origin::New),
+            RetryTarget::OnNew,
             "nothing of it was sent"
         );
     }
 
     #[test]
     fn answers_are_held_back_only_where_they_can_be_asked_for_again() {
-        let manners = Manners {
+        let manners = Quirks {
             hold_back: Some(5),
-            ..Manners::default()
+            ..Quirks::default()
         };
         let holds = |method, patience| {
-            Repeat::of(method, Framing::Length(0), Upgrade::None, patience).holds_back(&manners)
+            RetryPolicy::of(method, Framing::Length(0), Upgrade::None, patience)
+                .holds_back(&manners)
         };
         assert_eq!(
             (holds("GET", LONG), holds("POST", LONG), holds("GET", None)),
@@ -362,11 +367,11 @@ mod tests {
 
     #[test]
     fn a_reload_that_takes_too_long_is_a_failure() {
-        let mut safe = Repeat::of("GET", Framing::Length(0), Upgrade::None, LONG);
+        let mut safe = RetryPolicy::of("GET", Framing::Length(0), Upgrade::None, LONG);
         safe.since = Instant::now().checked_sub(Duration::from_secs(3601));
         assert_eq!(
-            safe.after(&Failure::Unanswered(ended()), Origin::New),
-            Again::Never
+            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
+            RetryTarget::Never
         );
     }
 }

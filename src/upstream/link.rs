@@ -1,15 +1,15 @@
-//! A connection to an endpoint, plain or TLS, as both HTTP engines read and write it: straight from and into memory that
-//! the caller gives. Parses nothing.
+//! A connection to an endpoint, plain or TLS, for both HTTP engines. Reads and writes directly to
+//! the caller's memory; parses nothing.
 
 mod vectored_read;
 
 use super::link_stream::LinkStream;
-use super::manners::Manners;
+use super::manners::Quirks;
 use crate::config::{LengthlessRedirect, QuickAck};
 use crate::endpoint::EndpointStream;
 use crate::forward::Reuse;
-use crate::here::Mark;
 use crate::pool::{self, PoolId};
+use crate::thread_state::WeakStateKey;
 use bytes::BytesMut;
 use socket2::SockRef;
 use std::cell::RefCell;
@@ -20,19 +20,19 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use vectored_read::read_spaces;
 
-/// Reads of at most this many bytes go by way of memory of the thread: most responses are shorter by far.
+/// Reads up to this size use a buffer of the thread: most responses are much shorter.
 const SCRATCH: usize = 16 * 1024;
 
 thread_local! {
-    static SPACE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static READ_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Where a connection came from.
+/// The origin of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was made for this request.
+    /// A new connection for this request.
     New,
-    /// It has carried others, and may turn out to be closed.
+    /// A pooled connection; it may be closed already.
     Pooled,
 }
 
@@ -40,36 +40,37 @@ pub enum Origin {
 #[derive(Debug)]
 pub struct Link {
     stream: EndpointStream,
-    /// Where it is kept.
+    /// The pool that it returns to.
     pool: PoolId,
     endpoint: usize,
     origin: Origin,
     quick_ack: QuickAck,
     lengthless_redirect: LengthlessRedirect,
-    /// Whose requests it carries, where it has been shown who that is.
-    pub(super) owner: Option<Box<Mark>>,
-    /// Whether it may carry another request after the present one.
+    /// The account that authenticated on it. `None` for the gateway's own connections.
+    pub(super) owner: Option<Box<WeakStateKey>>,
+    /// Whether it may carry another request after the current one.
     reuse: Reuse,
     progress: Progress,
 }
 
-/// How far an answer is.
+/// Progress of the current response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// Nothing of it has come.
+    /// No byte has arrived.
     Awaited,
-    /// Some of it has come, and whoever reads on waits for more.
-    Begun,
+    /// Some bytes have arrived; more are expected.
+    Started,
 }
 
 impl Link {
     pub(super) fn new(
         stream: EndpointStream,
-        (pool, endpoint): (PoolId, usize),
-        manners: &Manners,
-        owner: Option<Mark>,
+        pool: PoolId,
+        endpoint: usize,
+        manners: &Quirks,
+        owner: Option<WeakStateKey>,
     ) -> Self {
-        let Manners {
+        let Quirks {
             quick_ack,
             lengthless_redirect,
             ..
@@ -87,16 +88,16 @@ impl Link {
         }
     }
 
-    /// The next request on it says whether another may follow. Once it may not, it never may: a user has logged in on the
-    /// connection itself, and the next request could be another user's.
+    /// Records whether another request may follow the next one. `Close` is permanent: a user is
+    /// authenticated on the connection itself, and the next request could be another user's.
     pub fn carry(&mut self, reuse: Reuse) {
         if reuse == Reuse::Close {
             self.reuse = Reuse::Close;
         }
     }
 
-    /// Keeps it for another request on this thread, of the same owner, if one may follow; else closes it. Only when both
-    /// messages on it are whole.
+    /// Returns it to the pool of this thread, for requests of the same owner, if another request
+    /// may follow; otherwise closes it. Call only when both messages are complete.
     pub fn keep(self) {
         match self.reuse {
             Reuse::Keep => pool::put(
@@ -115,22 +116,22 @@ impl Link {
         }
     }
 
-    /// How redirects without a length are read that come on it.
+    /// How redirects without a length are interpreted.
     pub fn lengthless_redirect(&self) -> LengthlessRedirect {
         self.lengthless_redirect
     }
 
-    /// Where it came from.
+    /// Its origin.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// Its endpoint, by number.
+    /// The endpoint, by number.
     pub fn endpoint(&self) -> usize {
         self.endpoint
     }
 
-    /// Whether it is open, and has nothing to say that nobody asked for.
+    /// Whether it is open and has no unsolicited data.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         match &mut self.stream {
@@ -138,22 +139,22 @@ impl Link {
                 if stream.poll_read_ready(&mut context).is_pending() {
                     return true;
                 }
-                // What the system said last may be old news; only a read tells.
+                // The cached readiness may be outdated; only a read is certain.
                 matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
-            // What TLS itself has to say (tickets, new keys) is taken on the way.
+            // Reads TLS messages (tickets, key updates) as a side effect.
             EndpointStream::Tls(stream, _) => Pin::new(stream)
                 .poll_read(&mut context, &mut ReadBuf::new(&mut [0]))
                 .is_pending(),
         }
     }
 
-    /// Whether a write that fails says that nothing of it was sent. TLS may have sent some records before.
+    /// Whether a failed write means that no byte was sent. TLS may have sent some records before.
     pub fn says_what_it_sent(&self) -> bool {
         matches!(self.stream, EndpointStream::Plain(..))
     }
 
-    /// What TLS holds back goes out with the next look for an answer; an error shows there, too.
+    /// Flushes buffered TLS records before the next read. The read also reports an error.
     fn flush(&mut self, context: &mut Context<'_>) {
         if let EndpointStream::Tls(stream, _) = &mut self.stream
             && stream.get_ref().1.wants_write()
@@ -162,22 +163,23 @@ impl Link {
         }
     }
 
-    /// Some upstreams write small pieces and let the system gather them (Nagle), which holds back the second until the first
-    /// is acknowledged; and that is late by 40 ms where nobody answers (delayed acknowledgement). So where more of an answer
-    /// is waited for, what has come is acknowledged now. An answer that comes in one piece costs nothing more.
+    /// Acknowledges received bytes at once while more of a response is expected. Some upstreams
+    /// write small pieces with Nagle's algorithm, which holds back the second piece until the first
+    /// is acknowledged. Delayed acknowledgement adds up to 40 ms. A response in one piece has no
+    /// extra cost.
     fn read<T>(
         &mut self,
         polled: Poll<io::Result<T>>,
         count: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
         match &polled {
-            Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Begun,
+            Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Started,
             Poll::Pending if self.acknowledges() => {
                 let socket = match &self.stream {
                     EndpointStream::Plain(stream, _) => stream,
                     EndpointStream::Tls(stream, _) => stream.get_ref().0,
                 };
-                // At worst the answer is as late as it would have been.
+                // On an error the response is only as late as without it.
                 let _ = SockRef::from(socket).set_tcp_quickack(true);
             }
             _ => {}
@@ -186,13 +188,13 @@ impl Link {
     }
 
     fn acknowledges(&self) -> bool {
-        self.quick_ack == QuickAck::Adaptive && self.progress == Progress::Begun
+        self.quick_ack == QuickAck::Adaptive && self.progress == Progress::Started
     }
 
-    /// Writes as much of `slices` as goes at once.
+    /// Writes as much of `slices` as possible in one call.
     ///
     /// # Errors
-    /// Of the socket.
+    /// Socket errors.
     pub fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -200,16 +202,16 @@ impl Link {
     ) -> Poll<io::Result<usize>> {
         self.progress = Progress::Awaited;
         match slices {
-            // A plain send costs the system less.
+            // A plain send is cheaper.
             [only] => Pin::new(&mut self.stream).poll_write(context, only),
             several => Pin::new(&mut self.stream).poll_write_vectored(context, several),
         }
     }
 
-    /// Reads into `space`. No bytes is the end.
+    /// Reads into `space`. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// Of the socket.
+    /// Socket errors.
     pub fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -222,12 +224,12 @@ impl Link {
         self.read(polled, |count| *count)
     }
 
-    /// Reads behind what is in `buffer`, where room for `room` bytes is made once there is something to read. No bytes is
-    /// the end.
+    /// Appends to `buffer`. Reserves `room` bytes once data is available. Returns 0 at the end of
+    /// the stream.
     ///
     /// # Errors
-    /// Of the socket.
-    pub(super) fn poll_read_behind(
+    /// Socket errors.
+    pub(super) fn poll_append(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut BytesMut,
@@ -240,8 +242,9 @@ impl Link {
         }
         if buffer.is_empty() && room <= SCRATCH {
             let stream = Pin::new(&mut self.stream);
-            let polled = SPACE
-                .with_borrow_mut(|space| read_by_scratch(stream, context, space, buffer, room));
+            let polled = READ_BUFFER.with_borrow_mut(|space| {
+                read_through_scratch(stream, context, space, buffer, room)
+            });
             return self.read(polled, |count| *count);
         }
         buffer.reserve(room);
@@ -249,11 +252,11 @@ impl Link {
         self.read(polled, |count| *count)
     }
 
-    /// Reads into these ranges of `memory`, one after the other, which must be in order and apart; TLS, one record at a
-    /// time, fills only the first. No bytes is the end.
+    /// Reads into ranges of `memory`, which must be in order and disjoint. TLS returns one record
+    /// at a time and fills only the first range. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// Of the socket.
+    /// Socket errors.
     pub fn poll_read_spaces(
         &mut self,
         context: &mut Context<'_>,
@@ -271,14 +274,14 @@ impl Link {
         self.read(polled, |count| *count)
     }
 
-    /// The connection as a stream that begins with bytes that were read already.
-    pub fn into_stream(self, begun: Vec<u8>) -> LinkStream {
-        LinkStream::new(self.stream, begun)
+    /// The connection as a stream that starts with bytes that were already read.
+    pub fn into_stream(self, prefix: Vec<u8>) -> LinkStream {
+        LinkStream::new(self.stream, prefix)
     }
 }
 
-/// Reads by way of memory of this thread, so that `buffer` becomes as large as what came.
-fn read_by_scratch(
+/// Reads through a buffer of this thread, so that `buffer` only grows by the received bytes.
+fn read_through_scratch(
     stream: Pin<&mut EndpointStream>,
     context: &mut Context<'_>,
     space: &mut Vec<u8>,

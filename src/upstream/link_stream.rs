@@ -1,4 +1,4 @@
-//! A connection to an endpoint that has left HTTP, as a stream of bytes. Parses nothing.
+//! A connection after an upgrade from HTTP, as a byte stream. Parses nothing.
 
 use crate::endpoint::EndpointStream;
 use std::io;
@@ -6,21 +6,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A connection that has left HTTP.
+/// A connection after an upgrade from HTTP.
 #[derive(Debug)]
 pub struct LinkStream {
     stream: EndpointStream,
-    begun: Vec<u8>,
-    given: usize,
+    /// Bytes that were read before the upgrade.
+    prefix: Vec<u8>,
+    /// Bytes of `prefix` that were returned.
+    consumed: usize,
 }
 
 impl LinkStream {
-    /// A stream that begins with bytes that were read already.
-    pub(super) fn new(stream: EndpointStream, begun: Vec<u8>) -> Self {
+    /// A stream that starts with bytes that were already read.
+    pub(super) fn new(stream: EndpointStream, prefix: Vec<u8>) -> Self {
         Self {
             stream,
-            begun,
-            given: 0,
+            prefix,
+            consumed: 0,
         }
     }
 }
@@ -31,13 +33,13 @@ impl AsyncRead for LinkStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let rest = self.begun.get(self.given..).unwrap_or_default();
+        let rest = self.prefix.get(self.consumed..).unwrap_or_default();
         if rest.is_empty() {
             return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
         let count = rest.len().min(buffer.remaining());
         buffer.put_slice(rest.get(..count).unwrap_or_default());
-        self.given += count;
+        self.consumed += count;
         Poll::Ready(Ok(()))
     }
 }

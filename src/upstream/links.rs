@@ -1,8 +1,8 @@
-//! Connections for both HTTP engines: chosen, made, kept and counted. Sends nothing on them.
+//! Selects, opens and counts upstream connections for both HTTP engines. Sends nothing on them.
 
-use super::here::Mark;
 use super::link::{Link, Origin};
-use super::{Account, Target, Upstream, UpstreamError, turn};
+use super::thread_state::WeakStateKey;
+use super::{Account, PooledEndpoint, Upstream, UpstreamError, turn};
 use crate::config::HostHeader;
 use crate::descriptors::UPSTREAMS;
 use crate::endpoint::ConnectError;
@@ -13,14 +13,14 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Between two attempts to connect to an upstream that reloads: at first, and at most.
+/// Pause between attempts to connect to a reloading upstream: the first one, and the maximum.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
-impl pool::Connection for Link {
+impl pool::PooledConnection for Link {
     fn is_usable(&mut self) -> bool {
-        // Who shows another certificate now is somebody else there.
-        if self.owner.as_ref().is_some_and(|owner| !owner.stands()) {
+        // A replaced certificate is another identity at the upstream.
+        if self.owner.as_ref().is_some_and(|owner| !owner.is_alive()) {
             return false;
         }
         let quiet = self.is_quiet();
@@ -30,13 +30,13 @@ impl pool::Connection for Link {
         quiet
     }
 
-    fn whose(&self) -> Option<PoolId> {
-        self.owner.as_deref().map(Mark::id)
+    fn owner(&self) -> Option<PoolId> {
+        self.owner.as_deref().map(WeakStateKey::id)
     }
 }
 
 impl Upstream {
-    /// Whose turn it is (round robin).
+    /// The next endpoint (round robin).
     pub fn choose(&self) -> usize {
         match self.targets.len() {
             0 | 1 => 0,
@@ -44,7 +44,7 @@ impl Upstream {
         }
     }
 
-    /// The unused connection to this endpoint that was used last, for requests of whoever this is.
+    /// The most recently used idle connection to this endpoint, of the account if there is one.
     pub fn pooled_link(&self, choice: usize, account: Option<&Account>) -> Option<Link> {
         pool::take::<Link>(
             &self.target(choice).pool,
@@ -52,23 +52,24 @@ impl Upstream {
         )
     }
 
-    /// A new connection to the chosen endpoint, or to the next that can be reached, that begins with these bytes, for
-    /// requests of whoever this is. An upstream that may reload is tried again for a while. Nothing of a request was sent
-    /// so far, so that is safe for every method.
+    /// Opens a connection to the chosen endpoint or the next reachable one, for the account if
+    /// there is one. It starts with `preface`. Retries for a while if the upstream may reload. No
+    /// byte of a request was sent before, so retries are safe for every method.
     ///
     /// # Errors
-    /// [`UpstreamError::Connect`] for the last that was tried.
+    /// [`UpstreamError::Connect`] for the last attempt.
     pub async fn new_link(
         &self,
         choice: usize,
         preface: Option<&[u8]>,
         account: Option<&Account>,
     ) -> Result<Link, UpstreamError> {
-        let (mut pause, mut until) = (FIRST_PAUSE, None);
+        let mut pause = FIRST_PAUSE;
+        let mut until = None;
         loop {
             let (number, source) = match self.connect_any(choice, preface, account).await {
                 Ok(link) => return Ok(link),
-                Err(failed) => failed,
+                Err(failure) => failure,
             };
             let patience = self
                 .manners
@@ -89,7 +90,7 @@ impl Upstream {
         }
     }
 
-    /// Each endpoint once. Fails with the last that was tried, by number.
+    /// Tries each endpoint once. On failure, returns the last one by number.
     async fn connect_any(
         &self,
         choice: usize,
@@ -113,14 +114,15 @@ impl Upstream {
                     let owner = account.and_then(Account::mark);
                     return Ok(Link::new(
                         stream,
-                        (target.pool.id(), number),
+                        target.pool.id(),
+                        number,
                         &self.manners,
                         owner,
                     ));
                 }
                 Err(source) => {
                     failed += 1;
-                    // No other endpoint needs a descriptor less.
+                    // Other endpoints need a descriptor as well.
                     if failed >= self.targets.len() || matches!(source, ConnectError::NoDescriptors)
                     {
                         return Err((number, source));
@@ -133,7 +135,8 @@ impl Upstream {
     fn warn_of_descriptors(&self) {
         static LINE: RareLine = RareLine::new();
         if let Some(since_last_line) = LINE.due() {
-            let (limit, upstream) = (UPSTREAMS.limit(), &*self.name);
+            let limit = UPSTREAMS.limit();
+            let upstream = &*self.name;
             tracing::warn!(
                 upstream,
                 limit,
@@ -143,7 +146,7 @@ impl Upstream {
         }
     }
 
-    fn target(&self, choice: usize) -> &Target {
+    fn target(&self, choice: usize) -> &PooledEndpoint {
         #[expect(
             clippy::indexing_slicing,
             reason = "assembly refuses an upstream without endpoints"
@@ -151,19 +154,19 @@ impl Upstream {
         &self.targets[choice % self.targets.len()]
     }
 
-    /// Where this thread counts what happens with the upstream.
+    /// The metrics of the upstream on this thread.
     pub fn series(&self) -> Rc<UpstreamSeries> {
         self.telemetry.upstream(&self.name)
     }
 
-    /// The Host that this endpoint wants to see, if it is not the client's.
+    /// The Host of this endpoint, if it replaces the client's.
     pub fn own_host(&self, endpoint: usize) -> Option<&str> {
         (self.host_header == HostHeader::Endpoint).then(|| self.endpoint_name(endpoint))
     }
 
     /// `host:port` of an endpoint.
     pub fn endpoint_name(&self, endpoint: usize) -> &str {
-        let Target { endpoint, .. } = self.target(endpoint);
+        let PooledEndpoint { endpoint, .. } = self.target(endpoint);
         &endpoint.authority
     }
 }

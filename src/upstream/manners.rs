@@ -1,31 +1,32 @@
-//! What differs from the rest of the world with an upstream: what it makes of HEAD, of redirects, of reloads and of
-//! acknowledgements. Reads no config; acts nowhere itself.
+//! Deviations of a kind of upstream: its handling of HEAD, redirects, reloads and acknowledgements.
+//! Reads no config; applies nothing itself.
 
 use crate::config::{HeadMethod, LengthlessRedirect, QuickAck};
 use std::time::Duration;
 
-/// How an upstream is to be spoken to.
+/// The quirks of an upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Manners {
-    /// What becomes of HEAD.
+pub struct Quirks {
+    /// The replacement of HEAD.
     pub head: HeadMethod,
-    /// How redirects without a length are read.
+    /// How redirects without a length are interpreted.
     pub lengthless_redirect: LengthlessRedirect,
-    /// For how long it may refuse connections and drop requests, as in a reload, before that is a failure.
+    /// How long the upstream may reject connections and drop requests, as in a reload, before this
+    /// is an error.
     pub connect_retry: Option<Duration>,
-    /// Answers of a known length up to this are passed on when all of them has come, where the request may go again if
-    /// they break off.
+    /// Responses of a known length up to this many bytes are forwarded once complete, if the
+    /// request can be retried after a disconnect.
     pub hold_back: Option<u64>,
-    /// When its octets are acknowledged.
+    /// When received bytes are acknowledged.
     pub quick_ack: QuickAck,
 }
 
-impl Manners {
-    /// The method that goes up in place of the one that was judged.
-    pub fn method<'m>(&self, judged: &'m str) -> &'m str {
-        match (self.head, judged) {
+impl Quirks {
+    /// The method for the upstream request in place of the authorized method.
+    pub fn method<'m>(&self, authorized: &'m str) -> &'m str {
+        match (self.head, authorized) {
             (HeadMethod::Get, "HEAD") => "GET",
-            _ => judged,
+            _ => authorized,
         }
     }
 }
@@ -36,9 +37,9 @@ mod tests {
 
     #[test]
     fn only_head_is_replaced_and_only_where_that_is_wanted() {
-        let gets = Manners {
+        let gets = Quirks {
             head: HeadMethod::Get,
-            ..Manners::default()
+            ..Quirks::default()
         };
         for (method, up) in [
             ("HEAD", "GET"),
@@ -47,7 +48,7 @@ mod tests {
             ("head", "head"),
         ] {
             assert_eq!(gets.method(method), up);
-            assert_eq!(Manners::default().method(method), method);
+            assert_eq!(Quirks::default().method(method), method);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Upstreams: which endpoint, which connection, and sending one request without ever sending it twice by accident.
-//! Edits no header and answers no client.
+//! Sends requests to upstreams: endpoint selection, connections, and retries that never repeat an
+//! unsafe request. Edits no header and responds to no client.
 
 mod account;
 mod answer;
@@ -9,27 +9,27 @@ mod link;
 mod link_stream;
 mod links;
 mod manners;
-mod reading;
+mod response_reader;
 mod send;
 mod turn;
 mod upload;
 
 pub use account::{Account, Accounts};
-pub use answer::{Answer, Behind};
-pub use answer_body::{AnswerBody, read_away};
-pub use failure::{Again, Failure, Repeat};
+pub use answer::{Answer, ResponseContent};
+pub use answer_body::{ResponseBody, read_away};
+pub use failure::{AttemptFailure, RetryPolicy, RetryTarget};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
-pub use manners::Manners;
-pub use send::{LONG_TIMEOUT, Outgoing, SendObserver};
+pub use manners::Quirks;
+pub use send::{LONG_TIMEOUT, SendObserver, UpstreamRequest};
 
 use crate::config::{HostHeader, ProxyProtocol};
 use crate::endpoint::{ConnectError, Endpoint};
-use crate::here;
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
 use crate::pool::{Capacity, PoolKey};
 use crate::telemetry::Telemetry;
+use crate::thread_state;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,88 +40,89 @@ pub struct Upstream {
     host_header: HostHeader,
     /// `Authorization` to send, if credentials are configured.
     pub authorization: Option<Vec<u8>>,
-    /// What it is told about clients.
+    /// The identity fields about clients that it receives.
     pub identity: Arc<IdentitySelection>,
-    /// What each connection begins with. If that is about a client, no other client's request goes on it.
+    /// The preface of each connection. If it describes a client, no other client's request uses the
+    /// connection.
     pub proxy_protocol: ProxyProtocol,
-    /// How it is to be spoken to.
-    pub manners: Manners,
-    /// Digest of all that it was made from; equal for equal upstreams.
+    /// Its quirks.
+    pub manners: Quirks,
+    /// Digest of all settings; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
-    targets: Vec<Target>,
-    turn: here::Key,
+    targets: Vec<PooledEndpoint>,
+    turn: thread_state::StateKey,
     telemetry: Arc<Telemetry>,
 }
 
-struct Target {
+struct PooledEndpoint {
     endpoint: Endpoint,
     pool: PoolKey,
 }
 
-/// What an upstream is made of.
+/// The settings of an upstream.
 #[derive(Debug)]
 pub struct UpstreamSettings {
     /// The name.
     pub name: Arc<str>,
-    /// At least one.
+    /// At least one endpoint.
     pub endpoints: Vec<Endpoint>,
-    /// Which Host field they see.
+    /// The Host field that they receive.
     pub host_header: HostHeader,
-    /// `Authorization` to send.
+    /// The gateway's `Authorization`, if any.
     pub authorization: Option<Vec<u8>>,
-    /// What it is told about clients.
+    /// The identity fields about clients that it receives.
     pub identity: Arc<IdentitySelection>,
-    /// What each connection begins with.
+    /// The preface of each connection.
     pub proxy_protocol: ProxyProtocol,
-    /// TCP and TLS together.
+    /// Timeout of TCP and TLS handshake together.
     pub connect_timeout: Duration,
-    /// How long an unused connection is kept.
+    /// How long an idle connection is kept.
     pub pool_idle_timeout: Duration,
-    /// How many each worker keeps for each endpoint.
+    /// Maximum idle connections per worker and endpoint.
     pub pool_capacity: Capacity,
-    /// How it is to be spoken to.
-    pub manners: Manners,
+    /// Its quirks.
+    pub manners: Quirks,
 }
 
-/// Why there is no answer.
+/// Errors of a request to an upstream.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    /// No endpoint could be reached; this is the last one's reason.
+    /// No endpoint could be reached. Describes the last attempt.
     #[error("no endpoint of the upstream can be reached (last: {endpoint})")]
     Connect {
-        /// The last one tried.
+        /// The last endpoint tried.
         endpoint: String,
-        /// Why.
+        /// The connect error.
         source: ConnectError,
     },
     /// No response head in time.
     #[error("{endpoint} did not answer within the response timeout")]
     ResponseTimeout {
-        /// Who.
+        /// The endpoint.
         endpoint: String,
     },
-    /// The connection ended, or what came was no response.
+    /// The connection ended, or the response was malformed.
     #[error("{endpoint} broke off or did not answer in HTTP")]
     Broken {
-        /// Who.
+        /// The endpoint.
         endpoint: String,
-        /// How.
+        /// The I/O or protocol error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// 101 where no upgrade was asked for, or to another protocol.
+    /// A 101 response without a requested upgrade, or to another protocol.
     #[error("{endpoint} left HTTP without being asked")]
     Upgraded {
-        /// Who.
+        /// The endpoint.
         endpoint: String,
     },
-    /// The client's body failed, so the request could not be sent whole.
+    /// The client's body failed, so the request was not sent completely.
     #[error("the request body failed on its way")]
     RequestBody(BodyEnd),
 }
 
 impl UpstreamError {
-    /// The endpoint that failed, if it is one's fault.
+    /// The endpoint that caused the error, if one did.
     pub fn endpoint(&self) -> Option<&str> {
         match self {
             Self::Connect { endpoint, .. }
@@ -161,14 +162,17 @@ impl Upstream {
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
         let pool_capacity = match settings.proxy_protocol {
             ProxyProtocol::Off => settings.pool_capacity,
-            // A connection that speaks for one client is never kept for another.
+            // A connection with a client's preface is not kept for other clients.
             ProxyProtocol::V2 => Capacity::AtMost(0),
         };
         let pool = || PoolKey::new(pool_capacity, settings.pool_idle_timeout);
-        let targets = settings.endpoints.into_iter().map(|endpoint| Target {
-            endpoint,
-            pool: pool(),
-        });
+        let targets = settings
+            .endpoints
+            .into_iter()
+            .map(|endpoint| PooledEndpoint {
+                endpoint,
+                pool: pool(),
+            });
         Self {
             name: settings.name,
             host_header: settings.host_header,
@@ -179,7 +183,7 @@ impl Upstream {
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),
-            turn: here::Key::new(),
+            turn: thread_state::StateKey::new(),
             telemetry,
         }
     }

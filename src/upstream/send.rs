@@ -1,13 +1,15 @@
-//! One request from hyper on its way: a connection, the request up, the answer's head, and whether it may go again. Both
-//! directions are polled in one task.
+//! Sends one request from hyper: connection, upload, response head, and retries. Polls both
+//! directions in one task.
 
-use super::reading::{Came, Reading};
+use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
-use super::{Account, Again, Answer, Failure, Link, Repeat, Upstream, UpstreamError};
+use super::{
+    Account, Answer, AttemptFailure, Link, RetryPolicy, RetryTarget, Upstream, UpstreamError,
+};
+use crate::buffer_pool::PooledBuffer;
 use crate::clock;
-use crate::forward::{AnswerHead, Asked, Framing, Reuse, Upgrade};
-use crate::limit::{BodyFailure, Meter};
-use crate::recycled::Recycled;
+use crate::forward::{Asked, Framing, ResponseHead, Reuse, Upgrade};
+use crate::limit::{BodyFailure, BodyMeter};
 use bytes::Bytes;
 use http_body::Body;
 use std::future::poll_fn;
@@ -18,43 +20,44 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
-/// A request that is ready to go up.
-pub struct Outgoing<B> {
-    /// Its whole head, as it goes on the wire.
-    pub head: Recycled,
-    /// Where in the head the host's name stands.
+/// An upstream request that is ready to be sent.
+pub struct UpstreamRequest<B> {
+    /// The head in wire format.
+    pub head: PooledBuffer,
+    /// Position of the host in the head.
     pub host: Range<usize>,
     /// Whether the connection may carry another request after this one.
     pub reuse: Reuse,
-    /// How long the body is, as the head says.
+    /// The framing of the body according to the head.
     pub framing: Framing,
     /// The body.
     pub body: B,
-    /// Knows what became of the body.
-    pub meter: Arc<Meter>,
-    /// What the answer's framing depends on.
+    /// Reports how the body ended.
+    pub meter: Arc<BodyMeter>,
+    /// The request kind, which the response framing depends on.
     pub asked: Asked,
-    /// What the head asks for.
+    /// The requested upgrade.
     pub upgrade: Upgrade,
-    /// Whether it may go again.
-    pub repeat: Repeat,
-    /// How long the upstream may do nothing while it has all that there is of the request. From [`LONG_TIMEOUT`] on, a
-    /// request that goes at once needs no timer at first: whoever waits polls once more within half of that.
+    /// The retry policy.
+    pub repeat: RetryPolicy,
+    /// Maximum time without progress while the upstream has all available bytes of the request.
+    /// From [`LONG_TIMEOUT`] on, a request that is sent at once needs no timer at first: the caller
+    /// polls again within half of that time.
     pub response_timeout: Duration,
-    /// What a new connection begins with.
+    /// The preface of a new connection.
     pub preface: Option<Box<[u8]>>,
-    /// Who asks, if the upstream is to see somebody else than the gateway.
+    /// The client's account at the upstream, in place of the gateway's.
     pub account: Option<Arc<Account>>,
 }
 
-/// A request that waits for its response is polled once more within half of this after it began, whatever happens.
+/// A waiting request is polled again within half of this time, in any case.
 pub const LONG_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When the timer for a response is made.
+/// When the response timer is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ResponseTimer {
-    /// At the second poll: most responses come before that, and never need one. Only where the first poll is the one in
-    /// which the request began, because there is only one poll to rely on.
+    /// At the second poll: most responses arrive earlier and need no timer. Only if the request
+    /// starts in the first poll, since only one further poll is guaranteed.
     AtSecondPoll,
     AtOnce,
 }
@@ -68,53 +71,54 @@ impl ResponseTimer {
     }
 }
 
-/// What stays the same on each connection that a request is tried on.
-struct Asking {
+/// The settings that all attempts share.
+struct AttemptSettings {
     asked: Asked,
-    /// The longest answer that is held back until it is whole.
+    /// Maximum bytes of a response that is held back until it is complete.
     held_back: u64,
     upgrade: Upgrade,
     response_timeout: Duration,
 }
 
-/// Hears how a request gets on.
+/// An observer of the progress of a request.
 pub trait SendObserver {
-    /// What is made of the final response's head.
+    /// The result for the head of the final response.
     type ReceivedHead;
 
-    /// A connection to this endpoint is being made for it.
+    /// A connection to this endpoint is opened.
     fn connects_to(&mut self, _endpoint: &str) {}
 
-    /// It is sent to this endpoint.
+    /// The request is sent to this endpoint.
     fn sent_to(&mut self, _endpoint: &str) {}
 
-    /// Nothing of it was sent by the last attempt.
+    /// The last attempt sent no byte.
     fn was_not_sent(&mut self) {}
 
-    /// The head of a response came, perhaps an interim one.
-    fn head(&mut self, came: &AnswerHead<'_, '_>) -> Self::ReceivedHead;
+    /// A response head arrived, possibly of an interim response.
+    fn head(&mut self, head: &ResponseHead<'_, '_>) -> Self::ReceivedHead;
 }
 
-impl<T, F: FnMut(&AnswerHead<'_, '_>) -> T> SendObserver for F {
+impl<T, F: FnMut(&ResponseHead<'_, '_>) -> T> SendObserver for F {
     type ReceivedHead = T;
 
-    fn head(&mut self, came: &AnswerHead<'_, '_>) -> T {
-        self(came)
+    fn head(&mut self, head: &ResponseHead<'_, '_>) -> T {
+        self(head)
     }
 }
 
 impl Upstream {
-    /// Sends a request to the endpoint whose turn it is (round robin), or to the next that can be reached. The observer
-    /// sees the head of each response, also of interim ones; what it makes of the last is given back.
+    /// Sends a request to the next endpoint (round robin), or to the next reachable one. The
+    /// observer receives the head of each response, including interim ones; its result for the last
+    /// head is returned.
     ///
-    /// Goes again only where nothing was sent, or where that is safe and a connection turned out to be closed (RFC 9110
-    /// section 9.2.2): see [`Repeat`].
+    /// Retries only if no byte was sent, or if that is safe and the connection was closed (RFC 9110
+    /// section 9.2.2): see [`RetryPolicy`].
     ///
     /// # Errors
     /// [`UpstreamError`]
     pub async fn send<B, O: SendObserver>(
         &self,
-        outgoing: Outgoing<B>,
+        outgoing: UpstreamRequest<B>,
         observer: O,
     ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
@@ -129,13 +133,13 @@ impl Upstream {
 
     async fn try_send<B, O: SendObserver>(
         &self,
-        outgoing: Outgoing<B>,
+        outgoing: UpstreamRequest<B>,
         mut observer: O,
     ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let Outgoing {
+        let UpstreamRequest {
             head,
             host,
             framing,
@@ -150,13 +154,14 @@ impl Upstream {
             reuse,
         } = outgoing;
         let account = account.as_deref();
-        let asking = Asking {
+        let preface = preface.as_deref();
+        let settings = AttemptSettings {
             asked,
             held_back: repeat.holds_back(&self.manners),
             upgrade,
             response_timeout,
         };
-        let mut upload = Upload::new(head, host, (framing, body), meter);
+        let mut upload = Upload::new(head, host, framing, body, meter);
         if repeat.keeps_body() {
             upload.keep_body();
         }
@@ -166,29 +171,28 @@ impl Upstream {
         loop {
             let mut link = match pooled.take() {
                 Some(link) => link,
-                // Connecting is rare and large.
+                // Connecting is rare, and its future is large.
                 None => {
                     observer.connects_to(self.endpoint_name(choice));
-                    Box::pin(self.new_link(choice, preface.as_deref(), account)).await?
+                    Box::pin(self.new_link(choice, preface, account)).await?
                 }
             };
-            self.begin(&mut link, reuse, &mut upload, &mut observer);
-            let mut reading = Reading::default();
+            self.start_attempt(&mut link, reuse, &mut upload, &mut observer);
+            let mut reader = ResponseReader::default();
             let timer = std::mem::replace(&mut timer, ResponseTimer::AtOnce);
-            let failure = match asking
-                .attempt(&mut upload, &mut reading, &mut link, timer, &mut observer)
+            let failure = match settings
+                .attempt(&mut upload, &mut reader, &mut link, timer, &mut observer)
                 .await
             {
-                Ok((came, made)) => return Ok(Answer::new((came, made), upload, reading, link)),
+                Ok((received, head)) => {
+                    return Ok(Answer::new(received, head, upload, reader, link));
+                }
                 Err(failure) => failure,
             };
-            if !failure.was_sent() {
-                observer.was_not_sent();
-            }
-            match repeat.after(&failure, link.origin()) {
-                Again::OnPooled => pooled = self.pooled_link(choice, account),
-                Again::OnNew => self.series().retried(),
-                Again::Never => {
+            match self.retry(&mut repeat, &failure, &link, &mut observer) {
+                RetryTarget::OnPooled => pooled = self.pooled_link(choice, account),
+                RetryTarget::OnNew => {}
+                RetryTarget::Never => {
                     let endpoint = self.endpoint_name(link.endpoint()).to_owned();
                     return Err(failure.into_error(endpoint));
                 }
@@ -196,8 +200,26 @@ impl Upstream {
         }
     }
 
-    /// Readies what goes up for the connection that takes it.
-    fn begin<B, O: SendObserver>(
+    /// Whether and where to send once more after this failure.
+    fn retry<O: SendObserver>(
+        &self,
+        repeat: &mut RetryPolicy,
+        failure: &AttemptFailure,
+        link: &Link,
+        observer: &mut O,
+    ) -> RetryTarget {
+        if !failure.was_sent() {
+            observer.was_not_sent();
+        }
+        let again = repeat.after(failure, link.origin());
+        if matches!(again, RetryTarget::OnNew) {
+            self.series().retried();
+        }
+        again
+    }
+
+    /// Prepares the upload for the connection.
+    fn start_attempt<B, O: SendObserver>(
         &self,
         link: &mut Link,
         reuse: Reuse,
@@ -209,65 +231,68 @@ impl Upstream {
         self.series().connection_used(link.origin().word());
         link.carry(reuse);
         observer.sent_to(self.endpoint_name(link.endpoint()));
-        // Only now is it certain which endpoint it is.
+        // The endpoint is only known now.
         if let Some(host) = self.own_host(link.endpoint()) {
             upload.set_host(host);
         }
-        upload.again();
+        upload.restart();
     }
 }
 
-impl Asking {
-    /// Ready with the final answer's head, or with why there is none.
+impl AttemptSettings {
+    /// The head of the final response, or the failure.
     async fn attempt<B, O: SendObserver>(
         &self,
         upload: &mut Upload<B>,
-        reading: &mut Reading,
+        reader: &mut ResponseReader,
         link: &mut Link,
         timer: ResponseTimer,
         observer: &mut O,
-    ) -> Result<(Came, O::ReceivedHead), Failure>
+    ) -> Result<(ResponseSummary, O::ReceivedHead), AttemptFailure>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let mut late = pin!((timer == ResponseTimer::AtOnce).then(|| sleep(self.response_timeout)));
+        let mut timeout =
+            pin!((timer == ResponseTimer::AtOnce).then(|| sleep(self.response_timeout)));
         let mut is_first = true;
         poll_fn(|context| {
             if let Poll::Ready(Err(failure)) = upload.poll(context, link) {
                 return Poll::Ready(Err(failure));
             }
             while let Poll::Ready(read) =
-                reading.poll_head(context, link, (self.asked, self.held_back), |came| {
-                    observer.head(came)
+                reader.poll_head(context, link, self.asked, self.held_back, |head| {
+                    observer.head(head)
                 })
             {
                 match read {
-                    Ok((came, _)) if came.is_interim() => reading.pass_head(&came),
-                    Ok((came, _)) if came.status == 101 && !self.may_leave(&came, upload) => {
-                        return Poll::Ready(Err(Failure::Upgraded));
+                    Ok((received, _)) if received.is_interim() => reader.skip_head(&received),
+                    Ok((received, _))
+                        if received.status == 101 && !self.grants_upgrade(&received, upload) =>
+                    {
+                        return Poll::Ready(Err(AttemptFailure::Upgraded));
                     }
                     Ok(answer) => return Poll::Ready(Ok(answer)),
-                    // What is wrong with the request's body is the reason for what follows from it.
+                    // A failure of the request body is the cause of the other failure.
                     Err(failure) => {
                         return Poll::Ready(Err(upload
                             .body_failure()
-                            .map_or(failure, Failure::Body)));
+                            .map_or(failure, AttemptFailure::Body)));
                     }
                 }
             }
-            // Waiting for the client does not count; that has a timeout of its own.
-            if late.is_none() {
+            // Time spent waiting for the client does not count; it has its own timeout.
+            if timeout.is_none() {
                 if std::mem::take(&mut is_first) {
                     return Poll::Pending;
                 }
-                late.set(Some(sleep_until(
+                timeout.set(Some(sleep_until(
                     (upload.progress + self.response_timeout).into(),
                 )));
             }
-            let Some(mut late) = late.as_mut().as_pin_mut() else {
+            let Some(mut timeout) = timeout.as_mut().as_pin_mut() else {
                 return Poll::Pending;
             };
-            while late.as_mut().poll(context).is_ready() {
+            while timeout.as_mut().poll(context).is_ready() {
                 let now = clock::now();
                 let since = if upload.waits_for_client() {
                     now
@@ -275,21 +300,23 @@ impl Asking {
                     upload.progress
                 };
                 if since + self.response_timeout <= now {
-                    return Poll::Ready(Err(Failure::ResponseTimeout));
+                    return Poll::Ready(Err(AttemptFailure::ResponseTimeout));
                 }
-                late.as_mut().reset((since + self.response_timeout).into());
+                timeout
+                    .as_mut()
+                    .reset((since + self.response_timeout).into());
             }
             Poll::Pending
         })
         .await
     }
 
-    /// Whether an answer leaves HTTP for the protocol that was asked for.
-    fn may_leave<B>(&self, came: &Came, upload: &Upload<B>) -> bool
+    /// Whether a 101 response grants the requested upgrade.
+    fn grants_upgrade<B>(&self, received: &ResponseSummary, upload: &Upload<B>) -> bool
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        self.upgrade != Upgrade::None && self.upgrade == came.upgrade && upload.is_whole()
+        self.upgrade != Upgrade::None && self.upgrade == received.upgrade && upload.is_complete()
     }
 }
 

@@ -1,34 +1,36 @@
-//! Round robin, each thread for itself, so that no count is shared. Chooses a number and knows no endpoint.
+//! Round robin per thread, so that no counter is shared. Returns a number and knows no endpoint.
 
-use crate::here::{self, Key, State};
+use crate::thread_state::{self, StateKey, ThreadState};
 use std::any::Any;
 
-struct Turn(usize);
+struct RoundRobin(usize);
 
-impl State for Turn {
+impl ThreadState for RoundRobin {
     fn take_stale(&mut self) -> Box<dyn Any> {
         Box::new(())
     }
 }
 
-/// A number that is one more each time. Workers begin at different ones, or they would all go to the first endpoint.
-pub(super) fn next(key: &Key) -> usize {
-    let begin = || Turn(crate::worker::index().unwrap_or(0));
-    let turn = here::with(key, begin, |turn| {
-        let now = turn.0;
-        turn.0 = now.wrapping_add(1);
-        now
+/// Returns a number that increases by one per call. Workers start at different numbers; otherwise
+/// all would start with the first endpoint.
+pub(super) fn next(key: &StateKey) -> usize {
+    let start = || RoundRobin(crate::worker::index().unwrap_or(0));
+    let turn = thread_state::with(key, start, |turn| {
+        let current = turn.0;
+        turn.0 = current.wrapping_add(1);
+        current
     });
     turn.unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Key, next};
+    use super::{StateKey, next};
 
     #[test]
     fn each_thread_and_each_upstream_counts_for_itself() {
-        let (one, other) = (Key::new(), Key::new());
+        let one = StateKey::new();
+        let other = StateKey::new();
         assert_eq!(
             [next(&one), next(&one), next(&other), next(&one)],
             [0, 1, 0, 2]
@@ -36,7 +38,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(next(&one), 0));
         });
-        crate::here::tidy();
+        crate::thread_state::tidy();
         assert_eq!(next(&one), 3);
     }
 }

@@ -1,11 +1,11 @@
-//! A request on its way up from hyper: head and body frames, written as they come, without a copy of the body. Reads no
-//! answer.
+//! Sends a request from hyper to the upstream: head and body frames as they arrive, without a copy
+//! of the body. Reads no response.
 
-use super::{Failure, Link};
+use super::{AttemptFailure, Link};
+use crate::buffer_pool::PooledBuffer;
 use crate::clock;
 use crate::forward::{Framing, field_space, parse_head, replace_host, write_trailer_map};
-use crate::limit::{BodyEnd, BodyFailure, Meter};
-use crate::recycled::Recycled;
+use crate::limit::{BodyEnd, BodyFailure, BodyMeter};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::Body;
@@ -16,51 +16,54 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-/// How far a request has gone up.
+/// The upload of one request.
 pub(super) struct Upload<B> {
-    /// The head, and later what stands between the data of chunks.
-    before: Recycled,
+    /// The head, and later the framing between chunk data.
+    before: PooledBuffer,
     before_sent: usize,
-    /// Where in the head the host's name stands.
+    /// Position of the host in the head.
     host: Range<usize>,
-    /// Of the frame that is on its way.
+    /// Data of the current frame.
     data: Bytes,
-    /// Behind the data.
+    /// Bytes after the data.
     after: &'static [u8],
     body: B,
     framing: Framing,
-    /// Names of trailers, where there may be some.
+    /// Names of announced trailers.
     announced: Vec<u8>,
-    meter: Arc<Meter>,
+    meter: Arc<BodyMeter>,
     ended: bool,
-    /// Whether a byte went to the upstream.
-    begun: bool,
-    /// What was taken of the body, if that may be needed again.
+    /// Whether a byte was sent to the upstream.
+    started: bool,
+    /// The body read so far, if a retry may need it.
     kept: Option<Vec<u8>>,
     state: State,
-    /// When a byte last moved.
+    /// Time of the last progress.
     pub(super) progress: Instant,
 }
 
-/// For whom a request waits.
+/// The state of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// Waiting for the client.
     Client,
+    /// Waiting for the upstream.
     Upstream,
-    /// All of it is sent.
-    Whole,
-    /// The upstream takes no more of it; it may have answered.
-    Refused,
+    /// Sent completely.
+    Complete,
+    /// Aborted: the upstream accepts no more bytes. It may have responded.
+    Aborted,
 }
 
 const LINE_END: &[u8] = b"\r\n";
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     pub(super) fn new(
-        head: Recycled,
+        head: PooledBuffer,
         host: Range<usize>,
-        (framing, body): (Framing, B),
-        meter: Arc<Meter>,
+        framing: Framing,
+        body: B,
+        meter: Arc<BodyMeter>,
     ) -> Self {
         let announced = if framing == Framing::Chunked {
             announced(&head)
@@ -78,51 +81,53 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             announced,
             meter,
             ended: framing == Framing::Length(0),
-            begun: false,
+            started: false,
             kept: None,
             state: State::Upstream,
             progress: clock::now(),
         }
     }
 
-    /// Names another host than the client did. Only before anything is sent.
+    /// Replaces the host. Call before anything is sent.
     pub(super) fn set_host(&mut self, host: &str) {
         replace_host(&mut self.before, &mut self.host, host);
     }
 
-    /// From now on the body is kept. Only one whose length is known.
+    /// Keeps the body from now on. Only for a body of known length.
     pub(super) fn keep_body(&mut self) {
         self.kept.get_or_insert_default();
     }
 
-    /// From the beginning, on another connection: nothing was sent, or all that was is here.
-    pub(super) fn again(&mut self) {
+    /// Restarts on another connection: nothing was sent, or all sent bytes are kept.
+    pub(super) fn restart(&mut self) {
         if let Some(kept) = &mut self.kept {
-            // What of it is not sent yet is there, too.
+            // The kept bytes include the unsent ones.
             self.data = Bytes::new();
             self.before.append(kept);
         }
-        (self.before_sent, self.begun, self.state) = (0, false, State::Upstream);
+        self.before_sent = 0;
+        self.started = false;
+        self.state = State::Upstream;
         self.progress = clock::now();
     }
 
-    pub(super) fn is_whole(&self) -> bool {
-        self.state == State::Whole
+    pub(super) fn is_complete(&self) -> bool {
+        self.state == State::Complete
     }
 
-    /// Whether the upstream has all that there is of it, and more is to come from the client.
+    /// Whether the upstream has all available bytes, and the client will send more.
     pub(super) fn waits_for_client(&self) -> bool {
         self.state == State::Client
     }
 
-    /// Gives up what was not sent.
-    pub(super) fn refuse(&mut self) {
-        if !self.is_whole() {
-            self.state = State::Refused;
+    /// Drops the unsent rest.
+    pub(super) fn abandon(&mut self) {
+        if !self.is_complete() {
+            self.state = State::Aborted;
         }
     }
 
-    /// What is wrong with the body, if anything is.
+    /// The failure of the body, if any.
     pub(super) fn body_failure(&self) -> Option<BodyEnd> {
         match self.meter.end() {
             BodyEnd::Complete | BodyEnd::Unfinished => None,
@@ -130,29 +135,29 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         }
     }
 
-    /// Sends as much as can be sent. Ready when all of it is.
+    /// Sends as much as possible. Ready when all is sent.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
         link: &mut Link,
-    ) -> Poll<Result<(), Failure>> {
+    ) -> Poll<Result<(), AttemptFailure>> {
         loop {
             match self.state {
-                State::Whole => return Poll::Ready(Ok(())),
-                State::Refused => return Poll::Pending,
+                State::Complete => return Poll::Ready(Ok(())),
+                State::Aborted => return Poll::Pending,
                 State::Client | State::Upstream => {}
             }
-            let mut waits = false;
+            let mut is_pending = false;
             if !self.ended && self.data.is_empty() && self.after.is_empty() {
                 match self.poll_frame(context) {
                     Poll::Ready(taken) => taken?,
-                    Poll::Pending => waits = true,
+                    Poll::Pending => is_pending = true,
                 }
             }
             if self.has_nothing_to_write() {
                 if self.ended {
-                    self.state = State::Whole;
-                } else if waits {
+                    self.state = State::Complete;
+                } else if is_pending {
                     self.state = State::Client;
                     return Poll::Pending;
                 }
@@ -168,7 +173,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         self.before_sent >= self.before.len() && self.data.is_empty() && self.after.is_empty()
     }
 
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AttemptFailure>> {
         let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
             None => return Poll::Ready(self.end(None)),
             Some(Ok(frame)) => frame,
@@ -181,17 +186,17 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         })
     }
 
-    fn take(&mut self, data: Bytes) -> Result<(), Failure> {
+    fn take(&mut self, data: Bytes) -> Result<(), AttemptFailure> {
         if data.is_empty() {
             return Ok(());
         }
         match &mut self.framing {
             Framing::Length(left) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                // A body that is longer than was said would be read as another request.
+                // The upstream would parse excess bytes as another request.
                 *left = left
                     .checked_sub(length)
-                    .ok_or(Failure::Body(BodyEnd::Broken))?;
+                    .ok_or(AttemptFailure::Body(BodyEnd::Broken))?;
                 if let Some(kept) = &mut self.kept {
                     kept.extend_from_slice(&data);
                 }
@@ -211,8 +216,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         }
     }
 
-    /// Behind the last data.
-    fn end(&mut self, trailers: Option<&HeaderMap>) -> Result<(), Failure> {
+    /// Finishes the body after the last data.
+    fn end(&mut self, trailers: Option<&HeaderMap>) -> Result<(), AttemptFailure> {
         self.ended = true;
         match self.framing {
             Framing::Length(0) => Ok(()),
@@ -230,9 +235,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     }
 
     fn end_chunks(&mut self, trailers: &[u8]) {
-        const BARE: &[u8] = b"\r\n0\r\n\r\n";
+        const WITHOUT_TRAILERS: &[u8] = b"\r\n0\r\n\r\n";
         if !self.data.is_empty() && trailers.is_empty() {
-            self.after = BARE;
+            self.after = WITHOUT_TRAILERS;
             return;
         }
         self.drop_sent();
@@ -248,8 +253,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         }
     }
 
-    fn broken(&self) -> Failure {
-        Failure::Body(self.body_failure().unwrap_or(BodyEnd::Broken))
+    fn broken(&self) -> AttemptFailure {
+        AttemptFailure::Body(self.body_failure().unwrap_or(BodyEnd::Broken))
     }
 
     fn poll_write(&self, context: &mut Context<'_>, link: &mut Link) -> Poll<io::Result<usize>> {
@@ -267,10 +272,11 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         link.poll_write(context, slices.get(..count).unwrap_or_default())
     }
 
-    fn written(&mut self, written: io::Result<usize>, link: &Link) -> Result<(), Failure> {
+    fn written(&mut self, written: io::Result<usize>, link: &Link) -> Result<(), AttemptFailure> {
         match written {
             Ok(count @ 1..) => {
-                (self.begun, self.progress) = (true, clock::now());
+                self.started = true;
+                self.progress = clock::now();
                 let before = (self.before.len() - self.before_sent).min(count);
                 self.before_sent += before;
                 let data = self.data.len().min(count - before);
@@ -278,10 +284,12 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
                 self.after = self.after.get(count - before - data..).unwrap_or_default();
                 Ok(())
             }
-            Err(error) if !self.begun && link.says_what_it_sent() => Err(Failure::Unsent(error)),
-            // It may have answered before it closed.
+            Err(error) if !self.started && link.says_what_it_sent() => {
+                Err(AttemptFailure::Unsent(error))
+            }
+            // The upstream may have responded before it closed.
             Ok(_) | Err(_) => {
-                self.state = State::Refused;
+                self.state = State::Aborted;
                 Ok(())
             }
         }

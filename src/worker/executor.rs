@@ -1,4 +1,4 @@
-//! Lets hyper spawn on the worker where it runs, what it spawns for HTTP/2, and tells it the time. Runs nothing itself.
+//! Executor and timer for hyper: tasks of HTTP/2 connections are spawned on the same worker.
 
 use crate::clock::{self, one_moment};
 use hyper::rt::{Sleep, Timer};
@@ -8,19 +8,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-/// Spawns on the runtime of this thread, which must be its own.
+/// Spawns on the `LocalRuntime` of this thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalExecutor;
 
 impl<T: Future<Output: 'static> + 'static> hyper::rt::Executor<T> for LocalExecutor {
     fn execute(&self, task: T) {
-        // Nobody waits for it; it ends by itself, or with the worker.
+        // The task is detached; it ends by itself, or with the worker.
         drop(tokio::task::spawn_local(MomentTask { task: Some(task) }));
     }
 }
 
 pin_project! {
-    /// A task whose polls are one moment each. What it holds is dropped in the moment of its last poll.
+    /// A task that runs each poll in [`one_moment`]. Its values are dropped within the last poll.
     struct MomentTask<T> {
         #[pin]
         task: Option<T>,
@@ -42,7 +42,7 @@ impl<T: Future> Future for MomentTask<T> {
     }
 }
 
-/// Tokio's timers, and the time of the present moment.
+/// Tokio's timers, with the time of the current moment (see [`one_moment`]).
 #[derive(Clone, Debug, Default)]
 pub struct MomentTimer(TokioTimer);
 

@@ -1,4 +1,4 @@
-//! How many connections each worker serves, and which worker takes the next one. Moves no connection itself.
+//! The number of connections of each worker, and the choice of the worker for a new connection.
 
 use super::Workers;
 use crate::telemetry::Metrics;
@@ -12,7 +12,7 @@ pub(super) struct Load {
     total: IntCounter,
 }
 
-/// Two workers' counts in one cache line would slow each other down. 128, since processors fetch lines in pairs.
+/// Prevents false sharing between the counters of two workers. 128 bytes, since processors fetch lines in pairs.
 #[repr(align(128))]
 struct OwnCacheLine(AtomicUsize);
 
@@ -33,7 +33,7 @@ impl Load {
     }
 }
 
-/// A connection, counted at its worker until this is dropped.
+/// Counts a connection at its worker until this is dropped.
 pub struct OpenConnection {
     workers: Workers,
     index: usize,
@@ -49,7 +49,7 @@ impl OpenConnection {
         Self { workers, index }
     }
 
-    /// The way to all workers.
+    /// All workers.
     pub fn workers(&self) -> &Workers {
         &self.workers
     }
@@ -64,14 +64,14 @@ impl Drop for OpenConnection {
     }
 }
 
-/// Which worker serves a connection that `accepting` has accepted. The kernel spreads connections by a hash, which is
-/// fair only for many; with few that live long, some workers would have several and others none. To stay is cheaper,
-/// so a worker keeps what it accepts unless it would have over an eighth, and more than one, above the least loaded.
+/// The worker that serves a connection accepted by `accepting`. The kernel distributes connections by a hash, which is even
+/// only for many connections. With a few long-lived ones, some workers would have several and others none. Moving costs more
+/// than staying, so a worker keeps its connection unless it would exceed the least loaded by over an eighth, and by more than one.
 pub(super) fn choose(accepting: usize, open: impl Iterator<Item = usize> + Clone) -> usize {
     let Some(own) = open.clone().nth(accepting) else {
         return 0;
     };
-    // Of several with as few, the lowest: they fill up in turn.
+    // Of several with the same count, the lowest index: they fill up in turn.
     let Some((least_loaded, least)) = open.enumerate().min_by_key(|(_, open)| *open) else {
         return accepting;
     };
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_worker_keeps_what_it_accepts_unless_it_has_clearly_more() {
         let chosen = |accepting, open: &[usize]| choose(accepting, open.iter().copied());
-        assert_eq!(chosen(1, &[0, 0]), 1, "nobody has any");
+        assert_eq!(chosen(1, &[0, 0]), 1, "no worker has any");
         assert_eq!(chosen(1, &[0, 1]), 0, "one has none");
         assert_eq!(chosen(0, &[0, 1]), 0);
         assert_eq!(chosen(1, &[8, 9]), 1, "an eighth more is fair");
@@ -105,9 +105,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever accepts, the spread of connections that stay open is fair.
+        /// Open connections are distributed evenly for any accepting worker.
         #[test]
-        fn nobody_has_much_more_than_another(
+        fn no_worker_has_many_more_than_another(
             workers in 1usize..9,
             accepting in prop::collection::vec(0usize..64, 0..400),
         ) {
@@ -115,7 +115,8 @@ mod tests {
             for chance in accepting {
                 let chosen = choose(chance % workers, open.iter().copied());
                 open[chosen] += 1;
-                let (least, most) = (*open.iter().min().expect("one"), *open.iter().max().expect("one"));
+                let least = *open.iter().min().expect("one");
+                let most = *open.iter().max().expect("one");
                 prop_assert!(most <= least + 1 + least / 8, "{open:?}");
             }
         }

@@ -1,5 +1,5 @@
-//! Worker threads, one for each core, each with a runtime of its own, so that what runs on one needs no lock against
-//! the others. Knows no socket and no request.
+//! Worker threads, one per core, each with a runtime of its own, so that the tasks of a worker need no locks against other
+//! workers.
 
 mod executor;
 mod load;
@@ -7,7 +7,7 @@ mod load;
 pub use executor::{LocalExecutor, MomentTimer};
 pub use load::OpenConnection;
 
-use crate::telemetry::{CountsHere, Telemetry};
+use crate::telemetry::{Telemetry, WorkerCounters};
 use load::Load;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// The worker threads. Dropping it tells them to end, with all that runs on them.
+/// The worker threads. Dropping this stops them and their tasks.
 pub struct WorkerThreads {
     workers: Workers,
     ended: Vec<oneshot::Receiver<()>>,
@@ -26,14 +26,14 @@ pub struct WorkerThreads {
     died: CancellationToken,
 }
 
-/// A way to reach the workers; cheap to clone, keeps none of them alive.
+/// A handle to the workers; cheap to clone. It does not keep them alive.
 #[derive(Clone)]
 pub struct Workers {
-    lanes: Arc<[Lane]>,
+    handles: Arc<[WorkerHandle]>,
 }
 
-/// One worker, seen from outside.
-struct Lane {
+/// A handle to one worker.
+struct WorkerHandle {
     jobs: mpsc::UnboundedSender<Job>,
     load: Load,
 }
@@ -43,22 +43,22 @@ type Job = Box<dyn FnOnce() -> LocalTask + Send>;
 
 thread_local! {
     static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
-    static LANES: RefCell<Weak<[Lane]>> = RefCell::new(Weak::<[Lane; 0]>::new());
+    static HANDLES: RefCell<Weak<[WorkerHandle]>> = RefCell::new(Weak::<[WorkerHandle; 0]>::new());
 }
 
-/// The number of the worker whose thread this is, from 0. `None` on any other thread.
+/// The index of the worker of this thread, from 0. `None` on any other thread.
 pub fn index() -> Option<usize> {
     INDEX.get()
 }
 
-/// All workers, this one included. `None` on a thread that is no worker.
+/// All workers, including this one. `None` on a thread that is not a worker.
 pub fn all() -> Option<Workers> {
-    LANES
+    HANDLES
         .with_borrow(Weak::upgrade)
-        .map(|lanes| Workers { lanes })
+        .map(|handles| Workers { handles })
 }
 
-/// How many workers there are if the config does not say: one for each core that this process may use.
+/// The default number of workers: one per core that this process may use.
 pub fn one_for_each_core() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -67,23 +67,25 @@ impl WorkerThreads {
     /// Starts `count` workers, at least one.
     ///
     /// # Errors
-    /// If the system gives no thread or no descriptors; then none is left running.
+    /// If the system has no thread or descriptor left. No worker is left running then.
     pub fn start(count: usize, telemetry: &Arc<Telemetry>) -> io::Result<Self> {
-        let (stop, died) = (CancellationToken::new(), CancellationToken::new());
-        // Ends those that have begun, should a later one fail.
+        let stop = CancellationToken::new();
+        let died = CancellationToken::new();
+        // Stops the workers started so far if a later one fails.
         let stop_on_failure = stop.clone().drop_guard();
-        let (mut lanes, mut ended) = (Vec::new(), Vec::new());
+        let mut handles = Vec::new();
+        let mut ended = Vec::new();
         for index in 0..count.max(1) {
             let (jobs, receiver) = mpsc::unbounded_channel();
             let (end, has_ended) = oneshot::channel();
-            let lifetime = Lifetime {
+            let guard = WorkerGuard {
                 index,
                 stop: stop.clone(),
                 died: died.clone(),
                 _end: end,
             };
-            start_thread(lifetime, receiver, telemetry.clone())?;
-            lanes.push(Lane {
+            start_thread(guard, receiver, telemetry.clone())?;
+            handles.push(WorkerHandle {
                 jobs,
                 load: Load::new(index, &telemetry.metrics),
             });
@@ -91,11 +93,11 @@ impl WorkerThreads {
         }
         stop_on_failure.disarm();
         let workers = Workers {
-            lanes: lanes.into(),
+            handles: handles.into(),
         };
         for index in 0..workers.count() {
-            let lanes = Arc::downgrade(&workers.lanes);
-            workers.spawn(index, move || async move { LANES.set(lanes) });
+            let handles = Arc::downgrade(&workers.handles);
+            workers.spawn(index, move || async move { HANDLES.set(handles) });
         }
         Ok(Self {
             workers,
@@ -105,29 +107,29 @@ impl WorkerThreads {
         })
     }
 
-    /// The way to reach them.
+    /// A handle to the workers.
     pub fn workers(&self) -> &Workers {
         &self.workers
     }
 
-    /// Ends when a worker has ended that was not told to.
+    /// Completes when a worker thread ended without a stop.
     pub async fn one_died(&self) {
         self.died.cancelled().await;
     }
 
-    /// Tells all to end, whatever runs on them, and waits a moment for it.
+    /// Stops all workers with their tasks, and waits briefly for their end.
     pub async fn stop(mut self) {
-        /// A task that does not give way for so long never will; the end of the process takes it along.
-        const PATIENCE: Duration = Duration::from_secs(1);
+        /// A task that blocks for longer is assumed to block forever. It ends with the process.
+        const STOP_TIMEOUT: Duration = Duration::from_secs(1);
         self.stop.cancel();
         let ended = std::mem::take(&mut self.ended);
         let all = async {
-            for one in ended {
-                // An error means that it is gone already, which is as good.
-                let _ = one.await;
+            for worker_ended in ended {
+                // An error means that the worker has ended already.
+                let _ = worker_ended.await;
             }
         };
-        let _ = tokio::time::timeout(PATIENCE, all).await;
+        let _ = tokio::time::timeout(STOP_TIMEOUT, all).await;
     }
 }
 
@@ -138,72 +140,75 @@ impl Drop for WorkerThreads {
 }
 
 impl Workers {
-    /// How many there are.
+    /// The number of workers.
     pub fn count(&self) -> usize {
-        self.lanes.len()
+        self.handles.len()
     }
 
-    /// Runs a task on one worker, for its whole life: it need not be `Send`, only what makes it. A panic ends this
-    /// task and nothing else. On a worker that has ended, or that is none, it is dropped.
+    /// Spawns a task on one worker. The task need not be `Send`, only its constructor. A panic ends this task alone. If the
+    /// worker has ended or does not exist, the task is dropped.
     pub fn spawn<T>(&self, index: usize, task: impl FnOnce() -> T + Send + 'static)
     where
         T: Future<Output = ()> + 'static,
     {
         let job: Job = Box::new(move || Box::pin(task()));
         if self
-            .lanes
+            .handles
             .get(index)
-            .is_none_or(|lane| lane.jobs.send(job).is_err())
+            .is_none_or(|handle| handle.jobs.send(job).is_err())
         {
             tracing::debug!(worker = index, "a task for a worker that has ended");
         }
     }
 
-    /// Runs `question` on one worker and gives its result. An error means that the worker has ended.
+    /// Calls `action` on one worker and returns its result. An error means that the worker has ended.
     pub fn ask<T: Send + 'static>(
         &self,
         index: usize,
-        question: impl FnOnce() -> T + Send + 'static,
+        action: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (sender, receiver) = oneshot::channel();
         self.spawn(index, move || async move {
-            // The asker may have given up.
-            let _ = sender.send(question());
+            // The receiver may be dropped.
+            let _ = sender.send(action());
         });
         receiver
     }
 
-    /// Counts a connection at the worker that will serve it, for as long as the value lives.
+    /// Counts a connection at its worker until the result is dropped.
     pub fn count_connection(&self, index: usize) -> OpenConnection {
         OpenConnection::new(self.clone(), index)
     }
 
-    /// How many connections a worker serves.
+    /// The number of open connections of a worker.
     pub fn open_connections(&self, index: usize) -> usize {
         self.load(index).map_or(0, Load::open)
     }
 
-    /// Which worker serves a connection that `accepting` has accepted: itself, unless it has clearly more than
+    /// The worker that serves a connection accepted by `accepting`: the same, unless it has clearly more connections than
     /// another.
     pub fn worker_for_connection(&self, accepting: usize) -> usize {
-        load::choose(accepting, self.lanes.iter().map(|lane| lane.load.open()))
+        load::choose(
+            accepting,
+            self.handles.iter().map(|handle| handle.load.open()),
+        )
     }
 
     fn load(&self, index: usize) -> Option<&Load> {
-        self.lanes.get(index).map(|lane| &lane.load)
+        self.handles.get(index).map(|handle| &handle.load)
     }
 }
 
-/// The end of a worker, however it comes, is told.
-struct Lifetime {
+/// Reports the end of a worker when dropped, also on a panic.
+struct WorkerGuard {
     index: usize,
     stop: CancellationToken,
     died: CancellationToken,
-    /// Dropped at the end.
+    /// Its drop signals the end to [`WorkerThreads::stop`].
     _end: oneshot::Sender<()>,
 }
 
-impl Drop for Lifetime {
+impl Drop for WorkerGuard {
     fn drop(&mut self) {
         if !self.stop.is_cancelled() {
             tracing::error!(
@@ -216,27 +221,27 @@ impl Drop for Lifetime {
 }
 
 fn start_thread(
-    lifetime: Lifetime,
+    guard: WorkerGuard,
     jobs: mpsc::UnboundedReceiver<Job>,
     telemetry: Arc<Telemetry>,
 ) -> io::Result<()> {
     let (ready, is_ready) = std::sync::mpsc::channel();
-    // Linux keeps 15 characters of a thread's name.
-    let name = format!("worker-{}", lifetime.index);
+    // Linux limits a thread's name to 15 characters.
+    let name = format!("worker-{}", guard.index);
     std::thread::Builder::new().name(name).spawn(move || {
-        INDEX.set(Some(lifetime.index));
+        INDEX.set(Some(guard.index));
         match Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default())
         {
             Ok(runtime) => {
-                let mut counts = CountsHere::begin(&telemetry);
+                let mut counts = WorkerCounters::begin(&telemetry);
                 runtime.spawn_local(counts.answer_scrapes());
                 let _ = ready.send(Ok(()));
-                work(runtime, jobs, &lifetime.stop);
+                work(runtime, jobs, &guard.stop);
             }
             Err(error) => {
-                lifetime.stop.cancel();
+                guard.stop.cancel();
                 let _ = ready.send(Err(error));
             }
         }
@@ -255,11 +260,11 @@ fn work(runtime: LocalRuntime, mut jobs: mpsc::UnboundedReceiver<Job>, stop: &Ca
                 job = jobs.recv() => job,
             };
             let Some(job) = job else { return };
-            // What makes the task runs inside it, so that a panic there is contained as well.
+            // The job creates its future inside the task, so that a panic there is contained as well.
             tokio::task::spawn_local(async move { job().await });
         }
     });
-    // A look-up of a name that hangs must not hold up the end.
+    // A hanging DNS lookup must not block the end.
     runtime.shutdown_background();
 }
 
@@ -280,7 +285,7 @@ mod tests {
     ) -> T {
         let (sender, receiver) = std::sync::mpsc::channel();
         workers.spawn(index, move || async move {
-            sender.send(task()).expect("somebody waits")
+            sender.send(task()).expect("the receiver waits")
         });
         receiver
             .recv_timeout(Duration::from_secs(20))
@@ -307,7 +312,7 @@ mod tests {
             let also_local = tokio::task::spawn_local(async move { *local });
             sender
                 .send(also_local.await.expect("no panic"))
-                .expect("somebody waits");
+                .expect("the receiver waits");
         });
         assert_eq!(receiver.recv_timeout(Duration::from_secs(20)), Ok(7));
     }
@@ -348,20 +353,20 @@ mod tests {
         threads.stop().await;
         assert_eq!(dropped.await, Ok(()));
         assert!(!died.is_cancelled(), "it was told to");
-        workers.spawn(0, || async { panic!("nobody runs this") });
+        workers.spawn(0, || async { panic!("this must not run") });
     }
 
     #[tokio::test]
     async fn a_worker_that_dies_is_noticed() {
         let threads = start(1);
-        let lifetime = Lifetime {
+        let guard = WorkerGuard {
             index: 0,
             stop: threads.stop.clone(),
             died: threads.died.clone(),
             _end: oneshot::channel().0,
         };
         let dying = std::thread::spawn(move || {
-            let _lifetime = lifetime;
+            let _guard = guard;
             panic!("on purpose, outside of any task");
         });
         assert!(dying.join().is_err());

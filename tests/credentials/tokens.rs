@@ -234,12 +234,12 @@ fn each_claim_must_be_right() {
         (without(&good, "aud"), "another audience"),
         (
             with(&good, "iss", json!("https://idp.example/")),
-            "issuer is not known",
+            "issuer is not in the config",
         ),
-        (without(&good, "iss"), "issuer is not known"),
+        (without(&good, "iss"), "issuer is not in the config"),
         (with(&good, "exp", json!(now() - 60)), "expired"),
         (without(&good, "exp"), "expired"),
-        (with(&good, "exp", json!("soon")), "no JWT"),
+        (with(&good, "exp", json!("soon")), "not a JWT"),
         (with(&good, "nbf", json!(now() + 600)), "not valid yet"),
         (with(&good, "iat", json!(now() + 600)), "not valid yet"),
         (without(&good, "cnf"), "bound to no certificate"),
@@ -247,7 +247,7 @@ fn each_claim_must_be_right() {
             with(&good, "cnf", json!({"jkt": "x"})),
             "bound to no certificate",
         ),
-        (with(&good, "cnf", broken), "no JWT"),
+        (with(&good, "cnf", broken), "not a JWT"),
         (without(&good, "sub"), "names no user"),
         (with(&good, "sub", json!("")), "names no user"),
     ];
@@ -328,8 +328,8 @@ fn wrongly_signed(signer: &Signer, good: &Value) -> [(String, &'static str); 14]
             ),
             "its type",
         ),
-        (format!("{token}.x"), "no JWT"),
-        ("x".to_owned(), "no JWT"),
+        (format!("{token}.x"), "not a JWT"),
+        ("x".to_owned(), "not a JWT"),
     ]
 }
 

@@ -80,7 +80,9 @@ fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered(
         let gateway =
             Gateway::start(&scene.config(&lines(2, layer, engine), held.upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
-        let mut under_way: Vec<_> = (0..2).map(|_| UnderWay::begin(&alice, version)).collect();
+        let mut under_way: Vec<_> = (0..2)
+            .map(|_| ConcurrencyGuard::begin(&alice, version))
+            .collect();
         held.wait_for_requests(2);
         let mut new = silent(Ipv4Addr::LOCALHOST, gateway.address());
         eventually("the new one is closed", || {
@@ -105,7 +107,7 @@ fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered(
 }
 
 /// A connection with a request that waits for its answer.
-enum UnderWay<'c> {
+enum ConcurrencyGuard<'c> {
     Http1(Box<Raw>),
     Http2 {
         _open: Connection<'c>,
@@ -113,7 +115,7 @@ enum UnderWay<'c> {
     },
 }
 
-impl<'c> UnderWay<'c> {
+impl<'c> ConcurrencyGuard<'c> {
     fn begin(client: &'c Client, version: Version) -> Self {
         if version == Version::Http1 {
             let mut raw = client.raw();

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// More than all sockets on the way hold.
 const LENGTH: usize = 100 * 1024 * 1024;
-const CUT: &str = "closing a connection whose client takes nothing";
+const CUT: &str = "closing a connection: the client takes no byte";
 /// `SETTINGS_INITIAL_WINDOW_SIZE`, the largest.
 const WIDE: [u8; 6] = [0, 4, 0x7f, 0xff, 0xff, 0xff];
 

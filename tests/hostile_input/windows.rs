@@ -16,7 +16,7 @@ const LENGTH: usize = 8 * 1024 * 1024;
 const LIMIT: &str = "idle_timeout = \"500ms\"\n";
 /// For clients that move, and must not be cut because the machine is busy.
 const LONG_LIMIT: &str = "idle_timeout = \"2s\"\n";
-const CUT: &str = "closing a connection whose client takes nothing";
+const CUT: &str = "closing a connection: the client takes no byte";
 /// `SETTINGS_INITIAL_WINDOW_SIZE` 0.
 const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
 

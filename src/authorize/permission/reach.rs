@@ -1,31 +1,31 @@
-//! Which of many requests at once a permission is about: those of one route and method. For explanations; decides nothing.
+//! The share of the requests of one route and method that a permission matches. For explanations; decides nothing.
 
-use super::{One, Permission, Scope, matches_method};
+use super::{Permission, Scope, ScopePattern, matches_method};
 use crate::pattern::{Case, Coverage, Part, Pattern, Subject, coverage};
 use crate::route::{OtherReadings, folded_letters, has_one_reading, other_readings};
 
-/// What requests of one kind require.
+/// The form of the requirements of many requests.
 #[derive(Clone, Debug)]
-pub enum Form {
-    /// One method on paths that are made of these parts.
+pub enum RequirementForm {
+    /// One method, and paths that consist of these parts.
     MethodAndPath {
         /// The method.
         method: String,
         /// The parts of the path.
         path: Vec<Part>,
     },
-    /// Names that are made of these parts.
+    /// Names that consist of these parts.
     Named(Vec<Part>),
     /// Being an ApiUser.
     AnyApiUser,
 }
 
-/// Which of the requests a `deny` denies.
+/// The share of the requests that a `deny` denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DenyCoverage {
     /// None.
     None,
-    /// Those alone whose path or name has more readings than are compared: every `deny` for their method denies them.
+    /// Only those with more readings of path or name than are compared: every `deny` for their method denies them.
     TooManyReadings,
     /// Some.
     Some,
@@ -43,7 +43,7 @@ impl From<Coverage> for DenyCoverage {
     }
 }
 
-impl Form {
+impl RequirementForm {
     fn parts(&self) -> (&[Part], Case) {
         match self {
             Self::MethodAndPath { path, .. } => (path, Case::Matters),
@@ -53,10 +53,10 @@ impl Form {
     }
 }
 
-/// Which of the requests are granted by any of these permissions.
+/// The share of the requests that any of these permissions grants.
 pub fn granted_by_any<'p>(
     permissions: impl Iterator<Item = &'p Permission> + Clone,
-    form: &Form,
+    form: &RequirementForm,
 ) -> Coverage {
     if permissions
         .clone()
@@ -67,20 +67,20 @@ pub fn granted_by_any<'p>(
     let (parts, case) = form.parts();
     let patterns = permissions.filter_map(|permission| match (&permission.compiled.scope, form) {
         (
-            Scope::One(One {
+            Scope::Pattern(ScopePattern {
                 method: None,
                 pattern,
                 ..
             }),
-            Form::Named(_),
+            RequirementForm::Named(_),
         ) => Some(pattern.octets()),
         (
-            Scope::One(One {
+            Scope::Pattern(ScopePattern {
                 method: Some(granted),
                 pattern,
                 ..
             }),
-            Form::MethodAndPath { method, .. },
+            RequirementForm::MethodAndPath { method, .. },
         ) => granted
             .matches(method.as_bytes())
             .then_some(pattern.octets()),
@@ -90,24 +90,24 @@ pub fn granted_by_any<'p>(
 }
 
 impl Permission {
-    /// Which of the requests it grants, its condition apart.
-    pub fn grants_of(&self, form: &Form) -> Coverage {
+    /// The share of the requests that it grants, without regard to its condition.
+    pub fn grant_coverage(&self, form: &RequirementForm) -> Coverage {
         granted_by_any(std::iter::once(self), form)
     }
 
-    /// Which of the requests it denies, its condition apart. A path is also compared as an upstream may read it, so where
-    /// that could matter the answer is [`DenyCoverage::Some`].
-    pub fn denies_of(&self, form: &Form) -> DenyCoverage {
-        let direct = self.grants_of(form);
+    /// The share of the requests that it denies, without regard to its condition. Where other readings of the path by an
+    /// upstream could matter, the result is [`DenyCoverage::Some`].
+    pub fn deny_coverage(&self, form: &RequirementForm) -> DenyCoverage {
+        let direct = self.grant_coverage(form);
         let (parts, case) = form.parts();
         let (exact, folded) = match (&self.compiled.scope, form) {
             (
-                Scope::One(One {
+                Scope::Pattern(ScopePattern {
                     method: Some(denied),
                     pattern,
                     readings,
                 }),
-                Form::MethodAndPath { method, .. },
+                RequirementForm::MethodAndPath { method, .. },
             ) => {
                 if !matches_method(denied, method, &Subject::new(method.as_bytes())) {
                     return direct.into();
@@ -124,23 +124,23 @@ impl Permission {
                 ([Some(pattern.octets()), decoded.flatten()], folded)
             }
             (
-                Scope::One(One {
+                Scope::Pattern(ScopePattern {
                     method: None,
                     pattern,
                     ..
                 }),
-                Form::Named(_),
+                RequirementForm::Named(_),
             ) => ([Some(pattern.octets()), None], None),
             _ => return direct.into(),
         };
-        // What is compared as it is, whether a pattern is read decoded or not; and without regard to case.
-        let as_it_is = coverage(exact.into_iter().flatten(), parts, case);
-        let without_case = coverage(folded, parts, Case::Folds);
+        // The exact patterns, decoded or not; and the folded one without regard to case.
+        let case_sensitive = coverage(exact.into_iter().flatten(), parts, case);
+        let case_insensitive = coverage(folded, parts, Case::Folds);
         let all = || exact.into_iter().chain([folded]).flatten();
         let meets = |parts: &[Part]| coverage(all(), parts, Case::Folds) != Coverage::None;
         let by_number = by_number_of_readings(parts);
         if by_number == DenyCoverage::All
-            || [direct, as_it_is, without_case].contains(&Coverage::All)
+            || [direct, case_sensitive, case_insensitive].contains(&Coverage::All)
         {
             return DenyCoverage::All;
         }
@@ -152,7 +152,7 @@ impl Permission {
     }
 }
 
-/// What a `deny` denies by the number of readings alone.
+/// The coverage that follows from the number of readings alone.
 fn by_number_of_readings(parts: &[Part]) -> DenyCoverage {
     let mut fixed = Vec::new();
     for part in parts {
@@ -167,13 +167,13 @@ fn by_number_of_readings(parts: &[Part]) -> DenyCoverage {
     }
 }
 
-/// The parts as somebody may read them who decodes, folds letters, and cuts off or leaves out parts of segments: so a slash
-/// may be missing where nothing is left behind it.
+/// The parts for an upstream that decodes, folds letters, and removes parts of segments. So a slash may be missing where nothing
+/// remains after it.
 fn loosened(parts: &[Part]) -> Vec<Part> {
     let mut loose = Vec::new();
     for part in parts {
         let Part::Text(text) = part else {
-            // A letter that follows may be composed with the last one before.
+            // A following letter may combine with the last one before it.
             if *part != Part::Below
                 && let Some(Part::Text(before)) = loose.last_mut()
                 && before.last() != Some(&b'/')
@@ -185,7 +185,7 @@ fn loosened(parts: &[Part]) -> Vec<Part> {
         };
         // Paths and names are ASCII.
         let text = std::str::from_utf8(text).unwrap_or(";");
-        // What is cut off in a segment takes along what follows in it.
+        // A removal inside a segment extends to the end of the segment.
         let begins_a_segment = loose.is_empty() || text.starts_with('/');
         match text.strip_suffix('/').unwrap_or(text) {
             before if begins_a_segment && has_one_reading(before) => {
@@ -201,7 +201,7 @@ fn loosened(parts: &[Part]) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authorize::{Asked, CompiledPermission, Effect};
+    use crate::authorize::{CompiledPermission, Effect, RequirementSubject};
     use crate::config::{Place, Sources};
     use crate::route::Requirement;
     use proptest::prelude::*;
@@ -217,8 +217,8 @@ mod tests {
         )
     }
 
-    fn on(method: &str, path: &[Part]) -> Form {
-        Form::MethodAndPath {
+    fn on(method: &str, path: &[Part]) -> RequirementForm {
+        RequirementForm::MethodAndPath {
             method: method.to_owned(),
             path: path.to_vec(),
         }
@@ -236,17 +236,17 @@ mod tests {
             ("v1/*", Coverage::None),
         ] {
             assert_eq!(
-                permission(text, Effect::Grant).grants_of(&form),
+                permission(text, Effect::Grant).grant_coverage(&form),
                 expected,
                 "{text}"
             );
         }
         assert_eq!(
-            permission("*", Effect::Grant).grants_of(&Form::AnyApiUser),
+            permission("*", Effect::Grant).grant_coverage(&RequirementForm::AnyApiUser),
             Coverage::All
         );
         assert_eq!(
-            permission("x", Effect::Grant).grants_of(&Form::AnyApiUser),
+            permission("x", Effect::Grant).grant_coverage(&RequirementForm::AnyApiUser),
             Coverage::None
         );
     }
@@ -255,27 +255,27 @@ mod tests {
     fn what_is_denied_by_another_reading_is_not_called_free() {
         let below = on("GET", &[Part::text("/a"), Part::Below]);
         assert_eq!(
-            permission("GET /a/b", Effect::Deny).denies_of(&below),
+            permission("GET /a/b", Effect::Deny).deny_coverage(&below),
             DenyCoverage::Some
         );
         assert_eq!(
-            permission("GET /a*", Effect::Deny).denies_of(&below),
+            permission("GET /a*", Effect::Deny).deny_coverage(&below),
             DenyCoverage::All
         );
         assert_eq!(
-            permission("POST /a*", Effect::Deny).denies_of(&below),
+            permission("POST /a*", Effect::Deny).deny_coverage(&below),
             DenyCoverage::None
         );
         // As an upstream reads it, `/a;x` is `/a`.
         let segment = on("get", &[Part::text("/"), Part::Segment]);
         assert_eq!(
-            permission("GET /a", Effect::Deny).denies_of(&segment),
+            permission("GET /a", Effect::Deny).deny_coverage(&segment),
             DenyCoverage::Some
         );
         // And `/a/;` is `/a`, too.
         let deeper = on("GET", &[Part::text("/a/"), Part::Segment]);
         assert_eq!(
-            permission("GET /a", Effect::Deny).denies_of(&deeper),
+            permission("GET /a", Effect::Deny).deny_coverage(&deeper),
             DenyCoverage::Some
         );
     }
@@ -284,7 +284,7 @@ mod tests {
     fn a_path_with_too_many_readings_is_denied_by_each_deny_for_its_method() {
         let long = "zz1%20/%EF%BC%A1.%3B/".repeat(1400);
         let asks = |path: &str, deny: &Permission| {
-            deny.denies(&Asked::of(&Requirement::MethodAndPath {
+            deny.denies(&RequirementSubject::of(&Requirement::MethodAndPath {
                 method: "GET",
                 path: path.to_owned().into(),
             }))
@@ -295,16 +295,16 @@ mod tests {
         );
         let below = on("GET", &[Part::text("/a"), Part::Below]);
         assert!(asks(&format!("/a/{long}"), &deny) && !asks("/a/x", &deny));
-        assert_eq!(deny.denies_of(&below), DenyCoverage::TooManyReadings);
+        assert_eq!(deny.deny_coverage(&below), DenyCoverage::TooManyReadings);
         assert!(!asks(&format!("/a/{long}"), &other_method));
-        assert_eq!(other_method.denies_of(&below), DenyCoverage::None);
+        assert_eq!(other_method.deny_coverage(&below), DenyCoverage::None);
         // One path, which the config says.
         assert_eq!(
-            deny.denies_of(&on("GET", &[Part::text("/a")])),
+            deny.deny_coverage(&on("GET", &[Part::text("/a")])),
             DenyCoverage::None
         );
         assert_eq!(
-            deny.denies_of(&on("GET", &[Part::text(format!("/a/{long}"))])),
+            deny.deny_coverage(&on("GET", &[Part::text(format!("/a/{long}"))])),
             DenyCoverage::All
         );
     }
@@ -317,9 +317,9 @@ mod tests {
             pattern in "/([abA/]|[*?!;.]|%21|%2F){0,4}", segment in "([abA.]|[!;]|%21|%2F|%41|%20|%3B|%EF%BD%81){1,4}",
         ) {
             let deny = permission(&format!("GET {pattern}"), Effect::Deny);
-            let covered = deny.denies_of(&on("GET", &[Part::text("/a/"), Part::Segment]));
+            let covered = deny.deny_coverage(&on("GET", &[Part::text("/a/"), Part::Segment]));
             let path = format!("/a/{segment}");
-            let denied = deny.denies(&Asked::of(&Requirement::MethodAndPath { method: "GET", path: path.as_str().into() }));
+            let denied = deny.denies(&RequirementSubject::of(&Requirement::MethodAndPath { method: "GET", path: path.as_str().into() }));
             prop_assert!(covered != DenyCoverage::All || denied, "{} is not denied", path);
             // A path as short as this has all its readings.
             let is_free = matches!(covered, DenyCoverage::None | DenyCoverage::TooManyReadings);

@@ -1,9 +1,9 @@
-//! Texts of permissions that are surely mistakes: those that look like `METHOD /path` and can match no request. Says what was
-//! meant. Names of requirements are any text, so a text that does not look like a method and a path is left alone.
+//! Detects permission texts that look like `METHOD /path` and can match no request, and suggests corrections. Requirement
+//! names are any text, so all other texts are accepted.
 
 use crate::route::{canonical_literal, hex_pair};
 
-/// A text that looks like a permission on a path, but can never match one.
+/// The mistake in a text that looks like a permission on a path but can never match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusablePermission {
     /// `/internal/*`
@@ -40,7 +40,7 @@ const METHODS: [&str; 9] = [
 ];
 const LISTS: [char; 3] = [',', '|', ';'];
 
-/// Whether a text is surely a mistake; above all a `deny` that denies nothing.
+/// Checks for a text that is certainly a mistake, above all a `deny` that matches nothing.
 pub(super) fn check(text: &str) -> Result<(), UnusablePermission> {
     let trimmed = text.trim();
     match trimmed {
@@ -77,7 +77,7 @@ pub(super) fn check(text: &str) -> Result<(), UnusablePermission> {
     Ok(())
 }
 
-/// What is probably meant by a text that [`check`] rejects: permissions that it accepts, or nothing.
+/// Suggested replacements for a text that [`check`] rejects. [`check`] accepts each of them.
 pub(super) fn remedy(text: &str) -> Vec<String> {
     let Some((methods, path)) = meant(text.trim()) else {
         return Vec::new();
@@ -101,8 +101,8 @@ pub(super) fn remedy(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The methods and the path that a text is about, if it looks so: words of capitals or known methods in any case, white space,
-/// and more text; or any word, and what begins with a slash.
+/// The methods and the path, if the text looks like `METHOD /path`: words in capitals or known methods in any case, white
+/// space, and more text; or any word, and text that begins with a slash.
 fn meant(text: &str) -> Option<(&str, &str)> {
     let (first, rest) = text.split_once(char::is_whitespace)?;
     let mut methods = first;
@@ -126,7 +126,7 @@ fn is_like_a_method(word: &str) -> bool {
     word.bytes().all(is_capital) || METHODS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
-/// Without the `25` of each `%25` that stands before two hexadecimal digits, in as many layers as there are.
+/// Removes the `25` of each `%25` before two hexadecimal digits, for all layers of encoding.
 fn decoded_fully(path: &str) -> String {
     let mut plain = path.to_owned();
     let encoded_at = |plain: &str| {

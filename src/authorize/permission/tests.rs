@@ -21,11 +21,11 @@ fn permission(text: &str) -> Permission {
 
 impl Permission {
     fn test_grants(&self, requirement: &Requirement<'_>) -> bool {
-        self.grants(&Asked::of(requirement))
+        self.grants(&RequirementSubject::of(requirement))
     }
 
     fn test_denies(&self, requirement: &Requirement<'_>) -> bool {
-        self.denies(&Asked::of(requirement))
+        self.denies(&RequirementSubject::of(requirement))
     }
 }
 
@@ -294,7 +294,7 @@ proptest! {
         for upstream in 0..1 << FOLDINGS.len() {
             let read = folded_by(upstream, &path);
             let folds_case = upstream >> FOLDS_CASE & 1 == 1;
-            // Who does not tell cases apart does not do so where the pattern has an upper one.
+            // Case-insensitive matching also applies to upper case in the pattern.
             let meant = if folds_case { meant.to_lowercase() } else { meant.clone() };
             let covers = Pattern::new(&meant, Case::Matters).matches(read.as_bytes());
             prop_assert!(denied || !covers, "{} is read as {}, which {} denies", path, read, pattern);

@@ -1,4 +1,4 @@
-//! The judgement over all permissions of somebody against what it is meant to be.
+//! The decision over all permissions of a user, compared with a reference implementation.
 
 use super::*;
 use crate::authorize::{CompiledPermission, Effect};

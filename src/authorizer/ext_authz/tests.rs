@@ -1,4 +1,4 @@
-//! Messages, against octets made by hand: field numbers and wire types as in Envoy's and Google's `.proto` files, which
+//! Messages, against bytes made by hand: field numbers and wire types as in Envoy's and Google's `.proto` files, which
 //! `messages` names.
 
 use super::*;
@@ -8,17 +8,17 @@ use proptest::prelude::*;
 use rustls::pki_types::CertificateDer;
 use std::time::Duration;
 
-/// A field of wire type 2: a text, octets or a message.
-fn field(number: u8, octets: impl AsRef<[u8]>) -> Vec<u8> {
-    let octets = octets.as_ref();
-    let mut length = octets.len();
+/// A field of wire type 2: a text, bytes or a message.
+fn field(number: u8, bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let bytes = bytes.as_ref();
+    let mut length = bytes.len();
     let mut all = vec![number << 3 | 2];
     while length >= 128 {
         all.push(u8::try_from(length & 127).unwrap() | 128);
         length >>= 7;
     }
     all.push(u8::try_from(length).unwrap());
-    all.extend_from_slice(octets);
+    all.extend_from_slice(bytes);
     all
 }
 
@@ -32,7 +32,7 @@ fn pair(key: &str, value: &str) -> Vec<u8> {
     [field(1, key), field(2, value)].concat()
 }
 
-/// What `config.core.v3.Address` is for an address and a port that takes two octets.
+/// What `config.core.v3.Address` is for an address and a port that takes two bytes.
 fn socket_address(address: &str, port: u16) -> Vec<u8> {
     let port = [
         3 << 3,
@@ -47,7 +47,7 @@ fn socket_address(address: &str, port: u16) -> Vec<u8> {
 }
 
 #[test]
-fn a_question_is_what_the_proto_files_say_octet_by_octet() {
+fn a_question_is_what_the_proto_files_say_byte_by_byte() {
     let (agent, language, cookie) = (
         "x-agent".parse().unwrap(),
         "accept-language".parse().unwrap(),
@@ -71,7 +71,7 @@ fn a_question_is_what_the_proto_files_say_octet_by_octet() {
         field(4, "/a?b=c"),
         field(5, "api.example.org"),
         field(6, "https"),
-        // size: -1, as a varint of ten octets.
+        // size: -1, as a varint of ten bytes.
         vec![9 << 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
         field(10, "HTTP/1.1"),
     ]
@@ -173,7 +173,7 @@ fn a_status_of_zero_permits_and_every_other_refuses() {
         judged(&[ok.clone(), ok_response(&said.concat())].concat()),
         "permit x-org=a x-org=c"
     );
-    // Fields that nobody knows here: dynamic_metadata, a message and details of the status.
+    // Unknown fields: dynamic_metadata, a message and details of the status.
     let more = [
         field(1, [field(2, "fine"), field(3, "x")].concat()),
         field(4, "x"),
@@ -209,9 +209,9 @@ fn what_contradicts_itself_refuses_and_what_says_nothing_is_no_verdict() {
 
 proptest! {
     #[test]
-    fn no_octets_permit_without_a_status_that_does(octets in proptest::collection::vec(any::<u8>(), 0..40)) {
-        if judged(&octets).starts_with("permit") {
-            let status = CheckResponse::decode(&octets[..]).unwrap().status;
+    fn no_bytes_permit_without_a_status_that_does(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+        if judged(&bytes).starts_with("permit") {
+            let status = CheckResponse::decode(&bytes[..]).unwrap().status;
             prop_assert_eq!(status.map(|status| status.code), Some(0));
         }
     }

@@ -5,8 +5,8 @@ use crate::authorizer::tests::{known, question};
 use crate::identity::{KnownClient, VerifiedCertificate};
 use rustls::pki_types::CertificateDer;
 
-fn memory(parts: Vec<KeyPart>) -> Memory {
-    Memory::new(Duration::from_secs(10), parts)
+fn memory(parts: Vec<KeyPart>) -> VerdictCache {
+    VerdictCache::new(Duration::from_secs(10), parts)
 }
 
 fn everything() -> Vec<KeyPart> {
@@ -129,7 +129,7 @@ fn a_verdict_counts_for_its_time_and_no_more_are_kept_than_may_be() {
     let memory = memory(vec![KeyPart::User, KeyPart::Path]);
     let (now, paths) = (
         Instant::now(),
-        (0..2 * MOST_LATELY + 1)
+        (0..2 * MAX_GENERATION + 1)
             .map(|number| format!("/{number}"))
             .collect::<Vec<_>>(),
     );
@@ -144,6 +144,6 @@ fn a_verdict_counts_for_its_time_and_no_more_are_kept_than_may_be() {
     }
     assert!(memory.get(&first, now).is_none(), "the oldest went");
     assert!(memory.get(&key(paths.last().unwrap()), now).is_some());
-    let kept = memory.kept.lock().unwrap();
-    assert!(kept.lately.len() + kept.before.len() <= 2 * MOST_LATELY);
+    let generations = memory.generations.lock().unwrap();
+    assert!(generations.current.len() + generations.previous.len() <= 2 * MAX_GENERATION);
 }

@@ -65,7 +65,7 @@ fn waiting_in_our_own_queue_is_never_taken_for_silence() {
         run(async {
             let hanging = serving(|stream, _| async move { std::mem::forget(stream) }).await;
             let authorizer = authorizer(hanging, speaks, lenient());
-            let held = authorizer.places.acquire().await.unwrap();
+            let held = authorizer.permits.acquire().await.unwrap();
             let queued = ask(&authorizer).await;
             assert!(word(&queued) == "busy" && !queued.permits());
             // Who waits does not give the authorizer its whole time.
@@ -89,19 +89,19 @@ fn what_the_gateway_itself_lacks_is_never_taken_for_silence() {
     for code in [nix::errno::Errno::EMFILE, nix::errno::Errno::EADDRNOTAVAIL] {
         let error = std::io::Error::from_raw_os_error(code as i32);
         assert!(
-            Silence::unreachable(crate::endpoint::ConnectError::Tcp(error)).is_our_own(),
+            AuthorizerError::unreachable(crate::endpoint::ConnectError::Tcp(error)).is_local(),
             "{code}"
         );
     }
     let refused = std::io::Error::from_raw_os_error(nix::errno::Errno::ECONNREFUSED as i32);
-    assert!(!Silence::unreachable(crate::endpoint::ConnectError::Tcp(refused)).is_our_own());
-    assert!(Silence::Unaskable("x").is_our_own() && !Silence::Timeout.is_our_own());
-    let reset = |reason| Silence::unreachable(h2::Error::from(reason));
+    assert!(!AuthorizerError::unreachable(crate::endpoint::ConnectError::Tcp(refused)).is_local());
+    assert!(AuthorizerError::Unaskable("x").is_local() && !AuthorizerError::Timeout.is_local());
+    let reset = |reason| AuthorizerError::unreachable(h2::Error::from(reason));
     assert!(
-        reset(h2::Reason::REFUSED_STREAM).is_our_own(),
+        reset(h2::Reason::REFUSED_STREAM).is_local(),
         "more streams than it takes"
     );
-    assert!(!reset(h2::Reason::INTERNAL_ERROR).is_our_own());
+    assert!(!reset(h2::Reason::INTERNAL_ERROR).is_local());
 }
 
 #[test]

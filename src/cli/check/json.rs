@@ -1,4 +1,4 @@
-//! What `portcullis check --json` prints: one object on standard output. Shows no line of a file.
+//! The output of `portcullis check --json`: one object, without lines of files.
 
 use super::{CheckResult, CheckSummary};
 use crate::config::{Location, Problem, Severity, Sources};
@@ -59,7 +59,7 @@ pub(super) fn json(
             .map(|problem| reported(problem, sources))
             .collect(),
     };
-    // Nothing in it can fail to be written.
+    // Serialization cannot fail.
     serde_json::to_string_pretty(&report).unwrap_or_default()
 }
 

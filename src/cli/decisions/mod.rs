@@ -1,12 +1,12 @@
-//! Decisions of the past, from files of the audit log or from a running gateway: read strictly, and gathered into
-//! distinct things with how often and when. Judges nothing.
+//! Past decisions, from files of the audit log or from a running gateway: parsed strictly, and deduplicated with count and
+//! time span.
 
 mod read;
 
 use super::admin_listener;
 use crate::config::{self, Occasion};
 use crate::snapshot::AdminPlace;
-use read::Reader;
+use read::DecisionReader;
 use serde::{Deserialize, Deserializer};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Where decisions come from.
+/// The source of decisions.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct DecisionSource {
@@ -26,9 +26,9 @@ pub(super) struct DecisionSource {
     live: Option<String>,
 }
 
-/// One decision, as the audit log tells of it.
+/// One decision of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-pub(super) struct Decision {
+pub(super) struct LoggedDecision {
     pub(super) listener: String,
     pub(super) client: Option<SocketAddr>,
     pub(super) server_name: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Decision {
     pub(super) forwarded_by: Option<String>,
     pub(super) trust_domain: Option<String>,
     #[serde(default, deserialize_with = "shared")]
-    pub(super) certificate: Option<Rc<Certificate>>,
+    pub(super) certificate: Option<Rc<LoggedCertificate>>,
     pub(super) route: Option<String>,
     pub(super) preset: Option<String>,
     pub(super) requirement: Option<String>,
@@ -51,28 +51,30 @@ pub(super) struct Decision {
     pub(super) role: Option<String>,
     pub(super) authorizer: Option<String>,
     pub(super) authorizer_says: Option<String>,
-    pub(super) decision: Outcome,
+    pub(super) decision: LoggedOutcome,
     pub(super) reason: String,
 }
 
-fn shared<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<Rc<Certificate>>, D::Error> {
+fn shared<'d, D: Deserializer<'d>>(
+    deserializer: D,
+) -> Result<Option<Rc<LoggedCertificate>>, D::Error> {
     Ok(Option::deserialize(deserializer)?.map(Rc::new))
 }
 
-/// What was decided.
+/// The result of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Outcome {
+pub(super) enum LoggedOutcome {
     Permit,
-    /// It was let through, and would have been refused.
+    /// Forwarded in shadow mode; enforcement would have denied it.
     Shadow,
     Refuse,
 }
 
-/// What the log says of a certificate. Without a fingerprint it is one that was refused.
+/// A certificate in the log. One without a fingerprint was rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default)]
-pub(super) struct Certificate {
+pub(super) struct LoggedCertificate {
     pub(super) cn: Option<String>,
     pub(super) dns: Vec<Box<str>>,
     pub(super) uris: Vec<Box<str>>,
@@ -90,15 +92,15 @@ pub(super) struct Certificate {
     pub(super) not_after: Option<String>,
 }
 
-/// How often something was seen, and when. Times are of RFC 3339 in UTC, so they sort as texts.
+/// The count and the time span of equal decisions. Times are RFC 3339 in UTC, so they sort as texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Occurrences {
     pub(super) count: u64,
     pub(super) first: String,
     pub(super) last: String,
 }
 
-impl Seen {
+impl Occurrences {
     pub(super) fn once(time: &str) -> Self {
         Self {
             count: 1,
@@ -117,7 +119,7 @@ impl Seen {
         }
     }
 
-    /// Adds to what there is, if there is anything.
+    /// Adds `seen` to the entry of `key`, or inserts it.
     pub(super) fn count_in<K: Eq + Hash>(all: &mut HashMap<K, Self>, key: K, seen: &Self) {
         match all.get_mut(&key) {
             Some(known) => known.add(seen),
@@ -126,17 +128,17 @@ impl Seen {
     }
 }
 
-/// All decisions, each distinct one once.
+/// The distinct decisions.
 #[derive(Debug, Default)]
-pub(super) struct Decisions {
-    pub(super) distinct: HashMap<Decision, Seen>,
-    /// What is worth knowing about where they come from.
+pub(super) struct LoggedDecisions {
+    pub(super) distinct: HashMap<LoggedDecision, Occurrences>,
+    /// Notes about the source, such as skipped lines.
     pub(super) notes: Vec<String>,
 }
 
-impl Decisions {
-    /// Over all.
-    pub(super) fn seen(&self) -> Option<Seen> {
+impl LoggedDecisions {
+    /// The sum over all decisions.
+    pub(super) fn seen(&self) -> Option<Occurrences> {
         self.distinct.values().cloned().reduce(|mut all, one| {
             all.add(&one);
             all
@@ -145,16 +147,16 @@ impl Decisions {
 }
 
 impl DecisionSource {
-    /// Reads all, and keeps of each what `keep` leaves of it, so that what does not matter makes nothing distinct.
+    /// Reads all decisions. `keep` clears irrelevant fields of each before the deduplication.
     ///
     /// # Errors
-    /// In words, with file, line and what to do.
+    /// A message with file, line and remedy.
     pub(super) fn read(
         &self,
         config: Option<&Path>,
-        keep: impl FnMut(&mut Decision),
-    ) -> Result<Decisions, String> {
-        let mut reader = Reader::new(keep);
+        keep: impl FnMut(&mut LoggedDecision),
+    ) -> Result<LoggedDecisions, String> {
+        let mut reader = DecisionReader::new(keep);
         match &self.live {
             Some(address) => {
                 let place = place_of(address, config)?;
@@ -169,7 +171,7 @@ impl DecisionSource {
     }
 }
 
-/// The admin listener that the flag names, or else the config.
+/// The admin listener of the flag, or else of the config.
 fn place_of(flag: &str, config: Option<&Path>) -> Result<AdminPlace, String> {
     if !flag.is_empty() {
         return admin_listener::parse(flag);

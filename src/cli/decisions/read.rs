@@ -1,7 +1,7 @@
-//! Lines of the audit log to decisions. What is no such line is an error with its place; only what a crash has cut is
-//! passed over, and told.
+//! Parses lines of the audit log. Any other line is an error with its place; only a line truncated by a crash is skipped, with
+//! a note.
 
-use super::{Certificate, Decision, Decisions, Seen};
+use super::{LoggedCertificate, LoggedDecision, LoggedDecisions, Occurrences};
 use serde::Deserialize;
 use serde_json::error::Category;
 use std::collections::{BTreeSet, HashSet};
@@ -11,14 +11,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// The gateway writes none that is nearly so long.
-const LONGEST_LINE: u64 = 4 * 1024 * 1024;
+/// Limit on a line in bytes. The lines of the gateway are far shorter.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
 
-/// What a line may be.
+/// A line of the audit log.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Line {
-    Decision(Box<Entry>),
+enum AuditLine {
+    Decision(Box<DecisionLine>),
     Snapshot {
         cause: String,
     },
@@ -27,26 +27,26 @@ enum Line {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct DecisionLine {
     time: String,
     sample: Option<String>,
     #[serde(flatten)]
-    decision: Decision,
+    decision: LoggedDecision,
 }
 
-/// Reads one file after another.
-pub(super) struct Reader<K> {
-    decisions: Decisions,
+/// Reads decisions from files, one after the other.
+pub(super) struct DecisionReader<K> {
+    decisions: LoggedDecisions,
     keep: K,
-    /// Each once, however many decisions there were with it.
-    certificates: HashSet<Rc<Certificate>>,
+    /// Interned certificates, shared by their decisions.
+    certificates: HashSet<Rc<LoggedCertificate>>,
     samples: BTreeSet<String>,
 }
 
-impl<K: FnMut(&mut Decision)> Reader<K> {
+impl<K: FnMut(&mut LoggedDecision)> DecisionReader<K> {
     pub(super) fn new(keep: K) -> Self {
         Self {
-            decisions: Decisions::default(),
+            decisions: LoggedDecisions::default(),
             keep,
             certificates: HashSet::new(),
             samples: BTreeSet::new(),
@@ -81,24 +81,22 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
     }
 
     pub(super) fn read(&mut self, name: &str, lines: &mut impl BufRead) -> Result<(), String> {
-        let (mut line, mut number) = (Vec::new(), 0_u64);
-        // A line that ends too early, until it is known what follows.
-        let mut cut: Option<(u64, String)> = None;
+        let mut line = Vec::new();
+        let mut number = 0_u64;
+        // A truncated line, until the next line is parsed.
+        let mut truncated: Option<(u64, String)> = None;
         loop {
             line.clear();
-            let read = lines
-                .by_ref()
-                .take(LONGEST_LINE)
-                .read_until(b'\n', &mut line);
+            let read = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut line);
             if read.map_err(|error| format!("cannot read {name}: {error}"))? == 0 {
                 break;
             }
             number += 1;
-            let parsed = serde_json::from_slice::<Line>(&line);
-            // The gateway ends such a line when it starts, and then says that it starts.
-            let starts = matches!(&parsed, Ok(Line::Snapshot { cause }) if cause == "start");
-            if let Some((at, error)) = cut.take() {
-                if !starts {
+            let parsed = serde_json::from_slice::<AuditLine>(&line);
+            // At its start the gateway terminates a truncated line, and then writes a start entry.
+            let is_start = matches!(&parsed, Ok(AuditLine::Snapshot { cause }) if cause == "start");
+            if let Some((at, error)) = truncated.take() {
+                if !is_start {
                     return Err(no_line(name, at, &error));
                 }
                 self.decisions.notes.push(format!(
@@ -106,15 +104,15 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
                 ));
             }
             match parsed {
-                Ok(Line::Decision(entry)) => self.take(*entry),
-                Ok(Line::Snapshot { .. } | Line::Other) => {}
+                Ok(AuditLine::Decision(line)) => self.add(*line),
+                Ok(AuditLine::Snapshot { .. } | AuditLine::Other) => {}
                 Err(error) if error.classify() == Category::Eof => {
-                    cut = Some((number, error.to_string()))
+                    truncated = Some((number, error.to_string()))
                 }
                 Err(error) => return Err(no_line(name, number, &error.to_string())),
             }
         }
-        if let Some((at, _)) = cut {
+        if let Some((at, _)) = truncated {
             self.decisions.notes.push(format!(
                 "the last line ({at}) of {name} is cut, and passed over"
             ));
@@ -122,14 +120,12 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        Entry {
+    fn add(&mut self, line: DecisionLine) {
+        let DecisionLine {
             time,
             sample,
             mut decision,
-        }: Entry,
-    ) {
+        } = line;
         self.samples.extend(sample);
         (self.keep)(&mut decision);
         if let Some(certificate) = &mut decision.certificate {
@@ -138,10 +134,14 @@ impl<K: FnMut(&mut Decision)> Reader<K> {
                 None => drop(self.certificates.insert(certificate.clone())),
             }
         }
-        Seen::count_in(&mut self.decisions.distinct, decision, &Seen::once(&time));
+        Occurrences::count_in(
+            &mut self.decisions.distinct,
+            decision,
+            &Occurrences::once(&time),
+        );
     }
 
-    pub(super) fn finish(mut self) -> Decisions {
+    pub(super) fn finish(mut self) -> LoggedDecisions {
         for share in self.samples {
             let note = format!(
                 "of what was permitted, only {share} was written in part of this: rare things may be missing"
@@ -163,7 +163,7 @@ fn no_line(name: &str, number: u64, error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::decisions::Outcome;
+    use crate::cli::decisions::LoggedOutcome;
 
     const START: &str = r#"{"kind":"snapshot","time":"t","generation":1,"cause":"start"}"#;
 
@@ -173,8 +173,9 @@ mod tests {
         )
     }
 
-    fn read(text: &str) -> Result<Decisions, String> {
-        let mut reader = Reader::new(|decision: &mut Decision| decision.client = None);
+    fn read(text: &str) -> Result<LoggedDecisions, String> {
+        let mut reader =
+            DecisionReader::new(|decision: &mut LoggedDecision| decision.client = None);
         reader.read("audit.log", &mut text.as_bytes())?;
         Ok(reader.finish())
     }
@@ -198,13 +199,13 @@ mod tests {
             .unwrap();
         assert_eq!(
             *seen,
-            Seen {
+            Occurrences {
                 count: 3,
                 first: "1".to_owned(),
                 last: "3".to_owned()
             }
         );
-        assert_eq!(decision.decision, Outcome::Permit);
+        assert_eq!(decision.decision, LoggedOutcome::Permit);
         assert_eq!(decisions.seen().unwrap().count, 4);
     }
 

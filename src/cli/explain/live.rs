@@ -1,13 +1,17 @@
-//! The question to a running gateway, and its answer. Judges nothing.
+//! `explain --live`: sends the question to a running gateway.
 
 use super::super::admin_listener;
 use crate::config::{self, Readable};
-use crate::explain::{Answer, Question};
+use crate::explain::{ExplainAnswer, ExplainQuestion};
 use crate::snapshot::AdminPlace;
 use std::path::Path;
 
-/// Asks the gateway at this URL, or at the admin address of the config if the URL is empty.
-pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<Answer, String> {
+/// The answer of the gateway at this URL, or at the admin address of the config if the URL is empty.
+pub(super) fn answer(
+    url: &str,
+    config: &Path,
+    question: &ExplainQuestion,
+) -> Result<ExplainAnswer, String> {
     let place = if url.is_empty() {
         of_config(config)?
     } else {
@@ -30,7 +34,7 @@ pub(super) fn answer(url: &str, config: &Path, question: &Question) -> Result<An
         .map_err(|error| failed(format!("it is of another version: {error}")))
 }
 
-/// Only the config's text is read: what is wrong in it is nothing to the gateway that runs.
+/// Only the text of the config is read; its errors do not matter to the running gateway.
 fn of_config(file: &Path) -> Result<AdminPlace, String> {
     let loaded = config::load(file, config::Occasion::First);
     if loaded.readable == Readable::No {

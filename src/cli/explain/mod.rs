@@ -1,11 +1,14 @@
-//! `portcullis explain`: flags to a question, and the answer to text or JSON. Calls the same judgement as the proxy, or asks
-//! a running gateway.
+//! `portcullis explain`: turns flags into a question, and the answer into text or JSON. The decision comes from the same code
+//! as in the proxy, or from a running gateway.
 
 mod live;
 
 use super::given_file::given_certificates;
 use super::{ConfigFlag, say, say_error};
-use crate::explain::{About, Answer, Connection, Decision, Question, Who, answer};
+use crate::explain::{
+    ConnectionPeer, ExplainAnswer, ExplainQuestion, ExplainedDecision, QuestionClient,
+    QuestionScope, answer,
+};
 use crate::identity::IdentityKind;
 use crate::snapshot::{Depth, load};
 use crate::telemetry::Telemetry;
@@ -55,10 +58,10 @@ pub(super) struct Explain {
     /// The name of an ApiUser
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// The trust domain that vouches, where several may: for --cn and its like
+    /// The trust domain of the certificate, if there are several: for --cn and the like
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<String>,
-    /// As a client for whom a front proxy of the listener speaks
+    /// As a client behind a front proxy of the listener
     #[arg(long)]
     front_proxy: bool,
     /// The listener, where there are several
@@ -70,15 +73,15 @@ pub(super) struct Explain {
     /// The request body: text, or @FILE
     #[arg(long, value_name = "TEXT|@FILE")]
     body: Option<String>,
-    /// Where the client is; 127.0.0.1 if not said
+    /// The client's address; 127.0.0.1 by default
     #[arg(long, value_name = "IP")]
     source: Option<IpAddr>,
-    /// At this time (RFC 3339), and not now
+    /// Decide as of this time (RFC 3339) instead of now
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
     scope: Scope,
-    /// Ask the running gateway at its admin listener; the address is that of the config if not said
+    /// Ask the running gateway at its admin listener; by default at the address of the config
     #[arg(long, value_name = "ADMIN_URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     live: Option<String>,
     /// Print JSON
@@ -92,7 +95,7 @@ pub(super) struct Explain {
     url: Option<String>,
 }
 
-/// How much is asked about.
+/// The scope of the question.
 #[derive(Debug, clap::Args)]
 struct Scope {
     /// Who may do this: the same request of every ApiUser
@@ -110,14 +113,14 @@ impl Explain {
     pub(super) fn run(&self) -> ExitCode {
         match self.answer() {
             Ok(answer) => {
-                say(&self.shown(&answer));
+                say(&self.render(&answer));
                 match answer {
-                    Answer::Request(explanation) => match explanation.decision {
-                        Decision::Permit | Decision::Shadow => ExitCode::SUCCESS,
-                        Decision::Refuse => ExitCode::FAILURE,
-                        Decision::Depends => ExitCode::from(NO_ANSWER),
+                    ExplainAnswer::Request(explanation) => match explanation.decision {
+                        ExplainedDecision::Permit | ExplainedDecision::Shadow => ExitCode::SUCCESS,
+                        ExplainedDecision::Refuse => ExitCode::FAILURE,
+                        ExplainedDecision::Depends => ExitCode::from(NO_ANSWER),
                     },
-                    Answer::AllUsers(_) | Answer::AllRoutes(_) => ExitCode::SUCCESS,
+                    ExplainAnswer::AllUsers(_) | ExplainAnswer::AllRoutes(_) => ExitCode::SUCCESS,
                 }
             }
             Err(message) => {
@@ -127,7 +130,7 @@ impl Explain {
         }
     }
 
-    fn answer(&self) -> Result<Answer, String> {
+    fn answer(&self) -> Result<ExplainAnswer, String> {
         let error = |message: String| format!("error: {message}");
         if let Some(url) = &self.live {
             let question = self.question().map_err(error)?;
@@ -146,28 +149,28 @@ impl Explain {
         answer(snapshot, &question).map_err(|no_answer| error(no_answer.to_string()))
     }
 
-    fn shown(&self, answer: &Answer) -> String {
+    fn render(&self, answer: &ExplainAnswer) -> String {
         match self.json {
-            // It is made of texts and numbers alone, so nothing can go wrong.
+            // Serialization cannot fail.
             true => serde_json::to_string_pretty(answer).unwrap_or_default(),
             false => answer.to_string(),
         }
     }
 
-    fn question(&self) -> Result<Question, String> {
+    fn question(&self) -> Result<ExplainQuestion, String> {
         let about = match (self.scope.all_users, self.scope.all_routes) {
-            (true, _) => About::AllUsers,
-            (_, true) => About::AllRoutes,
-            _ => About::Request,
+            (true, _) => QuestionScope::AllUsers,
+            (_, true) => QuestionScope::AllRoutes,
+            _ => QuestionScope::Request,
         };
-        Ok(Question {
+        Ok(ExplainQuestion {
             about,
             who: self.who()?,
             trust_domain: self.trust_domain.clone(),
             connection: if self.front_proxy {
-                Connection::FrontProxy
+                ConnectionPeer::FrontProxy
             } else {
-                Connection::Own
+                ConnectionPeer::Client
             },
             listener: self.listener.clone(),
             method: self.method.clone().unwrap_or_default(),
@@ -179,13 +182,13 @@ impl Explain {
         })
     }
 
-    /// Of a file only the certificates are taken, and no key that may stand beside them.
-    fn who(&self) -> Result<Who, String> {
+    /// Only the certificates of the file are sent, never a key beside them.
+    fn who(&self) -> Result<QuestionClient, String> {
         if let Some(file) = &self.cert {
             let chain = given_certificates(file)?;
-            return Ok(Who::Certificate(pem_of(&chain)));
+            return Ok(QuestionClient::Certificate(pem_of(&chain)));
         }
-        let said = [
+        let identities = [
             (IdentityKind::CommonName, &self.cn),
             (IdentityKind::Dns, &self.dns),
             (IdentityKind::Uri, &self.uri),
@@ -193,11 +196,11 @@ impl Explain {
             (IdentityKind::Fingerprint, &self.fingerprint),
             (IdentityKind::Spki, &self.spki),
         ];
-        let value = said
+        let value = identities
             .into_iter()
-            .find_map(|(kind, text)| Some(Who::of_kind(kind, text.clone()?)));
+            .find_map(|(kind, text)| Some(QuestionClient::of_kind(kind, text.clone()?)));
         Ok(value
-            .or_else(|| self.user.clone().map(Who::User))
+            .or_else(|| self.user.clone().map(QuestionClient::User))
             .unwrap_or_default())
     }
 
@@ -205,7 +208,7 @@ impl Explain {
         match self
             .body
             .as_deref()
-            .map(|said| (said, said.strip_prefix('@')))
+            .map(|text| (text, text.strip_prefix('@')))
         {
             Some((_, Some(file))) => match std::fs::read_to_string(file) {
                 Ok(text) => Ok(Some(text)),

@@ -1,18 +1,18 @@
-//! A question on a terminal whose answer is not shown. Restores the terminal in every case, also on Ctrl-C.
+//! A question on a terminal with the echo turned off. The terminal is restored in every case, also on Ctrl-C.
 
-use super::{LONGEST, PasswordInputError, without_line_end};
+use super::{MAX_LENGTH, PasswordInputError, without_line_end};
 use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
 };
 use std::io::{BufRead, Read, Write};
 use zeroize::Zeroizing;
 
-/// Ctrl-C and Ctrl-\ as characters, since they send no signal while a password is typed: a signal would end the process
-/// with a terminal that shows nothing.
+/// Ctrl-C and Ctrl-\ as characters. They send no signal during the input: a signal would end the process and leave the echo
+/// off.
 const INTERRUPT: char = '\u{3}';
 const QUIT: char = '\u{1c}';
 
-/// Prints `question` on standard error, and reads a line that the terminal does not show.
+/// Prints `question` on standard error, and reads a line without echo.
 pub(super) fn ask(question: &str) -> Result<Zeroizing<String>, PasswordInputError> {
     let hidden = EchoOff::begin()?;
     write!(std::io::stderr(), "{question}")?;
@@ -20,7 +20,7 @@ pub(super) fn ask(question: &str) -> Result<Zeroizing<String>, PasswordInputErro
     let mut line = Zeroizing::new(Vec::new());
     let read = read_line(&mut line);
     drop(hidden);
-    // The terminal did not show the line end either.
+    // The line end was not echoed either.
     writeln!(std::io::stderr())?;
     read?;
     let text = std::str::from_utf8(&line).map_err(std::io::Error::other)?;
@@ -30,9 +30,9 @@ pub(super) fn ask(question: &str) -> Result<Zeroizing<String>, PasswordInputErro
     Ok(without_line_end(text))
 }
 
-/// One line; Ctrl-C and Ctrl-\ end it, too.
+/// Reads one line; Ctrl-C and Ctrl-\ end it, too.
 fn read_line(line: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut stdin = std::io::stdin().lock().take(LONGEST);
+    let mut stdin = std::io::stdin().lock().take(MAX_LENGTH);
     loop {
         let available = stdin.fill_buf()?;
         let end = available
@@ -47,7 +47,7 @@ fn read_line(line: &mut Vec<u8>) -> std::io::Result<()> {
     }
 }
 
-/// The terminal as it was; dropping this restores it.
+/// Turns the echo off. Dropping this restores the terminal.
 struct EchoOff {
     before: Termios,
 }
@@ -59,7 +59,7 @@ impl EchoOff {
         hidden
             .local_flags
             .remove(LocalFlags::ECHO | LocalFlags::ISIG);
-        // These end the line, so that they arrive at once.
+        // As line ends, they are delivered at once.
         for (index, key) in [
             (SpecialCharacterIndices::VEOL, INTERRUPT),
             (SpecialCharacterIndices::VEOL2, QUIT),
@@ -75,7 +75,7 @@ impl EchoOff {
 
 impl Drop for EchoOff {
     fn drop(&mut self) {
-        // There is no other way to restore it.
+        // A failure cannot be handled here.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
     }
 }

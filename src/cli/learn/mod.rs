@@ -1,15 +1,14 @@
-//! `portcullis learn`: the smallest permissions that grant each user what it was seen to do, as TOML to copy. Changes no
-//! config.
+//! `portcullis learn`: prints the smallest permissions that grant each user its past requests, as TOML to copy.
 
 mod permissions;
 mod report;
 
-use super::decisions::{Decision, DecisionSource, Decisions, Outcome};
+use super::decisions::{DecisionSource, LoggedDecision, LoggedDecisions, LoggedOutcome};
 use super::{say, say_error};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::Telemetry;
-use permissions::{Need, Needed};
-use report::{Config, report};
+use permissions::{LearnedNeed, NeedUse};
+use report::{CurrentConfig, report};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,25 +22,25 @@ use std::sync::Arc;
 pub(super) struct Learn {
     #[command(flatten)]
     source: DecisionSource,
-    /// Also say which permissions of this config nobody has used
+    /// Also list the permissions of this config that were not used
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Only of this ApiUser; may be said several times
+    /// Only this ApiUser; may be repeated
     #[arg(long, value_name = "NAME")]
     user: Vec<String>,
     /// A segment of a path that takes so many values becomes a wildcard; 2 are enough where the route has a capture
     #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..))]
     threshold: u32,
-    /// Without what was let through on trial only
+    /// Without requests that only shadow mode permitted
     #[arg(long)]
     without_shadow: bool,
 }
 
-/// Exit code for what cannot be done.
+/// Exit code for an error.
 const CANNOT: u8 = 2;
 
-/// By user.
-type Needs = BTreeMap<String, BTreeMap<Need, Needed>>;
+/// The needs by user.
+type UserNeeds = BTreeMap<String, BTreeMap<LearnedNeed, NeedUse>>;
 
 impl Learn {
     pub(super) fn run(&self) -> ExitCode {
@@ -63,22 +62,26 @@ impl Learn {
             .as_deref()
             .map(|config| load(config, None, &Arc::new(Telemetry::default()), Depth::Errors));
         let config = match &outcome {
-            Some(outcome) => Some(Config {
+            Some(outcome) => Some(CurrentConfig {
                 snapshot: outcome.snapshot.as_ref().ok_or_else(|| outcome.report())?,
                 outcome,
             }),
             None => None,
         };
         let decisions = self.source.read(self.config.as_deref(), |decision| {
-            // Nothing else makes what somebody needs another thing.
-            (decision.client, decision.certificate, decision.permission) = (None, None, None);
-            (decision.server_name, decision.host, decision.path_sent) = (None, None, None);
-            (decision.trust_domain, decision.role, decision.query) = (None, None, None);
-            (
-                decision.preset,
-                decision.authorizer,
-                decision.authorizer_says,
-            ) = (None, None, None);
+            // These fields do not affect the needs.
+            decision.client = None;
+            decision.certificate = None;
+            decision.permission = None;
+            decision.server_name = None;
+            decision.host = None;
+            decision.path_sent = None;
+            decision.trust_domain = None;
+            decision.role = None;
+            decision.query = None;
+            decision.preset = None;
+            decision.authorizer = None;
+            decision.authorizer_says = None;
             let texts = [
                 &mut decision.listener,
                 &mut decision.method_sent,
@@ -97,23 +100,23 @@ impl Learn {
         ))
     }
 
-    fn needs(&self, decisions: &Decisions) -> Needs {
-        let mut needs = Needs::new();
+    fn needs(&self, decisions: &LoggedDecisions) -> UserNeeds {
+        let mut needs = UserNeeds::new();
         for (decision, seen) in &decisions.distinct {
             let (Some(user), Some(requirement)) = (&decision.user, &decision.requirement) else {
                 continue;
             };
-            if !self.counts(decision) || !(self.user.is_empty() || self.user.contains(user)) {
+            if !self.is_granted(decision) || !(self.user.is_empty() || self.user.contains(user)) {
                 continue;
             }
-            let on_trial = if decision.decision == Outcome::Shadow {
+            let on_trial = if decision.decision == LoggedOutcome::Shadow {
                 seen.count
             } else {
                 0
             };
-            for need in Need::all_of(requirement) {
+            for need in LearnedNeed::all_of(requirement) {
                 let captures = captures(decision.route.as_deref().unwrap_or_default());
-                let needed = Needed {
+                let needed = NeedUse {
                     seen: seen.clone(),
                     on_trial,
                     captures,
@@ -127,22 +130,22 @@ impl Learn {
         needs
     }
 
-    fn counts(&self, decision: &Decision) -> bool {
-        let is_granted = match decision.decision {
-            Outcome::Permit => true,
-            Outcome::Shadow => !self.without_shadow,
-            Outcome::Refuse => false,
+    fn is_granted(&self, decision: &LoggedDecision) -> bool {
+        let is_permitted = match decision.decision {
+            LoggedOutcome::Permit => true,
+            LoggedOutcome::Shadow => !self.without_shadow,
+            LoggedOutcome::Refuse => false,
         };
         // A public route needs no permission.
-        is_granted && decision.reason != "public_route"
+        is_permitted && decision.reason != "public_route"
     }
 }
 
-impl Needed {
+impl NeedUse {
     fn add(&mut self, other: &Self) {
         self.seen.add(&other.seen);
         self.on_trial += other.on_trial;
-        // Where one route has a capture and another has none, there is none.
+        // Only segments that are captures in all routes.
         self.captures = self
             .captures
             .intersection(&other.captures)
@@ -151,7 +154,7 @@ impl Needed {
     }
 }
 
-/// Which segments of a route's path are captures; its name begins with its host, if it has one.
+/// The indexes of the captures among the path segments of a route. The route name may begin with a host.
 fn captures(route: &str) -> BTreeSet<usize> {
     let path = route
         .find('/')

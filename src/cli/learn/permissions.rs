@@ -1,8 +1,8 @@
-//! From what somebody needed to the smallest list of permissions that grants it: exact texts, and a wildcard only where a
-//! segment of a path takes many values, or the route has a capture there. Reads no log and no config.
+//! Derives from the needs of a user the smallest list of permissions that grants them: exact texts, with a wildcard only for a
+//! path segment with many values, or with a capture of the route.
 
-use crate::authorize::{Asked, CompiledPermission, Effect, Permission};
-use crate::cli::decisions::Seen;
+use crate::authorize::{CompiledPermission, Effect, Permission, RequirementSubject};
+use crate::cli::decisions::Occurrences;
 use crate::config::Place;
 use crate::route::Requirement;
 use std::borrow::Cow;
@@ -10,17 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Something that somebody needed.
+/// A permission that a request required.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Need {
+pub(super) enum LearnedNeed {
     /// A method on a canonical path.
     Path { method: String, path: String },
     /// A name, in lower case: names are compared without case.
     Name(String),
 }
 
-impl Need {
-    /// What a requirement in the words of the log needs. Nothing where an ApiUser needs no permission at all.
+impl LearnedNeed {
+    /// The needs of a requirement as written in the log. Empty if the request required no permission.
     pub(super) fn all_of(requirement: &str) -> Vec<Self> {
         match requirement.split_once(' ') {
             _ if requirement.starts_with('(') => Vec::new(),
@@ -47,7 +47,7 @@ impl Need {
         }
     }
 
-    /// A backslash before a wildcard takes its meaning away, so a text that has one cannot be told apart.
+    /// Whether a text has a backslash. It would escape a following wildcard, so such a text cannot be expressed.
     fn has_backslash(&self) -> bool {
         match self {
             Self::Path { method, path } => method.contains('\\') || path.contains('\\'),
@@ -56,51 +56,54 @@ impl Need {
     }
 }
 
-/// How something was needed.
+/// The uses of a need.
 #[derive(Clone, Debug)]
-pub(super) struct Needed {
-    pub(super) seen: Seen,
-    /// How often it was let through on trial only.
+pub(super) struct NeedUse {
+    pub(super) seen: Occurrences,
+    /// Number of requests that only shadow mode permitted.
     pub(super) on_trial: u64,
-    /// Which segments of the path are captures of its route.
+    /// Indexes of path segments that are captures of the route.
     pub(super) captures: BTreeSet<usize>,
 }
 
 /// One permission of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Learned {
+pub(super) struct LearnedPermission {
     pub(super) text: String,
-    pub(super) seen: Seen,
+    pub(super) seen: Occurrences,
     pub(super) on_trial: u64,
-    /// How many different things were needed that it grants.
+    /// Number of different needs that it grants.
     pub(super) kinds: usize,
 }
 
-/// A segment; `None` is a wildcard.
+/// The segments of a path; `None` is a wildcard.
 type Segments = Vec<Option<Rc<str>>>;
 
-/// The needs that one pattern stands for.
-struct Covered {
+/// The needs that one pattern covers, by index.
+struct PathGroup {
     needs: Vec<usize>,
     captures: BTreeSet<usize>,
 }
 
-/// The list, in the order of its texts, and what no permission can be written for.
-pub(super) fn learn(needs: &BTreeMap<Need, Needed>, threshold: usize) -> (Vec<Learned>, Vec<Need>) {
+/// The permissions, sorted by text, and the needs that no permission can express.
+pub(super) fn learn(
+    needs: &BTreeMap<LearnedNeed, NeedUse>,
+    threshold: usize,
+) -> (Vec<LearnedPermission>, Vec<LearnedNeed>) {
     let (left_out, needs): (Vec<_>, Vec<_>) =
         needs.iter().partition(|(need, _)| need.has_backslash());
     let mut texts: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut by_method: BTreeMap<&str, BTreeMap<Segments, Covered>> = BTreeMap::new();
+    let mut by_method: BTreeMap<&str, BTreeMap<Segments, PathGroup>> = BTreeMap::new();
     for (at, (need, needed)) in needs.iter().enumerate() {
         match need {
-            Need::Name(name) => texts.entry(escaped(name)).or_default().push(at),
-            Need::Path { method, path } => {
+            LearnedNeed::Name(name) => texts.entry(escaped(name)).or_default().push(at),
+            LearnedNeed::Path { method, path } => {
                 let segments = path
                     .split('/')
                     .skip(1)
                     .map(|segment| Some(segment.into()))
                     .collect();
-                let covered = Covered {
+                let covered = PathGroup {
                     needs: vec![at],
                     captures: needed.captures.clone(),
                 };
@@ -124,8 +127,8 @@ pub(super) fn learn(needs: &BTreeMap<Need, Needed>, threshold: usize) -> (Vec<Le
     )
 }
 
-/// Puts wildcards where they belong in one place of all paths. Whether there was any.
-fn collapse_one(paths: &mut BTreeMap<Segments, Covered>, threshold: usize) -> bool {
+/// Collapses paths at the first segment index where a wildcard applies. Returns whether there was one.
+fn collapse_one(paths: &mut BTreeMap<Segments, PathGroup>, threshold: usize) -> bool {
     let longest = paths.keys().map(Vec::len).max().unwrap_or(0);
     for at in 0..longest {
         let mut groups: BTreeMap<Segments, Vec<Segments>> = BTreeMap::new();
@@ -143,15 +146,15 @@ fn collapse_one(paths: &mut BTreeMap<Segments, Covered>, threshold: usize) -> bo
             });
             let enough = match (is_capture, at) {
                 (true, _) => true,
-                // Whole parts of an API differ here, and not things of one kind.
+                // The first segment names parts of an API, not objects of one kind.
                 (false, 0) => false,
                 (false, _) => group.len() >= threshold || has_wildcard_at(group, at),
             };
             group.len() >= 2 && enough
         });
-        let found = !groups.is_empty();
+        let is_collapsed = !groups.is_empty();
         for (wide, group) in groups {
-            let mut all = Covered {
+            let mut all = PathGroup {
                 needs: Vec::new(),
                 captures: BTreeSet::new(),
             };
@@ -161,14 +164,14 @@ fn collapse_one(paths: &mut BTreeMap<Segments, Covered>, threshold: usize) -> bo
             }
             paths.insert(wide, all);
         }
-        if found {
+        if is_collapsed {
             return true;
         }
     }
     false
 }
 
-/// What stands beside a wildcard is granted by it.
+/// Whether one path of the group has a wildcard at this index already, which grants the others.
 fn has_wildcard_at(group: &[Segments], at: usize) -> bool {
     group.iter().any(|segments| segments.get(at) == Some(&None))
 }
@@ -190,7 +193,7 @@ fn text_of(method: &str, segments: &Segments) -> String {
     text
 }
 
-/// What is a wildcard in a permission is taken at its word.
+/// Escapes wildcards, so that the permission matches the text literally.
 fn escaped(text: &str) -> String {
     let mut literal = String::with_capacity(text.len());
     for character in text.chars() {
@@ -202,11 +205,11 @@ fn escaped(text: &str) -> String {
     literal
 }
 
-/// `*` also takes slashes, so a wildcard may grant all that another text was made for.
+/// Removes permissions that another one makes superfluous: `*` also matches slashes, so a wildcard may grant their needs.
 fn without_superfluous(
     texts: BTreeMap<String, Vec<usize>>,
-    needs: &[(&Need, &Needed)],
-) -> Vec<Learned> {
+    needs: &[(&LearnedNeed, &NeedUse)],
+) -> Vec<LearnedPermission> {
     let mut kept: Vec<(String, Permission, Vec<usize>)> = texts
         .into_iter()
         .map(|(text, covered)| {
@@ -222,15 +225,15 @@ fn without_superfluous(
     while let Some((_, _, covered)) = kept.get(at) {
         let grants_all = |permission: &Permission| {
             let mut all = covered.iter().filter_map(|need| needs.get(*need));
-            all.all(|(need, _)| permission.grants(&Asked::of(&need.requirement())))
+            all.all(|(need, _)| permission.grants(&RequirementSubject::of(&need.requirement())))
         };
-        let wide = |text: &str| text.replace("\\*", "").contains('*');
+        let has_wildcard = |text: &str| text.replace("\\*", "").contains('*');
         let wider = kept
             .iter()
-            .position(|(text, permission, _)| wide(text) && grants_all(permission));
+            .position(|(text, permission, _)| has_wildcard(text) && grants_all(permission));
         let other = wider.filter(|other| *other != at).or_else(|| {
             let mut rest = kept.iter().enumerate().skip(at + 1);
-            rest.find(|(_, (text, permission, _))| wide(text) && grants_all(permission))
+            rest.find(|(_, (text, permission, _))| has_wildcard(text) && grants_all(permission))
                 .map(|(other, _)| other)
         });
         match other {
@@ -240,7 +243,7 @@ fn without_superfluous(
                 if let Some((_, _, all)) = kept.get_mut(other) {
                     all.extend(covered);
                 }
-                // Whoever stood before may be superfluous only by what stands now, which was there before.
+                // Earlier entries need no second check: they were compared with all remaining entries.
             }
             None => at += 1,
         }
@@ -250,13 +253,17 @@ fn without_superfluous(
         .collect()
 }
 
-fn learned(text: String, covered: &[usize], needs: &[(&Need, &Needed)]) -> Option<Learned> {
+fn learned(
+    text: String,
+    covered: &[usize],
+    needs: &[(&LearnedNeed, &NeedUse)],
+) -> Option<LearnedPermission> {
     let mut all = covered
         .iter()
         .filter_map(|need| needs.get(*need))
         .map(|(_, needed)| *needed);
     let first = all.next()?;
-    let mut sum = Learned {
+    let mut sum = LearnedPermission {
         text,
         seen: first.seen.clone(),
         on_trial: first.on_trial,

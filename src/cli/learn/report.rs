@@ -1,26 +1,26 @@
-//! What `learn` says: TOML to copy, with what it was learned from beside each line. Learns nothing.
+//! The output of `learn`: TOML to copy, with the evidence beside each line.
 
-use super::Needs;
-use super::permissions::{Learned, Need, Needed, learn};
-use crate::authorize::{Asked, Permission};
-use crate::cli::decisions::Decisions;
+use super::UserNeeds;
+use super::permissions::{LearnedNeed, LearnedPermission, NeedUse, learn};
+use crate::authorize::{Permission, RequirementSubject};
+use crate::cli::decisions::LoggedDecisions;
 use crate::cli::plan::thousands;
 use crate::config::Enforcement;
 use crate::snapshot::{Outcome, Snapshot};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// The config that users have now.
-pub(super) struct Config<'a> {
+/// The current config, for the comparison.
+pub(super) struct CurrentConfig<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) outcome: &'a Outcome,
 }
 
 pub(super) fn report(
-    decisions: &Decisions,
-    needs: &Needs,
+    decisions: &LoggedDecisions,
+    needs: &UserNeeds,
     threshold: usize,
-    config: Option<&Config<'_>>,
+    config: Option<&CurrentConfig<'_>>,
 ) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -80,7 +80,7 @@ pub(super) fn report(
     text
 }
 
-fn evidence(learned: &Learned) -> String {
+fn evidence(learned: &LearnedPermission) -> String {
     let plural = if learned.seen.count == 1 { "" } else { "s" };
     let kinds = if learned.kinds > 1 {
         format!(
@@ -101,8 +101,13 @@ fn evidence(learned: &Learned) -> String {
     )
 }
 
-/// What the user has now, and has not used.
-fn compare(text: &mut String, config: &Config<'_>, user: &str, needs: &BTreeMap<Need, Needed>) {
+/// Lists the current permissions of the user that were not used.
+fn compare(
+    text: &mut String,
+    config: &CurrentConfig<'_>,
+    user: &str,
+    needs: &BTreeMap<LearnedNeed, NeedUse>,
+) {
     let Some(principal) = config.snapshot.users.named(user) else {
         let _ = writeln!(text, "# there is no such ApiUser in this config");
         return;
@@ -110,7 +115,7 @@ fn compare(text: &mut String, config: &Config<'_>, user: &str, needs: &BTreeMap<
     let uses = |permission: &Permission| {
         needs
             .keys()
-            .any(|need| permission.grants(&Asked::of(&need.requirement())))
+            .any(|need| permission.grants(&RequirementSubject::of(&need.requirement())))
     };
     for set in config.snapshot.policy.sets(&principal) {
         let role = set
@@ -149,7 +154,7 @@ fn key(name: &str) -> String {
     let is_bare = !name.is_empty()
         && name
             .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     if is_bare {
         name.to_owned()
     } else {

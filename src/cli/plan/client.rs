@@ -1,8 +1,8 @@
-//! The client of a decision of the past: who it would be by a config.
+//! The client of a past decision, as a config would identify it.
 
-use crate::cli::decisions::{Certificate, Decision};
+use crate::cli::decisions::{LoggedCertificate, LoggedDecision};
 use crate::identity::ForwardedRefusal;
-use crate::proxy::{Standing, standing};
+use crate::proxy::{ClientIdentity, identify_chain};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{
     CommonName, CommonNameError, FailureReason, NameError, NameKind, PeerCertificate, TrustDomain,
@@ -11,110 +11,116 @@ use crate::tls::{
 use rustls::pki_types::UnixTime;
 use std::sync::Arc;
 
-/// Who a client would be.
-pub(super) struct Who {
-    pub(super) standing: Standing,
+/// The identity of a client by a config.
+pub(super) struct ReplayedClient {
+    pub(super) identity: ClientIdentity,
     pub(super) vouched_by: Option<TrustDomainId>,
     pub(super) peer: Option<PeerCertificate>,
 }
 
-impl Who {
+impl ReplayedClient {
     pub(super) fn of(
         snapshot: &Snapshot,
         listener: &ListenerPolicy,
         host: &crate::tls::HostPolicy,
-        decision: &Decision,
+        decision: &LoggedDecision,
     ) -> Self {
-        let without = |standing| Self {
-            standing,
+        let without = |identity| Self {
+            identity,
             vouched_by: None,
             peer: None,
         };
         if let Some(by) = &decision.forwarded_by {
             let front = listener.front_proxy.as_ref();
-            let speaks = |id| front.filter(|front| front.is_peer(id));
+            let front_proxy_of = |id| front.filter(|front| front.is_peer(id));
             return match (snapshot.users.named(by), front) {
-                (Some(proxy), _) if speaks(proxy.id).is_none() => without(Standing::Known(proxy)),
+                (Some(proxy), _) if front_proxy_of(proxy.id).is_none() => {
+                    without(ClientIdentity::Known(proxy))
+                }
                 (Some(_), Some(front)) => Self::forwarded(
                     snapshot,
                     std::slice::from_ref(&front.trust_domain),
                     decision,
                     |id| front.is_peer(id),
                 ),
-                _ => without(Standing::UnknownUser),
+                _ => without(ClientIdentity::UnknownUser),
             };
         }
         let Some(certificate) = decision.certificate.as_deref() else {
-            return without(standing(snapshot, host, &[], UnixTime::now()).0);
+            return without(identify_chain(snapshot, host, &[], UnixTime::now()).identity);
         };
-        let found = Self::vouched(snapshot, &host.trust_domains, decision, certificate);
-        match (&found.standing, &listener.front_proxy) {
-            // Whoever speaks for others has no rights of its own.
-            (Standing::Known(user), Some(front)) if front.is_peer(user.id) => {
-                without(Standing::Forwarded(ForwardedRefusal::Missing))
+        let client = Self::by_certificate(snapshot, &host.trust_domains, decision, certificate);
+        match (&client.identity, &listener.front_proxy) {
+            // A front proxy has no permissions of its own.
+            (ClientIdentity::Known(user), Some(front)) if front.is_peer(user.id) => {
+                without(ClientIdentity::Forwarded(ForwardedRefusal::Missing))
             }
-            _ => found,
+            _ => client,
         }
     }
 
-    /// For whom a front proxy spoke.
+    /// The client that a front proxy forwarded.
     fn forwarded(
         snapshot: &Snapshot,
         domains: &[Arc<TrustDomain>],
-        decision: &Decision,
+        decision: &LoggedDecision,
         is_proxy: impl Fn(crate::identity::UserId) -> bool,
     ) -> Self {
-        let mut found = match (
+        let mut client = match (
             decision.certificate.as_deref(),
             decision.user.as_deref(),
             domains,
         ) {
-            (Some(certificate), _, _) => Self::vouched(snapshot, domains, decision, certificate),
-            // Only a name was forwarded; whoever it was is taken to be the same again.
+            (Some(certificate), _, _) => {
+                Self::by_certificate(snapshot, domains, decision, certificate)
+            }
+            // Only a name was forwarded: assume the same user.
             (None, Some(user), [domain]) => Self {
-                standing: match snapshot.users.named(user) {
+                identity: match snapshot.users.named(user) {
                     Some(user) if domain.revocation().denies_user(&user.name) => {
-                        Standing::Refused(FailureReason::Denied)
+                        ClientIdentity::Refused(FailureReason::Denied)
                     }
                     Some(user) if snapshot.users.can_be_proven_in(domain.id, user.id) => {
-                        Standing::Known(user)
+                        ClientIdentity::Known(user)
                     }
-                    _ => Standing::UnknownUser,
+                    _ => ClientIdentity::UnknownUser,
                 },
                 vouched_by: Some(domain.id),
                 peer: None,
             },
             _ => Self {
-                standing: Standing::Forwarded(ForwardedRefusal::Missing),
+                identity: ClientIdentity::Forwarded(ForwardedRefusal::Missing),
                 vouched_by: None,
                 peer: None,
             },
         };
-        found.standing = match found.standing {
-            Standing::Refused(reason) => Standing::Forwarded(ForwardedRefusal::Certificate(reason)),
-            Standing::Known(user) if is_proxy(user.id) => {
-                Standing::Forwarded(ForwardedRefusal::FrontProxyItself)
+        client.identity = match client.identity {
+            ClientIdentity::Refused(reason) => {
+                ClientIdentity::Forwarded(ForwardedRefusal::Certificate(reason))
+            }
+            ClientIdentity::Known(user) if is_proxy(user.id) => {
+                ClientIdentity::Forwarded(ForwardedRefusal::FrontProxyItself)
             }
             other => other,
         };
-        found
+        client
     }
 
-    /// Who a certificate is, vouched for by the domain of the same name; that is not looked at again.
-    fn vouched(
+    /// The client by its certificate, for the trust domain of the same name. The chain is not verified again.
+    fn by_certificate(
         snapshot: &Snapshot,
         domains: &[Arc<TrustDomain>],
-        decision: &Decision,
-        said: &Certificate,
+        decision: &LoggedDecision,
+        logged: &LoggedCertificate,
     ) -> Self {
         let refused = |reason| Self {
-            standing: Standing::Refused(reason),
+            identity: ClientIdentity::Refused(reason),
             vouched_by: None,
             peer: None,
         };
         if domains.is_empty() {
             return Self {
-                standing: Standing::Anonymous,
+                identity: ClientIdentity::Anonymous,
                 vouched_by: None,
                 peer: None,
             };
@@ -124,7 +130,7 @@ impl Who {
         let Some(domain) = domains.iter().find(by_name) else {
             return refused(FailureReason::UnknownIssuer);
         };
-        let peer = peer(domain.id, said);
+        let peer = peer(domain.id, logged);
         let revocation = domain.revocation();
         let denied = revocation.denies_fingerprint(&peer.fingerprint)
             || peer
@@ -134,21 +140,21 @@ impl Who {
         if denied {
             return refused(FailureReason::Denied);
         }
-        let mut standing = Standing::from(snapshot.users.identify(&peer));
-        if matches!(&standing, Standing::Known(user) if revocation.denies_user(&user.name)) {
-            standing = Standing::Refused(FailureReason::Revoked);
+        let mut identity = ClientIdentity::from(snapshot.users.identify(&peer));
+        if matches!(&identity, ClientIdentity::Known(user) if revocation.denies_user(&user.name)) {
+            identity = ClientIdentity::Refused(FailureReason::Revoked);
         }
         Self {
-            standing,
+            identity,
             vouched_by: Some(domain.id),
             peer: Some(peer),
         }
     }
 }
 
-/// The certificate as it was read then.
-fn peer(trust_domain: TrustDomainId, said: &Certificate) -> PeerCertificate {
-    let common_name = said
+/// The certificate from the log.
+fn peer(trust_domain: TrustDomainId, logged: &LoggedCertificate) -> PeerCertificate {
+    let common_name = logged
         .cn
         .as_deref()
         .map_or(Err(CommonNameError::Missing), CommonName::new);
@@ -161,30 +167,30 @@ fn peer(trust_domain: TrustDomainId, said: &Certificate) -> PeerCertificate {
     ];
     let unusable = kinds
         .into_iter()
-        .filter(|kind| said.unusable.contains(&kind.to_string()));
+        .filter(|kind| logged.unusable.contains(&kind.to_string()));
     let time = |text: &Option<String>| text.as_deref().and_then(seconds).unwrap_or_default();
     PeerCertificate {
         trust_domain,
         common_name,
-        dns_names: said.dns.clone(),
-        uris: said.uris.clone(),
-        emails: said.emails.clone(),
-        organizations: said.o.clone(),
-        organizational_units: said.ou.clone(),
-        // Why they could not be used makes no difference.
+        dns_names: logged.dns.clone(),
+        uris: logged.uris.clone(),
+        emails: logged.emails.clone(),
+        organizations: logged.o.clone(),
+        organizational_units: logged.ou.clone(),
+        // The kind of the error makes no difference.
         unusable_names: unusable.map(|kind| (kind, NameError::Unreadable)).collect(),
-        other_names: said.other_names.clone(),
-        subject: said.subject.clone(),
-        issuer: said.issuer.clone(),
-        serial: said.serial.clone(),
-        fingerprint: said.fingerprint.clone().unwrap_or_default(),
-        spki: said.spki.clone(),
-        not_before: time(&said.not_before),
-        not_after: time(&said.not_after),
+        other_names: logged.other_names.clone(),
+        subject: logged.subject.clone(),
+        issuer: logged.issuer.clone(),
+        serial: logged.serial.clone(),
+        fingerprint: logged.fingerprint.clone().unwrap_or_default(),
+        spki: logged.spki.clone(),
+        not_before: time(&logged.not_before),
+        not_after: time(&logged.not_after),
     }
 }
 
-/// A time of the log.
+/// A time of the log in seconds since 1970.
 pub(super) fn seconds(time: &str) -> Option<i64> {
     let format = &time::format_description::well_known::Rfc3339;
     time::OffsetDateTime::parse(time, format)

@@ -1,33 +1,32 @@
-//! What a decision of the past does not say, and a config would have to know. Where that could make a difference, nobody
-//! can tell the outcome.
+//! Facts that a config needs for a decision and the audit log does not contain. If one could matter, the result is unknown.
 
-use crate::authorize::{Asked, Grant, Matched, Permission};
-use crate::cli::decisions::Decision;
+use crate::authorize::{Grant, Matched, Permission, RequirementSubject};
+use crate::cli::decisions::LoggedDecision;
 use crate::condition::{Condition, Input};
 use crate::identity::Principal;
-use crate::proxy::{self, Need, Presented, RequestDecision, Standing};
+use crate::proxy::{self, ClientIdentity, Need, PresentedCredentials, RequestDecision};
 use crate::route::{Requirement, RequirementRule};
 use crate::snapshot::Snapshot;
 use std::fmt;
 
-/// What is not known.
+/// A fact that the audit log does not contain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Lacking {
+pub(super) enum MissingFact {
     /// The query.
     Query,
     /// A header field.
     Header(String),
-    /// When each request came.
+    /// The time of each request.
     Time,
     /// The body.
     Body,
-    /// What was shown beside the certificate.
+    /// The credentials beside the certificate.
     Credentials,
-    /// The word of an external authorizer.
+    /// The verdict of an external authorizer.
     Authorizer(String),
 }
 
-impl fmt::Display for Lacking {
+impl fmt::Display for MissingFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Query => f.write_str("the query, which the audit log withholds"),
@@ -48,26 +47,27 @@ impl fmt::Display for Lacking {
     }
 }
 
-/// What is lacking for a judgement to be sure. Nothing where no condition that could matter looks at it.
-pub(super) fn lacking(
+/// The missing facts of a decision. Empty if no relevant condition reads them.
+pub(super) fn missing_facts(
     snapshot: &Snapshot,
-    (standing, presented): (&Standing, &Presented),
-    decision: &Decision,
+    identity: &ClientIdentity,
+    presented: &PresentedCredentials,
+    decision: &LoggedDecision,
     decided: &RequestDecision<'_, '_>,
-) -> Vec<Lacking> {
+) -> Vec<MissingFact> {
     match decided.decision {
-        proxy::Decision::Needs(Need::Credentials) => return vec![Lacking::Credentials],
-        proxy::Decision::Needs(Need::Body) => return vec![Lacking::Body],
+        proxy::Decision::Needs(Need::Credentials) => return vec![MissingFact::Credentials],
+        proxy::Decision::Needs(Need::Body) => return vec![MissingFact::Body],
         proxy::Decision::Needs(Need::Authorizer) => {
             let name = decided
                 .route
                 .and_then(|route| route.authorizer.as_deref())
                 .unwrap_or_default();
-            return vec![Lacking::Authorizer(name.to_owned())];
+            return vec![MissingFact::Authorizer(name.to_owned())];
         }
         proxy::Decision::Permit(_) | proxy::Decision::Deny(_) => {}
     }
-    // Without a requirement it was refused before any condition was asked.
+    // Without a requirement it was rejected before any condition was evaluated.
     let (Some(route), Some(requirement)) = (decided.route, &decided.requirement) else {
         return Vec::new();
     };
@@ -76,53 +76,53 @@ pub(super) fn lacking(
         route.condition.as_ref(),
         route.requirement.condition(decided.method),
     ];
-    let mut lacks: Vec<Lacking> = on_route.into_iter().flatten().flat_map(unknown).collect();
-    // Icinga's requirements look at the query; where they did before, they find the same again.
-    let looks_anew =
+    let mut missing: Vec<MissingFact> = on_route.into_iter().flatten().flat_map(unknown).collect();
+    // Icinga's requirements depend on the query. If the preset applied before, the requirement is the same.
+    let is_new_preset =
         matches!(route.requirement, RequirementRule::Icinga2) && decision.preset.is_none();
-    if looks_anew && decision.query.is_some() {
-        lacks.push(Lacking::Query);
+    if is_new_preset && decision.query.is_some() {
+        missing.push(MissingFact::Query);
     }
-    let user = match (presented, standing) {
-        (Presented::Proven(proof), _) => Some(&proof.principal),
-        (_, Standing::Known(user)) => Some(user),
+    let user = match (presented, identity) {
+        (PresentedCredentials::Proven(proof), _) => Some(&proof.principal),
+        (_, ClientIdentity::Known(user)) => Some(user),
         _ => None,
     };
     if let Some(user) = user {
-        for_each_asked(requirement, |asked| {
-            lacks.extend(of_user(snapshot, user, asked, decided, &unknown))
+        for_each_subject(requirement, |subject| {
+            missing.extend(of_user(snapshot, user, subject, decided, &unknown))
         });
     }
-    lacks.sort_unstable();
-    lacks.dedup();
-    lacks
+    missing.sort_unstable();
+    missing.dedup();
+    missing
 }
 
 fn of_user(
     snapshot: &Snapshot,
     user: &Principal,
-    asked: &Asked<'_>,
+    subject: &RequirementSubject<'_>,
     decided: &RequestDecision<'_, '_>,
-    unknown: &impl Fn(&Condition) -> Vec<Lacking>,
-) -> Vec<Lacking> {
+    unknown: &impl Fn(&Condition) -> Vec<MissingFact>,
+) -> Vec<MissingFact> {
     let of = |permission: &Permission| permission.condition().map(unknown).unwrap_or_default();
     let sets = || snapshot.policy.sets(user);
     let denying = sets()
         .flat_map(|set| &set.denied)
-        .filter(|permission| permission.denies(asked))
+        .filter(|permission| permission.denies(subject))
         .flat_map(of);
-    let mut lacks: Vec<Lacking> = denying.collect();
-    // One that grants for sure is enough, whatever others would say.
-    let sure = matches!(granted_by(decided), Some(matched) if of(matched.permission).is_empty() && matched.permission.grants(asked));
+    let mut missing: Vec<MissingFact> = denying.collect();
+    // One certain grant is enough.
+    let sure = matches!(granted_by(decided), Some(matched) if of(matched.permission).is_empty() && matched.permission.grants(subject));
     if !sure {
-        lacks.extend(
+        missing.extend(
             sets()
                 .flat_map(|set| &set.granted)
-                .filter(|permission| permission.grants(asked))
+                .filter(|permission| permission.grants(subject))
                 .flat_map(of),
         );
     }
-    lacks
+    missing
 }
 
 fn granted_by<'s>(decided: &RequestDecision<'s, '_>) -> Option<Matched<'s>> {
@@ -136,25 +136,27 @@ fn granted_by<'s>(decided: &RequestDecision<'s, '_>) -> Option<Matched<'s>> {
     }
 }
 
-fn for_each_asked(requirement: &Requirement<'_>, mut visit: impl FnMut(&Asked<'_>)) {
+fn for_each_subject(requirement: &Requirement<'_>, mut visit: impl FnMut(&RequirementSubject<'_>)) {
     match requirement {
-        Requirement::Every(names) => names.iter().for_each(|name| visit(&Asked::of_name(name))),
-        one => visit(&Asked::of(one)),
+        Requirement::Every(names) => names
+            .iter()
+            .for_each(|name| visit(&RequirementSubject::of_name(name))),
+        one => visit(&RequirementSubject::of(one)),
     }
 }
 
-fn unknown_to(decision: &Decision, condition: &Condition) -> Vec<Lacking> {
+fn unknown_to(decision: &LoggedDecision, condition: &Condition) -> Vec<MissingFact> {
     let reads = condition.reads();
-    let mut lacks: Vec<Lacking> = reads
+    let mut missing: Vec<MissingFact> = reads
         .headers()
         .iter()
-        .map(|name| Lacking::Header(name.to_string()))
+        .map(|name| MissingFact::Header(name.to_string()))
         .collect();
-    if reads.has(Input::Headers) && lacks.is_empty() {
-        lacks.push(Lacking::Header("*".to_owned()));
+    if reads.has(Input::Headers) && missing.is_empty() {
+        missing.push(MissingFact::Header("*".to_owned()));
     }
     if reads.has(Input::Query) && decision.query.is_some() {
-        lacks.push(Lacking::Query);
+        missing.push(MissingFact::Query);
     }
-    lacks
+    missing
 }

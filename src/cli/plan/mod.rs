@@ -1,18 +1,18 @@
-//! `portcullis plan`: who would gain or lose what by a config that is not in force yet, by the decisions of the past. Puts
-//! nothing into force.
+//! `portcullis plan`: compares past decisions with those of a new config, and lists the users that gain or lose access.
+//! Activates nothing.
 
 mod client;
 mod lacking;
 mod replay;
 mod report;
 
-use super::decisions::{Decision, DecisionSource, Decisions, Outcome};
+use super::decisions::{DecisionSource, LoggedDecision, LoggedDecisions, LoggedOutcome};
 use super::{say, say_error};
 use crate::snapshot::{Depth, Snapshot, load};
 use crate::telemetry::Telemetry;
-use replay::{Replayed, Verdict, can_be_replayed, replay};
+use replay::{ReplayResult, ReplayedDecision, can_be_replayed, replay};
 pub(in crate::cli) use report::thousands;
-use report::{Group, Report};
+use report::{AccessChange, PlanReport};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Plan {
         }
     }
 
-    fn compare(&self) -> Result<Report, String> {
+    fn compare(&self) -> Result<PlanReport, String> {
         let candidate = loaded(&self.config)?;
         let current = self.current.as_deref().map(loaded).transpose()?;
         let has_conditions = candidate.has_conditions
@@ -72,7 +72,7 @@ impl Plan {
         let decisions = self.source.read(
             Some(self.current.as_deref().unwrap_or(&self.config)),
             |decision| {
-                // Nobody's port matters, and addresses do only to conditions.
+                // The port never matters, and the address only to conditions.
                 decision.client = decision
                     .client
                     .filter(|_| has_conditions)
@@ -90,68 +90,48 @@ fn loaded(config: &Path) -> Result<Snapshot, String> {
     outcome.snapshot.ok_or(report)
 }
 
-fn compare(decisions: &Decisions, candidate: &Snapshot, current: Option<&Snapshot>) -> Report {
-    let mut report = Report::new(decisions, candidate.content.sha256());
-    for (decision, seen) in &decisions.distinct {
+fn compare(
+    decisions: &LoggedDecisions,
+    candidate: &Snapshot,
+    current: Option<&Snapshot>,
+) -> PlanReport {
+    let mut report = PlanReport::new(decisions, candidate.content.sha256());
+    for (decision, occurrences) in &decisions.distinct {
         if !can_be_replayed(decision) {
-            report.passed_over(seen);
+            report.skipped(occurrences);
             continue;
         }
         let old = match current {
-            Some(current) => replay(current, decision, seen),
-            None => Replayed::Decided(Verdict::recorded(decision)),
+            Some(current) => replay(current, decision, occurrences),
+            None => ReplayResult::Decided(ReplayedDecision::recorded(decision)),
         };
-        match (old, replay(candidate, decision, seen)) {
-            (Replayed::Decided(old), Replayed::Decided(new)) => {
-                if let Some(group) = changed(old.outcome, new.outcome) {
-                    report.add(group, decision, seen, (Some(old), Some(new)), Vec::new());
-                }
+        let new = replay(candidate, decision, occurrences);
+        let group = match (&old, &new) {
+            (ReplayResult::Decided(old), ReplayResult::Decided(new)) => {
+                changed(old.outcome, new.outcome)
             }
-            (Replayed::Lacks(lacks), Replayed::Decided(new)) => {
-                report.add(
-                    Group::CannotBeTold,
-                    decision,
-                    seen,
-                    (None, Some(new)),
-                    lacks,
-                );
-            }
-            (Replayed::Decided(old), Replayed::Lacks(lacks)) => {
-                report.add(
-                    Group::CannotBeTold,
-                    decision,
-                    seen,
-                    (Some(old), None),
-                    lacks,
-                );
-            }
-            (Replayed::Lacks(old), Replayed::Lacks(new)) => {
-                report.add(
-                    Group::CannotBeTold,
-                    decision,
-                    seen,
-                    (None, None),
-                    [old, new].concat(),
-                );
-            }
+            _ => Some(AccessChange::Unknown),
+        };
+        if let Some(group) = group {
+            report.add(group, decision, occurrences, old, new);
         }
     }
     report
 }
 
-/// Whether somebody can do more or less. What is let through on trial is let through.
-fn changed(old: Outcome, new: Outcome) -> Option<Group> {
-    match (old == Outcome::Refuse, new == Outcome::Refuse) {
-        (false, true) => Some(Group::Loses),
-        (true, false) => Some(Group::Gains),
+/// The change of access between two outcomes. Shadow mode permits.
+fn changed(old: LoggedOutcome, new: LoggedOutcome) -> Option<AccessChange> {
+    match (old == LoggedOutcome::Refuse, new == LoggedOutcome::Refuse) {
+        (false, true) => Some(AccessChange::Loses),
+        (true, false) => Some(AccessChange::Gains),
         _ => None,
     }
 }
 
-/// Who asked, for people: the user, or else what is known of the certificate.
-fn who(decision: &Decision) -> String {
+/// The label of the client in reports: the user, or else a name of the certificate.
+fn client_label(decision: &LoggedDecision) -> String {
     let certificate = decision.certificate.as_deref();
-    let named = |certificate: &super::decisions::Certificate| match &certificate.cn {
+    let named = |certificate: &super::decisions::LoggedCertificate| match &certificate.cn {
         Some(cn) => format!("(certificate with cn \"{cn}\")"),
         None => format!("(certificate of {})", certificate.subject),
     };

@@ -1,48 +1,48 @@
-//! One decision of the past, made again by a config: the same judgement as the proxy's, for a client put together from
-//! what the audit log says of it. What the log does not say is never guessed.
+//! Repeats a past decision by a config: the same decision as the proxy's, for a client reconstructed from the audit log. Facts
+//! that the log does not contain are never guessed.
 
-use super::client::{Who, seconds};
-use super::lacking::{Lacking, lacking};
+use super::client::{ReplayedClient, seconds};
+use super::lacking::{MissingFact, missing_facts};
 use crate::authorize::{Denied, Grant};
 use crate::authorizer::{self, Denial, Opinion};
-use crate::cli::decisions::{Decision, Outcome, Seen};
+use crate::cli::decisions::{LoggedDecision, LoggedOutcome, Occurrences};
 use crate::clock;
 use crate::credentials::CredentialFailure;
 use crate::head::RequestHead;
 use crate::host::HostName;
 use crate::proxy::{
-    self, Client, DecisionRounds, Evidence, Need, Presented, RequestDecision, decide_with,
-    unless_denied,
+    self, Client, DecisionRounds, Evidence, Need, PresentedCredentials, RequestDecision,
+    decide_with, unless_denied,
 };
-use crate::route::icinga2::{EventTypes, SaidInBody};
+use crate::route::icinga2::{BodyEventTypes, EventTypes};
 use crate::snapshot::Snapshot;
 use crate::tls::FailureReason;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-/// What a config makes of a decision.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Replayed {
-    /// This.
-    Decided(Verdict),
-    /// Nobody can tell without these.
-    Lacks(Vec<Lacking>),
+pub(super) enum ReplayResult {
+    /// The decision.
+    Decided(ReplayedDecision),
+    /// Unknown without these facts.
+    Unknown(Vec<MissingFact>),
 }
 
 /// A decision in the words of the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Verdict {
-    pub(super) outcome: Outcome,
+pub(super) struct ReplayedDecision {
+    pub(super) outcome: LoggedOutcome,
     pub(super) reason: String,
-    /// The permission that decision, with its role.
+    /// The permission that decided, with its role.
     pub(super) permission: Option<String>,
     pub(super) route: Option<String>,
     pub(super) requirement: Option<String>,
 }
 
-impl Verdict {
-    /// As it was decided then.
-    pub(super) fn recorded(decision: &Decision) -> Self {
+impl ReplayedDecision {
+    /// The decision in the log.
+    pub(super) fn recorded(decision: &LoggedDecision) -> Self {
         let role = decision
             .role
             .as_ref()
@@ -62,7 +62,7 @@ impl Verdict {
 
     fn refused(reason: &str) -> Self {
         Self {
-            outcome: Outcome::Refuse,
+            outcome: LoggedOutcome::Refuse,
             reason: reason.to_owned(),
             permission: None,
             route: None,
@@ -80,20 +80,24 @@ impl Verdict {
         };
         let (outcome, reason, permission) = match &decided.decision {
             proxy::Decision::Permit(permit) => match (permit.shadowed(), permit.grant()) {
-                (Some(denied), _) => (Outcome::Shadow, denied.word(), denied.matched().map(named)),
+                (Some(denied), _) => (
+                    LoggedOutcome::Shadow,
+                    denied.word(),
+                    denied.matched().map(named),
+                ),
                 (None, Grant::Permission(matched)) => {
-                    (Outcome::Permit, "permission", Some(named(matched)))
+                    (LoggedOutcome::Permit, "permission", Some(named(matched)))
                 }
-                (None, Grant::AnyApiUser) => (Outcome::Permit, "any_api_user", None),
-                (None, Grant::PublicRoute) => (Outcome::Permit, "public_route", None),
-                (None, Grant::Shadow) => (Outcome::Shadow, "internal", None),
+                (None, Grant::AnyApiUser) => (LoggedOutcome::Permit, "any_api_user", None),
+                (None, Grant::PublicRoute) => (LoggedOutcome::Permit, "public_route", None),
+                (None, Grant::Shadow) => (LoggedOutcome::Shadow, "internal", None),
             },
             proxy::Decision::Deny(refusal) => (
-                Outcome::Refuse,
+                LoggedOutcome::Refuse,
                 refusal.word(),
                 refusal.denied().and_then(Denied::matched).map(named),
             ),
-            proxy::Decision::Needs(need) => (Outcome::Refuse, need.unmet().word(), None),
+            proxy::Decision::Needs(need) => (LoggedOutcome::Refuse, need.unmet().word(), None),
         };
         Self {
             outcome,
@@ -105,25 +109,26 @@ impl Verdict {
     }
 }
 
-/// Whether a decision says enough to be made again. What was refused unread, or with a certificate that did not count,
-/// has nothing to do with what a config grants.
-pub(super) fn can_be_replayed(decision: &Decision) -> bool {
+/// Whether a decision can be replayed. Permissions do not affect requests that were rejected unread, or with an invalid
+/// certificate.
+pub(super) fn can_be_replayed(decision: &LoggedDecision) -> bool {
     let certificate = decision.certificate.as_deref();
-    let counted =
+    let is_verified =
         certificate.is_none_or(|it| it.fingerprint.is_some() && decision.trust_domain.is_some());
-    // A proxy that did not say, or not rightly, for whom it speaks.
-    let unheard = decision.reason.contains("forwarded") || decision.reason.contains("front_proxy");
-    let malformed = [
+    // A front proxy that forwarded no identity, or a malformed one.
+    let is_unidentified =
+        decision.reason.contains("forwarded") || decision.reason.contains("front_proxy");
+    let malformed_reasons = [
         "bad_query",
         "no_event_types",
         "bad_event_types",
         "bad_json",
         "encoded_body",
     ];
-    let by_its_form = malformed.contains(&decision.reason.as_str());
-    counted
-        && !unheard
-        && !by_its_form
+    let is_malformed = malformed_reasons.contains(&decision.reason.as_str());
+    is_verified
+        && !is_unidentified
+        && !is_malformed
         && decision.host.is_some()
         && decision.path.starts_with('/')
         && decision.method_sent != "-"
@@ -131,7 +136,11 @@ pub(super) fn can_be_replayed(decision: &Decision) -> bool {
 
 /// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the
 /// same.
-pub(super) fn replay(snapshot: &Snapshot, decision: &Decision, seen: &Seen) -> Replayed {
+pub(super) fn replay(
+    snapshot: &Snapshot,
+    decision: &LoggedDecision,
+    occurrences: &Occurrences,
+) -> ReplayResult {
     let at = |time: &str| {
         replay_at(
             snapshot,
@@ -139,32 +148,33 @@ pub(super) fn replay(snapshot: &Snapshot, decision: &Decision, seen: &Seen) -> R
             seconds(time).unwrap_or_else(clock::signed_seconds),
         )
     };
-    let last = at(&seen.last);
-    if snapshot.changes_with_time && at(&seen.first) != last {
-        return Replayed::Lacks(vec![Lacking::Time]);
+    let last = at(&occurrences.last);
+    if snapshot.changes_with_time && at(&occurrences.first) != last {
+        return ReplayResult::Unknown(vec![MissingFact::Time]);
     }
     last
 }
 
-fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
+fn replay_at(snapshot: &Snapshot, decision: &LoggedDecision, now: i64) -> ReplayResult {
     let Some(listener) = snapshot.listeners.get(decision.listener.as_str()) else {
-        return Replayed::Decided(Verdict::refused("listener_gone"));
+        return ReplayResult::Decided(ReplayedDecision::refused("listener_gone"));
     };
     let server_name = decision.server_name.as_deref().and_then(HostName::parse);
     let Some(host) = listener.host(server_name.as_ref()) else {
-        return Replayed::Decided(Verdict::refused(FailureReason::UnknownServerName.word()));
+        return ReplayResult::Decided(ReplayedDecision::refused(
+            FailureReason::UnknownServerName.word(),
+        ));
     };
-    let who = Who::of(snapshot, listener, host, decision);
+    let replayed_client = ReplayedClient::of(snapshot, listener, host, decision);
     let source = decision
         .client
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.ip());
-    let (standing, vouched_by, certificate) = (&who.standing, who.vouched_by, who.peer.as_ref());
     let client = Client {
         listener,
         host,
-        standing,
-        vouched_by,
-        certificate,
+        identity: &replayed_client.identity,
+        vouched_by: replayed_client.vouched_by,
+        certificate: replayed_client.peer.as_ref(),
         source,
         now,
     };
@@ -191,25 +201,26 @@ fn replay_at(snapshot: &Snapshot, decision: &Decision, now: i64) -> Replayed {
             evidence = more;
             continue;
         }
-        let lacks = lacking(
+        let missing = missing_facts(
             snapshot,
-            (&who.standing, &evidence.presented),
+            &replayed_client.identity,
+            &evidence.presented,
             decision,
             &decided,
         );
-        return if lacks.is_empty() {
-            Replayed::Decided(Verdict::of(&decided))
+        return if missing.is_empty() {
+            ReplayResult::Decided(ReplayedDecision::of(&decided))
         } else {
-            Replayed::Lacks(lacks)
+            ReplayResult::Unknown(missing)
         };
     }
 }
 
-/// The evidence with what the decision needs, if the log says what the gateway found then.
+/// Adds the evidence that the decision needs, if the log contains it.
 fn gather(
     need: Need,
     snapshot: &Snapshot,
-    decision: &Decision,
+    decision: &LoggedDecision,
     decided: &RequestDecision<'_, '_>,
     evidence: &Evidence,
 ) -> Option<Evidence> {
@@ -217,13 +228,13 @@ fn gather(
     match need {
         Need::Credentials => more.presented = presented(snapshot, decision, decided),
         Need::Body => more.body = Some(event_types(decision)?),
-        Need::Authorizer => more.verdict = Some(outside(decision)?),
+        Need::Authorizer => more.verdict = Some(authorizer_verdict(decision)?),
     }
     Some(more)
 }
 
-/// What an external authorizer said about this very request. It counts for the same authorizer and user alone.
-fn outside(decision: &Decision) -> Option<authorizer::Verdict> {
+/// The verdict of the external authorizer in the log. It is valid only for the same authorizer and user.
+fn authorizer_verdict(decision: &LoggedDecision) -> Option<authorizer::Verdict> {
     let opinion = match decision.authorizer_says.as_deref()? {
         "permit" => Opinion::Permit(Arc::default()),
         "deny" => Opinion::Deny(Denial::Response),
@@ -236,8 +247,8 @@ fn outside(decision: &Decision) -> Option<authorizer::Verdict> {
     Some(authorizer::Verdict { by, about, opinion })
 }
 
-/// The types of events that were subscribed to, in the query or the body: the requirement names them all.
-fn event_types(decision: &Decision) -> Option<SaidInBody> {
+/// The event types of the subscription, from the query or the body. The requirement has all of them.
+fn event_types(decision: &LoggedDecision) -> Option<BodyEventTypes> {
     let requirement = decision
         .requirement
         .as_deref()
@@ -253,12 +264,12 @@ fn event_types(decision: &Decision) -> Option<SaidInBody> {
     ))
 }
 
-/// What was shown then beside the certificate is taken to be shown again, if the user still has such a thing.
+/// The credentials beside the certificate: assumed to be presented again if the user still has such a credential.
 fn presented(
     snapshot: &Snapshot,
-    decision: &Decision,
+    decision: &LoggedDecision,
     decided: &RequestDecision<'_, '_>,
-) -> Presented {
+) -> PresentedCredentials {
     let shown = decision.user.as_deref().filter(|_| {
         decision
             .credential
@@ -266,7 +277,7 @@ fn presented(
             .is_some_and(|kind| kind != "certificate")
     });
     let Some(user) = shown else {
-        return Presented::Nothing;
+        return PresentedCredentials::Nothing;
     };
     let rule = decided
         .route
@@ -274,6 +285,6 @@ fn presented(
         .unwrap_or_default();
     match snapshot.credentials.assumed(&snapshot.users, user, rule) {
         Some(proof) => unless_denied(snapshot, proof),
-        None => Presented::Failed(CredentialFailure::Gone),
+        None => PresentedCredentials::Failed(CredentialFailure::Gone),
     }
 }

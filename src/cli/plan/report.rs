@@ -1,88 +1,98 @@
-//! What `plan` says: for people, grouped by who gains or loses, and for programs. Compares nothing.
+//! The report of `plan`: as text, grouped by users that gain or lose access, and as JSON. Compares nothing.
 
-use super::lacking::Lacking;
-use super::replay::Verdict;
-use super::who;
-use crate::cli::decisions::{Decision, Decisions, Outcome, Seen};
+use super::client_label;
+use super::lacking::MissingFact;
+use super::replay::{ReplayResult, ReplayedDecision};
+use crate::cli::decisions::{LoggedDecision, LoggedDecisions, LoggedOutcome, Occurrences};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// So many kinds of requests are shown of each user in text; JSON has all.
+/// Maximum number of kinds of requests per user in text; JSON has all.
 const MOST_SHOWN: usize = 20;
 
-/// What happens.
+/// The change of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Group {
+pub(super) enum AccessChange {
     Loses,
     Gains,
-    CannotBeTold,
+    Unknown,
 }
 
-/// One kind of request of one user.
+/// Equal requests of one user with equal results.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind {
-    group: Group,
+struct ChangedRequest {
+    group: AccessChange,
     user: String,
     method: String,
     path: String,
     listener: String,
-    old: Option<Verdict>,
-    new: Option<Verdict>,
-    lacks: Vec<Lacking>,
+    old: Option<ReplayedDecision>,
+    new: Option<ReplayedDecision>,
+    missing: Vec<MissingFact>,
 }
 
-/// All that changes.
-pub(super) struct Report {
+/// All changes.
+pub(super) struct PlanReport {
     content: String,
-    seen: Option<Seen>,
+    occurrences: Option<Occurrences>,
     distinct: usize,
     notes: Vec<String>,
-    passed_over: u64,
-    kinds: BTreeMap<Kind, Seen>,
+    skipped: u64,
+    kinds: BTreeMap<ChangedRequest, Occurrences>,
 }
 
-impl Report {
-    pub(super) fn new(decisions: &Decisions, content: &str) -> Self {
+impl PlanReport {
+    pub(super) fn new(decisions: &LoggedDecisions, content: &str) -> Self {
         Self {
             content: content.to_owned(),
-            seen: decisions.seen(),
+            occurrences: decisions.seen(),
             distinct: decisions.distinct.len(),
             notes: decisions.notes.clone(),
-            passed_over: 0,
+            skipped: 0,
             kinds: BTreeMap::new(),
         }
     }
 
-    /// It says too little, and no config could have let it in.
-    pub(super) fn passed_over(&mut self, seen: &Seen) {
-        self.passed_over += seen.count;
+    /// Counts decisions that cannot be replayed: rejected before any permission was checked.
+    pub(super) fn skipped(&mut self, occurrences: &Occurrences) {
+        self.skipped += occurrences.count;
     }
 
     pub(super) fn add(
         &mut self,
-        group: Group,
-        decision: &Decision,
-        seen: &Seen,
-        (old, new): (Option<Verdict>, Option<Verdict>),
-        mut lacks: Vec<Lacking>,
+        group: AccessChange,
+        decision: &LoggedDecision,
+        occurrences: &Occurrences,
+        old: ReplayResult,
+        new: ReplayResult,
     ) {
-        lacks.sort_unstable();
-        lacks.dedup();
-        let kind = Kind {
+        let mut missing = Vec::new();
+        let mut decided = |result| match result {
+            ReplayResult::Decided(decision) => Some(decision),
+            ReplayResult::Unknown(facts) => {
+                missing.extend(facts);
+                None
+            }
+        };
+        let old = decided(old);
+        let new = decided(new);
+        missing.sort_unstable();
+        missing.dedup();
+        let kind = ChangedRequest {
             group,
-            user: who(decision),
+            user: client_label(decision),
             method: decision.method.clone(),
             path: decision.path.clone(),
             listener: decision.listener.clone(),
             old,
             new,
-            lacks,
+            missing,
         };
         self.kinds
             .entry(kind)
-            .and_modify(|known| known.add(seen))
-            .or_insert_with(|| seen.clone());
+            .and_modify(|known| known.add(occurrences))
+            .or_insert_with(|| occurrences.clone());
     }
 
     pub(super) fn changes_nothing(&self) -> bool {
@@ -93,20 +103,23 @@ impl Report {
         let mut text = String::new();
         // Writing to a String cannot fail.
         for (title, group) in [
-            ("loses", Group::Loses),
-            ("gains", Group::Gains),
-            ("cannot be told", Group::CannotBeTold),
+            ("loses", AccessChange::Loses),
+            ("gains", AccessChange::Gains),
+            ("cannot be told", AccessChange::Unknown),
         ] {
-            let mut users: BTreeMap<&str, Vec<(&Kind, &Seen)>> = BTreeMap::new();
-            for (kind, seen) in self.kinds.iter().filter(|(kind, _)| kind.group == group) {
-                users.entry(&kind.user).or_default().push((kind, seen));
+            let mut users: BTreeMap<&str, Vec<(&ChangedRequest, &Occurrences)>> = BTreeMap::new();
+            for (kind, occurrences) in self.kinds.iter().filter(|(kind, _)| kind.group == group) {
+                users
+                    .entry(&kind.user)
+                    .or_default()
+                    .push((kind, occurrences));
             }
             for (user, mut kinds) in users {
                 let _ = writeln!(text, "{user}: {title}");
                 // The most frequent first; the order of the kinds decides among equals.
-                kinds.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.count));
-                for (kind, seen) in kinds.iter().take(MOST_SHOWN) {
-                    let _ = writeln!(text, "  {}", line(kind, seen));
+                kinds.sort_by_key(|(_, occurrences)| std::cmp::Reverse(occurrences.count));
+                for (kind, occurrences) in kinds.iter().take(MOST_SHOWN) {
+                    let _ = writeln!(text, "  {}", line(kind, occurrences));
                 }
                 if kinds.len() > MOST_SHOWN {
                     let _ = writeln!(
@@ -128,22 +141,22 @@ impl Report {
         for note in &self.notes {
             let _ = writeln!(text, "note: {note}");
         }
-        if self.passed_over > 0 {
+        if self.skipped > 0 {
             let _ = writeln!(
                 text,
                 "note: {} refused unread or by their certificate are passed over: no permission was asked",
-                decisions(self.passed_over),
+                decisions(self.skipped),
             );
         }
-        match &self.seen {
-            Some(seen) => {
+        match &self.occurrences {
+            Some(occurrences) => {
                 let _ = writeln!(
                     text,
                     "{} of {} kinds, from {} to {}; certificates are not verified again",
-                    decisions(seen.count),
+                    decisions(occurrences.count),
                     thousands(u64::try_from(self.distinct).unwrap_or(u64::MAX)),
-                    seen.first,
-                    seen.last,
+                    occurrences.first,
+                    occurrences.last,
                 );
             }
             None => {
@@ -154,16 +167,16 @@ impl Report {
         let _ = writeln!(
             text,
             "{}, {}, {}",
-            self.sum(Group::Loses, "loses", "lose"),
-            self.sum(Group::Gains, "gains", "gain"),
-            match self.count(Group::CannotBeTold) {
+            self.sum(AccessChange::Loses, "loses", "lose"),
+            self.sum(AccessChange::Gains, "gains", "gain"),
+            match self.count(AccessChange::Unknown) {
                 0 => "nothing is left open".to_owned(),
                 count => format!("{} cannot be told", decisions(count)),
             },
         );
     }
 
-    fn sum(&self, group: Group, one: &str, several: &str) -> String {
+    fn sum(&self, group: AccessChange, one: &str, several: &str) -> String {
         let mut users: Vec<&str> = self
             .kinds
             .keys()
@@ -181,11 +194,11 @@ impl Report {
         }
     }
 
-    fn count(&self, group: Group) -> u64 {
+    fn count(&self, group: AccessChange) -> u64 {
         self.kinds
             .iter()
             .filter(|(kind, _)| kind.group == group)
-            .map(|(_, seen)| seen.count)
+            .map(|(_, occurrences)| occurrences.count)
             .sum()
     }
 
@@ -194,19 +207,19 @@ impl Report {
             self.kinds
                 .iter()
                 .filter(|(kind, _)| kind.group == group)
-                .map(|(kind, seen)| value(kind, seen))
+                .map(|(kind, occurrences)| value(kind, occurrences))
                 .collect()
         };
         let report = json!({
             "content": self.content,
-            "decisions": self.seen.as_ref().map_or(0, |seen| seen.count),
-            "first": self.seen.as_ref().map(|seen| &seen.first),
-            "last": self.seen.as_ref().map(|seen| &seen.last),
-            "passed_over": self.passed_over,
+            "decisions": self.occurrences.as_ref().map_or(0, |occurrences| occurrences.count),
+            "first": self.occurrences.as_ref().map(|occurrences| &occurrences.first),
+            "last": self.occurrences.as_ref().map(|occurrences| &occurrences.last),
+            "passed_over": self.skipped,
             "notes": self.notes,
-            "loses": of(Group::Loses),
-            "gains": of(Group::Gains),
-            "cannot_be_told": of(Group::CannotBeTold),
+            "loses": of(AccessChange::Loses),
+            "gains": of(AccessChange::Gains),
+            "cannot_be_told": of(AccessChange::Unknown),
         });
         format!("{report:#}")
     }
@@ -217,7 +230,7 @@ fn decisions(count: u64) -> String {
     format!("{} decision{plural}", thousands(count))
 }
 
-/// With a comma before each three digits.
+/// The number with thousands separators.
 pub(in crate::cli) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -230,13 +243,13 @@ pub(in crate::cli) fn thousands(number: u64) -> String {
     text
 }
 
-fn line(kind: &Kind, seen: &Seen) -> String {
-    let times = if seen.count == 1 {
+fn line(kind: &ChangedRequest, occurrences: &Occurrences) -> String {
+    let times = if occurrences.count == 1 {
         "once".to_owned()
     } else {
-        format!("{} times", thousands(seen.count))
+        format!("{} times", thousands(occurrences.count))
     };
-    let named = |verdict: &Verdict| {
+    let named = |verdict: &ReplayedDecision| {
         let requirement = verdict
             .requirement
             .as_deref()
@@ -254,23 +267,23 @@ fn line(kind: &Kind, seen: &Seen) -> String {
         kind.path,
         requirement.unwrap_or_default()
     );
-    let why = match (&kind.old, &kind.new, kind.lacks.is_empty()) {
+    let why = match (&kind.old, &kind.new, kind.missing.is_empty()) {
         (Some(old), Some(new), true) => format!("{} -> {}", reason(old), reason(new)),
         _ => {
-            let lacks: Vec<String> = kind.lacks.iter().map(ToString::to_string).collect();
-            format!("needs {}", lacks.join("; "))
+            let missing: Vec<String> = kind.missing.iter().map(ToString::to_string).collect();
+            format!("needs {}", missing.join("; "))
         }
     };
-    format!("{what:<40} {times}, last {}: {why}", seen.last)
+    format!("{what:<40} {times}, last {}: {why}", occurrences.last)
 }
 
-fn reason(verdict: &Verdict) -> String {
+fn reason(verdict: &ReplayedDecision) -> String {
     let by = verdict
         .permission
         .as_ref()
         .map(|permission| format!(" {permission}"))
         .unwrap_or_default();
-    let on_trial = if verdict.outcome == Outcome::Shadow {
+    let on_trial = if verdict.outcome == LoggedOutcome::Shadow {
         " (let through on trial)"
     } else {
         ""
@@ -278,12 +291,12 @@ fn reason(verdict: &Verdict) -> String {
     format!("{}{by}{on_trial}", verdict.reason)
 }
 
-fn value(kind: &Kind, seen: &Seen) -> Value {
-    let verdict = |verdict: &Verdict| {
+fn value(kind: &ChangedRequest, occurrences: &Occurrences) -> Value {
+    let verdict = |verdict: &ReplayedDecision| {
         let word = match verdict.outcome {
-            Outcome::Permit => "permit",
-            Outcome::Shadow => "shadow",
-            Outcome::Refuse => "refuse",
+            LoggedOutcome::Permit => "permit",
+            LoggedOutcome::Shadow => "shadow",
+            LoggedOutcome::Refuse => "refuse",
         };
         json!({
             "decision": word,
@@ -298,12 +311,12 @@ fn value(kind: &Kind, seen: &Seen) -> Value {
         "listener": kind.listener,
         "method": kind.method,
         "path": kind.path,
-        "count": seen.count,
-        "first": seen.first,
-        "last": seen.last,
+        "count": occurrences.count,
+        "first": occurrences.first,
+        "last": occurrences.last,
         "old": kind.old.as_ref().map(verdict),
         "new": kind.new.as_ref().map(verdict),
-        "needs": kind.lacks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "needs": kind.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 

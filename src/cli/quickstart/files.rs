@@ -1,4 +1,4 @@
-//! The quickstart's folder: certificates and a config. Existing files stay as they are.
+//! The folder of quickstart: certificates and a config. Existing files are not changed.
 
 use super::super::say;
 use super::{QuickstartError, io};
@@ -10,15 +10,15 @@ use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-/// Where everything is.
+/// The paths of the files.
 pub(super) struct Layout {
     folder: PathBuf,
     pub(super) config: PathBuf,
 }
 
-/// The client that the config lets in.
+/// The client that the config permits.
 pub(super) const CLIENT: &str = "my-api-client";
-/// A client with a valid certificate that is no ApiUser.
+/// A client with a valid certificate that is not an ApiUser.
 pub(super) const STRANGER: &str = "stranger";
 
 /// The upstream that runs inside quickstart.
@@ -30,7 +30,7 @@ const DENY_LIST: &str = "pki/denied";
 const DENY_LIST_HEAD: &str =
     "# Revoked users and certificates, one in each line. `portcullis revoke` writes entries.\n";
 
-/// What quickstart makes beside the config; all of them or none.
+/// The files beside the config; quickstart makes all of them or none.
 const FILES: [&str; 8] = [
     "pki/ca.crt",
     "pki/ca.key",
@@ -57,17 +57,17 @@ impl Layout {
         self.folder.join("pki").join(name)
     }
 
-    /// Makes the files that are missing: all certificates together, and the config. Says at once what it does.
+    /// Makes missing files: all certificates together, and the config. Prints each step.
     ///
     /// # Errors
-    /// [`QuickstartError::ForeignFolder`] before anything is written, or what the system says.
+    /// [`QuickstartError::ForeignFolder`] before anything is written, or I/O errors.
     pub(super) fn prepare(&self) -> Result<(), QuickstartError> {
         let missing = self.missing_certificate();
         match (missing, self.existing_file()) {
-            (Some(missing), Some(there)) => {
+            (Some(missing), Some(existing)) => {
                 return Err(QuickstartError::ForeignFolder {
                     folder: self.folder.clone(),
-                    there,
+                    existing,
                     missing,
                 });
             }
@@ -94,7 +94,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Makes the deny list that a new config names. One that is there keeps its entries.
+    /// Makes the deny list of a new config. An existing one keeps its entries.
     fn make_deny_list(&self) -> Result<(), QuickstartError> {
         let path = self.folder.join(DENY_LIST);
         match std::fs::OpenOptions::new()
@@ -122,7 +122,7 @@ impl Layout {
             .find(|name| self.folder.join(name).symlink_metadata().is_ok())
     }
 
-    /// Why an address of the config cannot be used, with what to do.
+    /// The error for an address of the config that cannot be bound, with the remedy.
     pub(super) fn bind_error(
         &self,
         address: SocketAddr,
@@ -184,48 +184,50 @@ pub(super) struct Ports {
     metrics: u16,
 }
 
-/// The ports of a new config, where they are free.
-const USUAL: Ports = Ports {
+/// The default ports of a new config.
+const DEFAULT_PORTS: Ports = Ports {
     gateway: 8443,
     upstream: 8080,
     metrics: 9190,
 };
 
 impl Ports {
-    /// The usual ports, or free ones where another program has them.
+    /// The default ports; a free port in place of each one in use.
     fn free() -> Self {
-        let choose = |usual: u16| {
+        let choose = |default: u16| {
             let free = |port: u16| {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
                 TcpListener::bind(address)
                     .and_then(|listener| listener.local_addr())
                     .map(|address| address.port())
             };
-            free(usual).or_else(|_| free(0)).unwrap_or(usual)
+            free(default).or_else(|_| free(0)).unwrap_or(default)
         };
         Self {
-            gateway: choose(USUAL.gateway),
-            upstream: choose(USUAL.upstream),
-            metrics: choose(USUAL.metrics),
+            gateway: choose(DEFAULT_PORTS.gateway),
+            upstream: choose(DEFAULT_PORTS.upstream),
+            metrics: choose(DEFAULT_PORTS.metrics),
         }
     }
 
-    /// A line for each of the usual ports that another program has.
+    /// A line for each default port that is in use.
     fn taken(&self) -> Vec<String> {
         let all = [
-            (USUAL.gateway, self.gateway, "the gateway"),
-            (USUAL.upstream, self.upstream, "the upstream"),
-            (USUAL.metrics, self.metrics, "the metrics listener"),
+            (DEFAULT_PORTS.gateway, self.gateway, "the gateway"),
+            (DEFAULT_PORTS.upstream, self.upstream, "the upstream"),
+            (DEFAULT_PORTS.metrics, self.metrics, "the metrics listener"),
         ];
-        let taken = all.into_iter().filter(|(usual, chosen, _)| usual != chosen);
+        let taken = all
+            .into_iter()
+            .filter(|(default, chosen, _)| default != chosen);
         taken
-            .map(|(usual, chosen, what)| {
-                format!("Port {usual} is in use: {what} gets port {chosen}")
+            .map(|(default, chosen, what)| {
+                format!("Port {default} is in use: {what} gets port {chosen}")
             })
             .collect()
     }
 
-    /// The ports that the config in the folder has; it may have been edited.
+    /// The ports of the config in the folder, which may have been edited.
     pub(super) fn of_config(path: &Path) -> Result<Self, QuickstartError> {
         let config = crate::config::load(path, crate::config::Occasion::First).config;
         let port = |text: Option<&str>| {

@@ -1,11 +1,11 @@
-//! What quickstart prints when the gateway runs: what was tested, and commands to copy. Runs nothing.
+//! The instructions of quickstart: the tested requests, and commands to copy.
 
 use super::super::shell::shell_word;
 use super::files::{CLIENT, Layout, STRANGER};
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// What commands depend on.
+/// The values that the commands depend on.
 pub(super) struct RunningGateway {
     /// The port of the first listener.
     pub(super) port: u16,
@@ -15,7 +15,7 @@ pub(super) struct RunningGateway {
     pub(super) has_deny_list: bool,
 }
 
-/// What to do next. Every command can be copied into a shell in the current folder.
+/// The next steps. Every command can be copied into a shell in the current folder.
 pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) -> String {
     let RunningGateway {
         port,
@@ -24,10 +24,8 @@ pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) 
     } = *gateway;
     let curl = |client: &str, rest: &str| {
         let file = |name: &str| quoted(&layout.pki(name));
-        let (certificate, key) = (
-            file(&format!("{client}.crt")),
-            file(&format!("{client}.key")),
-        );
+        let certificate = file(&format!("{client}.crt"));
+        let key = file(&format!("{client}.key"));
         format!(
             "curl --cacert {} --cert {certificate} --key {key} {rest}",
             file("ca.crt")
@@ -70,13 +68,13 @@ pub(super) fn text(layout: &Layout, gateway: &RunningGateway, proof: &[String]) 
     )
 }
 
-/// The running binary as a shell finds it: it need not be in `PATH`.
+/// The path of the running binary, since it may not be in `PATH`.
 fn program() -> String {
     let Ok(path) = std::env::current_exe() else {
         return "portcullis".to_owned();
     };
-    let here = std::env::current_dir().unwrap_or_default();
-    match path.strip_prefix(here) {
+    let current_folder = std::env::current_dir().unwrap_or_default();
+    match path.strip_prefix(current_folder) {
         Ok(below) => quoted(&Path::new(".").join(below)),
         Err(_) => quoted(&path),
     }

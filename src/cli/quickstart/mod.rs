@@ -1,4 +1,5 @@
-//! `portcullis quickstart`: from nothing to a gateway that was tested with one allowed and one denied request.
+//! `portcullis quickstart`: makes certificates and a config, starts a gateway, and tests it with one allowed and one denied
+//! request.
 
 mod files;
 mod instructions;
@@ -8,9 +9,9 @@ mod upstream;
 use super::signals::EarlySignals;
 use super::{LogFlag, failed, run, say, say_error};
 use crate::config::LogFormat;
-use crate::drain::Drained;
+use crate::drain::DrainOutcome;
 use crate::error_text::with_causes;
-use crate::gateway::{Cessation, Gateway, GatewayError};
+use crate::gateway::{ExitReason, Gateway, GatewayError};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::{AccessLogConfig, LogControl, Telemetry};
 use files::{Layout, Ports};
@@ -23,14 +24,14 @@ use std::sync::Arc;
 /// The flags of `portcullis quickstart`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Quickstart {
-    /// The folder: a new one, or one of an earlier quickstart, whose files are used again
+    /// The folder: a new one, or that of an earlier quickstart, to use its files again
     #[arg(value_name = "DIR", default_value = "./quickstart")]
     folder: PathBuf,
     #[command(flatten)]
     log: LogFlag,
 }
 
-/// Why quickstart ends early.
+/// Why quickstart failed.
 #[derive(Debug, thiserror::Error)]
 enum QuickstartError {
     #[error(transparent)]
@@ -40,15 +41,15 @@ enum QuickstartError {
         what: String,
         source: std::io::Error,
     },
-    /// The folder holds files of another origin.
+    /// The folder has files that quickstart did not make.
     #[error(
-        "{} is not a folder of quickstart: {there} exists, but {missing} does not. Nothing was written; name a new folder, \
+        "{} is not a folder of quickstart: {existing} exists, but {missing} does not. Nothing was written; name a new folder, \
          such as `quickstart my-gateway`",
         folder.display()
     )]
     ForeignFolder {
         folder: PathBuf,
-        there: &'static str,
+        existing: &'static str,
         missing: &'static str,
     },
     #[error(
@@ -61,7 +62,7 @@ enum QuickstartError {
         what: String,
         config: PathBuf,
     },
-    /// The config is wrong: the report of `check`, which begins with `error:` itself.
+    /// The config has errors: the report of `check`, which begins with `error:` itself.
     #[error("{0}")]
     Report(String),
     #[error("{0}")]
@@ -85,8 +86,10 @@ impl Quickstart {
             Err(error) => return failed(&error),
         };
         match runtime.block_on(self.start_and_wait(&layout)) {
-            Ok((Cessation::Asked, Drained::Complete)) => ExitCode::SUCCESS,
-            Ok((Cessation::WorkerDied, _) | (_, Drained::DeadlinePassed)) => ExitCode::FAILURE,
+            Ok((ExitReason::Requested, DrainOutcome::Complete)) => ExitCode::SUCCESS,
+            Ok((ExitReason::WorkerDied, _) | (_, DrainOutcome::DeadlinePassed)) => {
+                ExitCode::FAILURE
+            }
             Err(QuickstartError::Report(report)) => {
                 say_error(&report);
                 ExitCode::FAILURE
@@ -98,7 +101,7 @@ impl Quickstart {
     async fn start_and_wait(
         &self,
         layout: &Layout,
-    ) -> Result<(Cessation, Drained), QuickstartError> {
+    ) -> Result<(ExitReason, DrainOutcome), QuickstartError> {
         let mut requests = EarlySignals::catch()
             .and_then(EarlySignals::listen)
             .map_err(io("cannot catch signals"))?;
@@ -131,7 +134,7 @@ impl Quickstart {
             } => layout.bind_error(address, &what, source),
             other => QuickstartError::Gateway(other),
         })?;
-        // Lines about our own requests would stand in the middle of the explanation.
+        // No access log for the requests of quickstart: it would interleave with the instructions.
         let silent = AccessLogConfig {
             format: LogFormat::Off,
             path: None,

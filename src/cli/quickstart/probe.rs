@@ -1,9 +1,9 @@
-//! Requests over real TLS, to see that the new gateway does what its config says. Decides nothing itself.
+//! Sends requests over TLS to the new gateway and compares the results with its config.
 
 use super::QuickstartError;
 use super::files::{CLIENT, Layout, STRANGER, UPSTREAM};
 use crate::error_text::with_causes;
-use crate::explain::{Decision, Explanation, Question, Who, explain};
+use crate::explain::{ExplainQuestion, ExplainedDecision, Explanation, QuestionClient, explain};
 use crate::snapshot::Snapshot;
 use crate::tls::{certificates, pem_of, private_key, provider};
 use bytes::Bytes;
@@ -19,26 +19,26 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// A request that is sent to the new gateway, and what its config says about it.
+/// A request to the new gateway, with the result that its config implies.
 pub(super) struct Probe {
     client: &'static str,
     expected: ProbeExpectation,
 }
 
-/// What a config says about a request.
+/// The result that a config implies for a request.
 enum ProbeExpectation {
-    /// The upstream of quickstart answers.
+    /// The upstream of quickstart responds.
     Allowed,
-    /// The gateway answers with this status and reason.
+    /// The gateway responds with this status and reason.
     Denied(u16, String),
     /// The TLS handshake fails, for this reason.
     Rejected(String),
-    /// The config does not say it, for this reason.
+    /// The config does not determine it, for this reason.
     Unknown(String),
 }
 
-/// One request of a client that a new config allows, and one of a client that it denies. The config may have been edited
-/// since, so what it says is asked of the snapshot.
+/// A request of a client that a new config allows, and one of a client that it denies. The config may have been edited since,
+/// so the expectation comes from the snapshot.
 pub(super) fn planned(
     layout: &Layout,
     snapshot: &Snapshot,
@@ -48,8 +48,8 @@ pub(super) fn planned(
         let file = layout.pki(&format!("{client}.crt"));
         let chain =
             certificates(&file).map_err(|error| QuickstartError::Config(error.to_string()))?;
-        let question = Question {
-            who: Who::Certificate(pem_of(&chain)),
+        let question = ExplainQuestion {
+            who: QuestionClient::Certificate(pem_of(&chain)),
             listener: snapshot
                 .listeners
                 .values()
@@ -57,7 +57,7 @@ pub(super) fn planned(
                 .map(|it| it.name.to_string()),
             method: "GET".to_owned(),
             url: format!("https://localhost:{port}/hello"),
-            ..Question::default()
+            ..ExplainQuestion::default()
         };
         let expected = match explain(snapshot, &question) {
             Ok(explanation) => ProbeExpectation::of(&explanation),
@@ -76,18 +76,22 @@ impl ProbeExpectation {
             .as_ref()
             .and_then(|route| route.upstream.as_deref());
         match (explanation.decision, explanation.status) {
-            (Decision::Permit | Decision::Shadow, _) if upstream == Some(UPSTREAM) => Self::Allowed,
-            (Decision::Permit | Decision::Shadow, _) => {
+            (ExplainedDecision::Permit | ExplainedDecision::Shadow, _)
+                if upstream == Some(UPSTREAM) =>
+            {
+                Self::Allowed
+            }
+            (ExplainedDecision::Permit | ExplainedDecision::Shadow, _) => {
                 Self::Unknown(format!("it does not go to upstream \"{UPSTREAM}\""))
             }
-            (Decision::Refuse, Some(status)) => Self::Denied(status, reason),
-            (Decision::Refuse, None) => Self::Rejected(reason),
-            (Decision::Depends, _) => Self::Unknown("an authorizer decides".to_owned()),
+            (ExplainedDecision::Refuse, Some(status)) => Self::Denied(status, reason),
+            (ExplainedDecision::Refuse, None) => Self::Rejected(reason),
+            (ExplainedDecision::Depends, _) => Self::Unknown("an authorizer decides".to_owned()),
         }
     }
 }
 
-/// Sends the requests. Gives a line for each; or why the gateway does not do what its config says.
+/// Sends the requests. Returns a line for each; or an error if the gateway contradicts its config.
 pub(super) async fn prove(
     layout: &Layout,
     probes: &[Probe],
@@ -106,26 +110,26 @@ pub(super) async fn prove(
 
 impl Probe {
     async fn result(&self, layout: &Layout, port: u16) -> Result<String, String> {
-        const PATIENCE: Duration = Duration::from_secs(10);
+        const TIMEOUT: Duration = Duration::from_secs(10);
         if let ProbeExpectation::Unknown(why) = &self.expected {
             return Ok(format!("not tested: {why}"));
         }
-        let asked = tokio::time::timeout(PATIENCE, ask(layout, self.client, port)).await;
-        let asked = asked.unwrap_or_else(|_| Err("no response within 10 seconds".into()));
-        match (&self.expected, asked) {
+        let result = tokio::time::timeout(TIMEOUT, send(layout, self.client, port)).await;
+        let result = result.unwrap_or_else(|_| Err("no response within 10 seconds".into()));
+        match (&self.expected, result) {
             (ProbeExpectation::Allowed, Ok(StatusCode::OK)) => Ok("200 allowed".to_owned()),
-            (ProbeExpectation::Denied(status, reason), Ok(seen)) if seen == *status => {
+            (ProbeExpectation::Denied(status, reason), Ok(actual)) if actual == *status => {
                 Ok(format!("{status} denied ({reason})"))
             }
             (ProbeExpectation::Rejected(reason), Err(error)) if is_alert(&*error) => {
                 Ok(format!("TLS alert, rejected ({reason})"))
             }
-            (expected, Ok(seen)) => Err(format!(
-                "GET /hello as {} has status {seen}, but should be {expected}",
+            (expected, Ok(actual)) => Err(format!(
+                "GET /hello as {} has status {actual}, but should be {expected}",
                 self.client
             )),
-            // The config may have a server certificate of another CA by now.
-            (_, Err(error)) if is_our_own_rejection(&*error) => {
+            // The edited config may have a server certificate of another CA.
+            (_, Err(error)) if is_unknown_server(&*error) => {
                 Ok(format!("not tested: {}", with_causes(&*error)))
             }
             (_, Err(error)) => Err(format!(
@@ -161,19 +165,19 @@ fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
     })
 }
 
-/// Whether the gateway has rejected our certificate.
+/// Whether the gateway rejected the client certificate.
 fn is_alert(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     matches!(tls_error(error), Some(rustls::Error::AlertReceived(_)))
 }
 
-/// Whether we do not know the certificate of the gateway.
-fn is_our_own_rejection(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+/// Whether this client does not trust the certificate of the gateway.
+fn is_unknown_server(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     matches!(tls_error(error), Some(rustls::Error::InvalidCertificate(_)))
 }
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn ask(layout: &Layout, client: &str, port: u16) -> Result<StatusCode, AnyError> {
+async fn send(layout: &Layout, client: &str, port: u16) -> Result<StatusCode, AnyError> {
     let mut roots = RootCertStore::empty();
     for anchor in certificates(&layout.pki("ca.crt"))? {
         roots.add(anchor)?;

@@ -1,4 +1,4 @@
-//! A small upstream that shows what reached it. For the quickstart alone.
+//! A small upstream for quickstart: its response shows the received request.
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Starts it; it stops when the guard is dropped.
+/// Starts the upstream. It stops when the guard is dropped.
 pub(super) async fn start(port: u16) -> std::io::Result<DropGuard> {
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
     let stop = CancellationToken::new();
@@ -26,7 +26,7 @@ pub(super) async fn start(port: u16) -> std::io::Result<DropGuard> {
             tokio::spawn(async move {
                 let service =
                     service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
-                // A client that breaks off is its own business.
+                // Errors of a single connection are ignored.
                 let _ = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
                     .await;

@@ -1,15 +1,15 @@
-//! Errors of a config, which hold up no revocation: what `revoke` says about them. Reads nothing.
+//! The errors of a config, as `revoke` reports them. They do not prevent a revocation.
 
 use crate::config::{Loaded, Problem, Severity, TableName};
 
-/// How many sections are named.
+/// Maximum number of unreadable sections in a message.
 const NAMED_SECTIONS: usize = 5;
 
-/// What is wrong with a config.
+/// The errors of a config.
 pub(super) struct ConfigFaults {
     /// The first error, with its place.
     first: Option<String>,
-    /// Lines that could not be read; empty if all were, or nobody knows which.
+    /// Unreadable sections. Also empty if they are unknown.
     unread: Vec<String>,
     completeness: Completeness,
 }
@@ -49,16 +49,16 @@ impl ConfigFaults {
         }
     }
 
-    pub(super) fn any(&self) -> bool {
+    pub(super) fn has_errors(&self) -> bool {
         self.first.is_some()
     }
 
-    /// Whether there may be users, trust domains or an admin listener that nobody could read.
+    /// Whether users, trust domains or the admin listener may be in an unreadable part.
     pub(super) fn is_incomplete(&self) -> bool {
         self.completeness == Completeness::Incomplete
     }
 
-    /// For a change that is made all the same.
+    /// The warning for a change that is made despite the errors.
     pub(super) fn warning(&self) -> Option<String> {
         let advice = "a running gateway applies the deny list anyway; other changes wait until the config is corrected";
         self.first.as_ref().map(|first| {
@@ -69,7 +69,7 @@ impl ConfigFaults {
         })
     }
 
-    /// What went wrong, where the config may be the reason.
+    /// Adds the config errors to a message, since they may be its cause.
     pub(super) fn explain(&self, message: String) -> String {
         match &self.first {
             Some(first) => format!(
@@ -98,7 +98,7 @@ impl ConfigFaults {
     }
 }
 
-/// Whether a heading that could not be read may be that of a trust domain, so that a single one may not be the only one.
+/// Whether an unreadable heading may be that of a trust domain, so that a single known domain may not be the only one.
 pub(super) fn may_hide_trust_domain(loaded: &Loaded) -> bool {
     loaded.unread_sections.iter().any(|section| {
         let heading = section.heading.as_deref().unwrap_or_default();

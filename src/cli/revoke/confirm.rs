@@ -1,4 +1,4 @@
-//! Asks a running gateway until it has a deny list in force as it is on disk. Changes nothing.
+//! Polls a running gateway until its active deny list is the one on disk.
 
 use super::super::{admin_listener, say, say_error};
 use super::{NOT_CONFIRMED, is_same_file};
@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Whom to ask about what.
-pub(super) struct Gateway {
-    /// The admin listener, or in words why it is unknown.
+/// The gateway to poll, and the deny list.
+pub(super) struct GatewayPoll {
+    /// The admin listener, or a message why it is unknown.
     pub(super) place: Result<AdminPlace, String>,
     /// The trust domain; `None` if only the list is known.
     pub(super) domain: Option<String>,
@@ -20,21 +20,23 @@ pub(super) struct Gateway {
     pub(super) timeout: Duration,
 }
 
-/// What is to be true of the entry.
+/// The desired state of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DesiredEntry {
-    /// It is on the list.
+    /// On the list.
     Present,
-    /// It is not.
+    /// Not on the list.
     Absent,
 }
 
-/// How it went.
+/// The result of the polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Confirmation {
+    /// The list on disk is active.
     InForce,
+    /// It was not active within the timeout.
     NotInTime,
-    /// Nobody could be asked.
+    /// No gateway could be asked.
     NotConfirmed,
 }
 
@@ -48,14 +50,14 @@ impl Confirmation {
     }
 }
 
-impl Gateway {
-    /// Waits until the list that is in force is the one on disk, and says what is wanted.
+impl GatewayPoll {
+    /// Polls until the active list is the one on disk, and `is_wanted` holds for it.
     pub(super) fn confirm(
         &self,
         wanted: DesiredEntry,
         is_wanted: impl Fn(&DenyList) -> bool,
     ) -> Confirmation {
-        const PAUSE: Duration = Duration::from_millis(100);
+        const POLL_INTERVAL: Duration = Duration::from_millis(100);
         let place = match &self.place {
             Ok(place) => place,
             Err(reason) => {
@@ -63,7 +65,7 @@ impl Gateway {
                 return Confirmation::NotConfirmed;
             }
         };
-        let began = Instant::now();
+        let start = Instant::now();
         loop {
             let status = match status(place) {
                 Ok(status) => status,
@@ -79,30 +81,30 @@ impl Gateway {
             let retained = active
                 .and_then(|list| list.get("retained")?.as_u64())
                 .unwrap_or(0);
-            // Others may change the list meanwhile, so it is read each time.
+            // Another program may change the list, so it is read in each round.
             let on_disk = DenyList::load_usable(&self.list)
                 .ok()
                 .map(|(list, _)| list)
                 .filter(&is_wanted);
             let is_read = on_disk.is_some_and(|list| Some(list.sha256().as_str()) == loaded);
-            // What is taken off still denies until a config is loaded.
+            // A removed entry still denies until a config is loaded.
             let still_denies = wanted == DesiredEntry::Absent && is_read && retained > 0;
             if is_read && !still_denies {
                 say(&format!("in force since {}", version(&status)));
                 return Confirmation::InForce;
             }
-            if began.elapsed() >= self.timeout {
+            if start.elapsed() >= self.timeout {
                 say_error(&self.too_late(&status, loaded, still_denies));
                 return Confirmation::NotInTime;
             }
-            sleep(PAUSE);
+            sleep(POLL_INTERVAL);
         }
     }
 
-    /// What the gateway says of the list: that of the domain, or the one that is this file.
+    /// The status of the deny list: that of the domain, or the one with this file.
     fn active_list<'s>(&self, status: &'s Value) -> Option<&'s Value> {
         let mut domains = status.get("trust_domains")?.as_array()?.iter();
-        let is_it = |domain: &&Value| match &self.domain {
+        let matches = |domain: &&Value| match &self.domain {
             Some(name) => domain.get("name").and_then(Value::as_str) == Some(name),
             None => {
                 let path = domain.pointer("/deny_list/path").and_then(Value::as_str);
@@ -110,23 +112,24 @@ impl Gateway {
             }
         };
         domains
-            .find(is_it)?
+            .find(matches)?
             .get("deny_list")
             .filter(|list| !list.is_null())
     }
 
     fn too_late(&self, status: &Value, loaded: Option<&str>, still_denies: bool) -> String {
         let time = humantime::format_duration(self.timeout);
-        let refused = status.pointer("/last_reload/error").and_then(Value::as_str);
-        let refused = refused.map(|error| format!("its last reload was refused: {error}"));
+        let reload_error = status.pointer("/last_reload/error").and_then(Value::as_str);
+        let reload_error =
+            reload_error.map(|error| format!("its last reload was refused: {error}"));
         if still_denies {
-            let why = refused.unwrap_or_else(|| "none was loaded since".to_owned());
+            let why = reload_error.unwrap_or_else(|| "none was loaded since".to_owned());
             return format!(
                 "error: written, but it still denies until a config is loaded; after {time}: {why}"
             );
         }
-        let why = match (refused, loaded, &self.domain) {
-            (Some(refused), ..) => refused,
+        let why = match (reload_error, loaded, &self.domain) {
+            (Some(error), ..) => error,
             (None, None, Some(domain)) => {
                 format!("the running gateway has no deny list for trust domain \"{domain}\"")
             }
@@ -141,7 +144,7 @@ impl Gateway {
     }
 }
 
-/// The snapshot that is in force, and the overlay on it if there is one.
+/// The active generation, with its overlay if there is one.
 fn version(status: &Value) -> String {
     let generation = status.get("generation").unwrap_or(&Value::Null);
     match status.get("overlay").and_then(Value::as_u64) {

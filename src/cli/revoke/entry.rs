@@ -1,4 +1,4 @@
-//! One entry of a deny list as it is written, and texts of lists with and without it. Reads no list from disk.
+//! An entry of a deny list, and the texts of lists with and without it.
 
 use super::super::deny_list_file::with_lines;
 use super::super::given_file::given_certificates;
@@ -6,22 +6,22 @@ use crate::config::Config;
 use crate::tls::{DenyList, sha256_text};
 use std::path::Path;
 
-/// How the comment above an entry of ours begins.
+/// The prefix of the comment that `revoke` writes above an entry.
 const COMMENT: &str = "# revoked ";
 
-/// See the module.
-pub(super) struct Entry {
-    /// As it stands in the list.
+/// An entry of a deny list.
+pub(super) struct DenyListEntry {
+    /// The line in the file.
     pub(super) line: String,
-    /// What it means.
+    /// A list with this entry alone.
     pub(super) as_list: DenyList,
 }
 
-impl Entry {
+impl DenyListEntry {
     /// An entry of this kind.
     ///
     /// # Errors
-    /// What is wrong with the value, for people.
+    /// A message: what is wrong with the value.
     pub(super) fn new(kind: &str, value: &str) -> Result<Self, String> {
         if value.trim() != value || value.chars().any(char::is_control) {
             let hint = "a line of the list cannot hold spaces at the ends or control characters; use --cert";
@@ -33,7 +33,7 @@ impl Entry {
         Ok(Self { line, as_list })
     }
 
-    /// An ApiUser that there is: a slip of the pen must not look like a revocation.
+    /// An ApiUser of the config. An unknown name is an error, since a typo must not look like a revocation.
     pub(super) fn user(name: &str, config: &Config) -> Result<Self, String> {
         let names = || config.api_users.iter().map(|user| user.name.value.as_str());
         if names().any(|known| known == name) {
@@ -50,7 +50,7 @@ impl Entry {
         Err(format!("there is no api_user \"{name}\"{hint}"))
     }
 
-    /// The first certificate of a file, by its digest.
+    /// The first certificate of a file, by its SHA-256.
     pub(super) fn certificate(file: &Path) -> Result<Self, String> {
         let certificates = given_certificates(file)?;
         let first = certificates
@@ -59,18 +59,18 @@ impl Entry {
         Self::new("fingerprint", &sha256_text(first))
     }
 
-    /// A list with this entry at its end.
-    pub(super) fn put_on(&self, before: &str, time: &str, reason: Option<&str>) -> String {
+    /// Appends this entry to a list.
+    pub(super) fn append_to(&self, before: &str, time: &str, reason: Option<&str>) -> String {
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         with_lines(before, &format!("{COMMENT}{time}{reason}\n{}\n", self.line))
     }
 
-    /// A list without the lines that say what this entry says, and without our comments right above them.
-    pub(super) fn taken_from(&self, before: &str) -> String {
+    /// Removes the lines equivalent to this entry, with the comments of `revoke` directly above them.
+    pub(super) fn remove_from(&self, before: &str) -> String {
         let mut kept: Vec<&str> = Vec::new();
         for line in before.lines() {
-            let meant = DenyList::parse(line).ok().filter(|list| !list.is_empty());
-            if !meant.is_some_and(|list| self.as_list.includes(&list)) {
+            let parsed = DenyList::parse(line).ok().filter(|list| !list.is_empty());
+            if !parsed.is_some_and(|list| self.as_list.includes(&list)) {
                 kept.push(line);
             } else if kept.last().is_some_and(|above| above.starts_with(COMMENT)) {
                 kept.pop();
@@ -86,20 +86,22 @@ mod tests {
 
     #[test]
     fn what_is_put_on_a_list_can_be_taken_off_in_any_form() {
-        let entry = Entry::new("serial", "0A:ff").unwrap();
+        let entry = DenyListEntry::new("serial", "0A:ff").unwrap();
         for before in ["", "# ours\nuser bob\n", "user bob"] {
-            let with = entry.put_on(before, "2026-01-02T03:04:05Z", Some("stolen"));
+            let with = entry.append_to(before, "2026-01-02T03:04:05Z", Some("stolen"));
             assert!(
                 with.ends_with("# revoked 2026-01-02T03:04:05Z: stolen\nserial 0A:ff\n"),
                 "{with}"
             );
             assert!(DenyList::parse(&with).unwrap().includes(&entry.as_list));
-            let without = Entry::new("serial", "aff").unwrap().taken_from(&with);
+            let without = DenyListEntry::new("serial", "aff")
+                .unwrap()
+                .remove_from(&with);
             assert_eq!(without.trim_end(), before.trim_end());
         }
         let others = "# about both\nserial aff\ncn aff\n";
         assert_eq!(
-            entry.taken_from(others),
+            entry.remove_from(others),
             "# about both\ncn aff\n",
             "comments of others stay"
         );
@@ -114,8 +116,8 @@ mod tests {
             ("fingerprint", "aa"),
             ("user", ""),
         ] {
-            assert!(Entry::new(kind, bad).is_err(), "{kind} {bad:?}");
+            assert!(DenyListEntry::new(kind, bad).is_err(), "{kind} {bad:?}");
         }
-        assert!(Entry::new("cn", "a # b").is_ok());
+        assert!(DenyListEntry::new("cn", "a # b").is_ok());
     }
 }

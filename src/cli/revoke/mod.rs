@@ -1,5 +1,4 @@
-//! `portcullis revoke`: puts a certificate or a user on a deny list, and says when a running gateway has it in force.
-//! Judges no certificate.
+//! `portcullis revoke`: puts a certificate or a user on a deny list, and confirms that it is active in a running gateway.
 
 mod confirm;
 mod entry;
@@ -12,8 +11,8 @@ use crate::config::{self, Config, Loaded, Occasion, Sources};
 use crate::snapshot::AdminPlace;
 use crate::tls::DenyList;
 use config_faults::ConfigFaults;
-use confirm::{Confirmation, DesiredEntry, Gateway};
-use entry::Entry;
+use confirm::{Confirmation, DesiredEntry, GatewayPoll};
+use entry::DenyListEntry;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,7 +32,7 @@ use std::time::Duration;
 pub(super) struct Revoke {
     #[command(flatten)]
     config: ConfigFlag,
-    /// An ApiUser, whatever certificate or credential it comes with
+    /// An ApiUser, with all its certificates and credentials
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// All certificates with this common name
@@ -51,10 +50,10 @@ pub(super) struct Revoke {
     /// The trust domain, if there are several
     #[arg(long, value_name = "NAME")]
     trust_domain: Option<String>,
-    /// The deny list, where the config does not say it or cannot be read
+    /// The deny list, if the config has none or cannot be read
     #[arg(long, value_name = "FILE")]
     deny_list: Option<PathBuf>,
-    /// Why, for those who read the list
+    /// The reason, as a comment in the list
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Take the entry off the list again
@@ -63,18 +62,18 @@ pub(super) struct Revoke {
     /// How long it may take until it is in force
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
-    /// The admin listener of the gateway, if it is another than the config says
+    /// The admin listener of the gateway, if it is not that of the config
     #[arg(long, value_name = "unix:PATH|IP:PORT", value_parser = admin_listener::parse)]
     admin: Option<AdminPlace>,
 }
 
-/// Exit code of what was written, while nobody could say whether it is in force.
+/// Exit code if the entry was written, but no gateway could be asked.
 const NOT_CONFIRMED: u8 = 3;
 
-/// What became of the file.
+/// Whether the file was changed.
 enum ListChange {
     Made,
-    /// The list says so already.
+    /// The list had the desired state already.
     None,
 }
 
@@ -114,7 +113,7 @@ impl Revoke {
             (ListChange::None, true) => say(&format!("not {place}: {}", entry.line)),
         }
         let place = self.admin_place(&loaded, &faults);
-        let gateway = Gateway {
+        let gateway = GatewayPoll {
             place,
             domain,
             list,
@@ -128,10 +127,10 @@ impl Revoke {
         Ok(gateway.confirm(wanted, |list| list.includes(&entry.as_list) != self.undo))
     }
 
-    /// The admin listener that is named, or that of the config.
+    /// The admin listener of the flag, or else of the config.
     ///
     /// # Errors
-    /// In words, why it is unknown.
+    /// A message: why it is unknown.
     fn admin_place(&self, loaded: &Loaded, faults: &ConfigFaults) -> Result<AdminPlace, String> {
         if let Some(place) = &self.admin {
             return Ok(place.clone());
@@ -154,7 +153,7 @@ impl Revoke {
         }
     }
 
-    /// The list that is named, or that of the domain which is meant.
+    /// The list of the flag, or else of the selected domain.
     fn target(&self, loaded: &Loaded) -> Result<RevocationTarget, String> {
         let Loaded {
             config, sources, ..
@@ -166,8 +165,8 @@ impl Revoke {
                 domain: Some(domain.to_owned()),
             });
         };
-        let is_it = |said: &config::TrustDomain| {
-            let path = said
+        let has_list = |domain: &config::TrustDomainTable| {
+            let path = domain
                 .deny_list
                 .as_ref()
                 .map(|path| sources.folder(path.place.file).join(&path.value));
@@ -176,15 +175,15 @@ impl Revoke {
         let domain = config
             .trust_domains
             .iter()
-            .find(|said| is_it(said))
-            .map(|said| said.name.value.clone());
+            .find(|domain| has_list(domain))
+            .map(|domain| domain.name.value.clone());
         Ok(RevocationTarget {
             domain: self.trust_domain.clone().or(domain),
             list: list.clone(),
         })
     }
 
-    /// The domain that is meant: the one named, the user's, or the only one there is.
+    /// The selected domain: that of the flag, that of the user, or the only one.
     fn domain<'c>(&'c self, loaded: &'c Loaded) -> Result<&'c str, String> {
         let config = &loaded.config;
         let names: Vec<&str> = config
@@ -212,7 +211,7 @@ impl Revoke {
         }
     }
 
-    fn entry(&self, config: &Config, faults: &ConfigFaults) -> Result<Entry, String> {
+    fn entry(&self, config: &Config, faults: &ConfigFaults) -> Result<DenyListEntry, String> {
         if let Some(reason) = self
             .reason
             .as_ref()
@@ -229,32 +228,32 @@ impl Revoke {
             &self.fingerprint,
             &self.cert,
         ) {
-            // Whoever is no user any more may still be on the list.
-            (Some(name), ..) if self.undo => Entry::new("user", name),
-            (Some(name), ..) => match Entry::user(name, config) {
-                // It may be in what could not be read.
+            // A user removed from the config may still be on the list.
+            (Some(name), ..) if self.undo => DenyListEntry::new("user", name),
+            (Some(name), ..) => match DenyListEntry::user(name, config) {
+                // The user may be in an unreadable part.
                 Err(_) if faults.is_incomplete() => {
                     let reason = "the config could not be read completely";
                     say_error(&format!(
                         "warning: api_user \"{name}\" was not found: {reason}"
                     ));
-                    Entry::new("user", name)
+                    DenyListEntry::new("user", name)
                 }
-                Err(message) if faults.any() => {
+                Err(message) if faults.has_errors() => {
                     say_error(&format!("warning: {message}"));
-                    Entry::new("user", name)
+                    DenyListEntry::new("user", name)
                 }
                 entry => entry,
             },
-            (_, Some(name), ..) => Entry::new("cn", name),
-            (_, _, Some(serial), ..) => Entry::new("serial", serial),
-            (_, _, _, Some(fingerprint), _) => Entry::new("fingerprint", fingerprint),
-            (.., Some(file)) => Entry::certificate(file),
+            (_, Some(name), ..) => DenyListEntry::new("cn", name),
+            (_, _, Some(serial), ..) => DenyListEntry::new("serial", serial),
+            (_, _, _, Some(fingerprint), _) => DenyListEntry::new("fingerprint", fingerprint),
+            (.., Some(file)) => DenyListEntry::certificate(file),
             _ => Err("say who: --user, --cn, --serial, --fingerprint or --cert".to_owned()),
         }
     }
 
-    fn change(&self, path: &Path, entry: &Entry) -> Result<ListChange, String> {
+    fn change(&self, path: &Path, entry: &DenyListEntry) -> Result<ListChange, String> {
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
                 "there is no such file; make it, empty, before it is in a config".to_owned()
@@ -274,8 +273,8 @@ impl Revoke {
             return Ok(ListChange::None);
         }
         let after = match self.undo {
-            true => entry.taken_from(&before),
-            false => entry.put_on(
+            true => entry.remove_from(&before),
+            false => entry.append_to(
                 &before,
                 &rfc3339(clock::signed_seconds()),
                 self.reason.as_deref(),
@@ -286,13 +285,13 @@ impl Revoke {
     }
 }
 
-/// Which list is changed, and whose it is if anybody knows.
+/// The deny list to change, and its trust domain if known.
 struct RevocationTarget {
     domain: Option<String>,
     list: PathBuf,
 }
 
-/// Whether two paths lead to the same file.
+/// Whether two paths name the same file.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     one == other
         || one
@@ -300,14 +299,14 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
             .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
-/// The file of a domain, which must have one.
+/// The deny list of a domain; an error if it has none.
 fn deny_list(config: &Config, sources: &Sources, domain: &str) -> Result<PathBuf, String> {
-    let said = config
+    let table = config
         .trust_domains
         .iter()
-        .find(|said| said.name.value == domain);
-    let folder = said.map_or(Path::new(""), |said| sources.folder(said.name.place.file));
-    let list = said.and_then(|said| said.deny_list.as_ref()).ok_or_else(|| {
+        .find(|table| table.name.value == domain);
+    let folder = table.map_or(Path::new(""), |table| sources.folder(table.name.place.file));
+    let list = table.and_then(|table| table.deny_list.as_ref()).ok_or_else(|| {
         format!(
             "trust domain \"{domain}\" has no deny list: run `touch {}`, write `deny_list = \"denied\"` below \
              `[trust_domain.{domain}]`, and revoke again",

@@ -1,46 +1,46 @@
-//! What was tried, what was expected, what happened, and what that means. Tries nothing itself.
+//! An attempt: its expected and its observed result, and the outcome.
 
-use super::knock::Seen;
+use super::knock::Observation;
 use crate::error_text::alert_name;
 use rustls::AlertDescription;
 use std::fmt;
 
-/// What a gateway with this config does.
+/// The result that the config implies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    /// TLS refuses with one of these alerts.
+pub(super) enum ExpectedResult {
+    /// TLS rejects with one of these alerts.
     Alert(&'static [AlertDescription]),
-    /// HTTP answers with this status.
+    /// HTTP responds with this status.
     Status(u16),
-    /// TLS lets the client in; what HTTP says then does not matter, as long as it takes the certificate.
+    /// TLS accepts the client. The HTTP status does not matter, as long as the certificate is accepted.
     Accepted,
-    /// The client is refused, by an alert, by 403 or by closing.
+    /// The client is rejected by an alert, by 403 or by a closed connection.
     Refused,
-    /// The certificate of the config is shown.
+    /// The server presents the certificate of the config.
     Certificate,
 }
 
-/// What an attempt proves.
+/// The role of an attempt in the proof: a rejection proves something only if a valid certificate is accepted (the control).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// What it says.
-    Itself,
-    /// Only something if a good certificate gets in at the same door: else everything might be refused.
-    WithTwin,
-    /// That a good certificate gets in.
-    Twin,
+pub(super) enum AttemptProof {
+    /// Conclusive by itself.
+    Standalone,
+    /// Conclusive only with a successful control at the same entry: otherwise the gateway may reject everything.
+    NeedsControl,
+    /// A control: a valid certificate is accepted.
+    Control,
 }
 
-/// What came of it.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// As expected.
     Good,
-    /// As expected, but no good certificate was there to show that it is because of what is wrong.
+    /// As expected, but without a successful control, so the cause is unproven.
     Unproven,
-    /// Let in, or refused, or refused otherwise than expected.
+    /// Not as expected.
     Failed,
-    /// Not tried, though it could be; the reason is in the line.
+    /// Not tried, since a flag is missing; the reason is in the line.
     Skipped,
     /// Nothing to try with this config; the reason is in the line.
     NotApplicable,
@@ -48,20 +48,20 @@ pub(super) enum Outcome {
     NotRun,
 }
 
-/// One line of the table.
+/// An attempt: one line of the table.
 #[derive(Clone, Debug)]
-pub(super) struct Attempt {
+pub(super) struct VerifyAttempt {
     pub(super) listener: String,
-    /// The entry's names; empty for what is the listener's.
+    /// The names of the entry; empty for an attempt at the listener.
     pub(super) host: String,
     pub(super) tried: String,
     pub(super) expected: String,
     pub(super) happened: String,
-    pub(super) outcome: Outcome,
-    pub(super) proof: Proof,
+    pub(super) outcome: AttemptOutcome,
+    pub(super) proof: AttemptProof,
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// The word in the JSON form, and in the table.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -75,38 +75,42 @@ impl Outcome {
     }
 }
 
-impl Expected {
-    /// What this sight means.
-    pub(super) fn judge(self, seen: &Seen) -> Outcome {
-        let as_expected = match (self, seen) {
-            (_, Seen::Unreachable(_)) => return Outcome::NotRun,
-            (Self::Alert(alerts), Seen::Alert(alert)) => alerts.contains(alert),
-            (Self::Status(expected), Seen::Answer { status, .. }) => *status == expected,
-            (Self::Accepted, Seen::Answer { status, .. }) => ![403, 421].contains(status),
-            (Self::Refused, seen) => matches!(
-                seen,
-                Seen::Alert(_) | Seen::Closed | Seen::Answer { status: 403, .. }
+impl ExpectedResult {
+    /// The outcome of an observation.
+    pub(super) fn evaluate(self, observation: &Observation) -> AttemptOutcome {
+        let as_expected = match (self, observation) {
+            (_, Observation::Unreachable(_)) => return AttemptOutcome::NotRun,
+            (Self::Alert(alerts), Observation::Alert(alert)) => alerts.contains(alert),
+            (Self::Status(expected), Observation::Answer { status, .. }) => *status == expected,
+            (Self::Accepted, Observation::Answer { status, .. }) => ![403, 421].contains(status),
+            (Self::Refused, observation) => matches!(
+                observation,
+                Observation::Alert(_)
+                    | Observation::Closed
+                    | Observation::Answer { status: 403, .. }
             ),
             _ => false,
         };
         if as_expected {
-            Outcome::Good
+            AttemptOutcome::Good
         } else {
-            Outcome::Failed
+            AttemptOutcome::Failed
         }
     }
 
-    /// What happened, with what is wrong about it.
-    pub(super) fn comment(self, seen: &Seen) -> String {
+    /// The observation as text; an unexpected acceptance is marked.
+    pub(super) fn comment(self, observation: &Observation) -> String {
         let must_refuse = matches!(self, Self::Alert(_) | Self::Refused);
-        match (self.judge(seen), seen) {
-            (Outcome::Failed, Seen::Answer { .. }) if must_refuse => format!("LET IN: {seen}"),
-            _ => seen.to_string(),
+        match (self.evaluate(observation), observation) {
+            (AttemptOutcome::Failed, Observation::Answer { .. }) if must_refuse => {
+                format!("LET IN: {observation}")
+            }
+            _ => observation.to_string(),
         }
     }
 }
 
-impl fmt::Display for Expected {
+impl fmt::Display for ExpectedResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alert(alerts) => {
@@ -121,7 +125,7 @@ impl fmt::Display for Expected {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Observation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alert(alert) => write!(formatter, "alert {}", alert_name(*alert)),
@@ -140,43 +144,42 @@ impl fmt::Display for Seen {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_what_is_expected_is_good() {
-        const EXPIRED: Expected = Expected::Alert(&[AlertDescription::CertificateExpired]);
-        let answer = |status| Seen::Answer {
+    const EXPIRED: ExpectedResult = ExpectedResult::Alert(&[AlertDescription::CertificateExpired]);
+
+    fn answer(status: u16) -> Observation {
+        Observation::Answer {
             status,
             reason: "x".to_owned(),
-        };
-        for (expected, seen, outcome) in [
-            (
-                EXPIRED,
-                Seen::Alert(AlertDescription::CertificateExpired),
-                Outcome::Good,
-            ),
-            (
-                EXPIRED,
-                Seen::Alert(AlertDescription::UnknownCA),
-                Outcome::Failed,
-            ),
-            (EXPIRED, answer(403), Outcome::Failed),
-            (EXPIRED, Seen::Closed, Outcome::Failed),
-            (EXPIRED, Seen::Silent, Outcome::Failed),
-            (EXPIRED, Seen::Unreachable(String::new()), Outcome::NotRun),
-            (Expected::Status(401), answer(401), Outcome::Good),
-            (Expected::Status(401), answer(200), Outcome::Failed),
-            (
-                Expected::Status(401),
-                Seen::Alert(AlertDescription::AccessDenied),
-                Outcome::Failed,
-            ),
-            (Expected::Accepted, answer(400), Outcome::Good),
-            (Expected::Accepted, answer(403), Outcome::Failed),
-            (Expected::Accepted, Seen::Closed, Outcome::Failed),
-            (Expected::Refused, answer(403), Outcome::Good),
-            (Expected::Refused, Seen::Closed, Outcome::Good),
-            (Expected::Refused, answer(400), Outcome::Failed),
+        }
+    }
+
+    #[test]
+    fn only_what_is_expected_is_good() {
+        use AttemptOutcome::{Failed, Good, NotRun};
+        use ExpectedResult::{Accepted, Refused, Status};
+        use Observation::{Alert, Closed, Silent, Unreachable};
+        for (expected, observation, outcome) in [
+            (EXPIRED, Alert(AlertDescription::CertificateExpired), Good),
+            (EXPIRED, Alert(AlertDescription::UnknownCA), Failed),
+            (EXPIRED, answer(403), Failed),
+            (EXPIRED, Closed, Failed),
+            (EXPIRED, Silent, Failed),
+            (EXPIRED, Unreachable(String::new()), NotRun),
+            (Status(401), answer(401), Good),
+            (Status(401), answer(200), Failed),
+            (Status(401), Alert(AlertDescription::AccessDenied), Failed),
+            (Accepted, answer(400), Good),
+            (Accepted, answer(403), Failed),
+            (Accepted, Closed, Failed),
+            (Refused, answer(403), Good),
+            (Refused, Closed, Good),
+            (Refused, answer(400), Failed),
         ] {
-            assert_eq!(expected.judge(&seen), outcome, "{expected:?} {seen:?}");
+            assert_eq!(
+                expected.evaluate(&observation),
+                outcome,
+                "{expected:?} {observation:?}"
+            );
         }
         assert_eq!(EXPIRED.comment(&answer(200)), "LET IN: 200 x");
     }

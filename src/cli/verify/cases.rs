@@ -1,22 +1,22 @@
-//! What is tried at each entry and at each listener, in order. Says what is expected of this config; judges no more.
+//! The attempts at each entry and at each listener, in order, with the results that the config implies.
 
-use super::attempt::{Attempt, Expected, Outcome, Proof};
-use super::knock::Seen;
-use super::mint::{Flaw, Identity, Mint};
-use super::scene::{Entry, NOBODY, Scene};
+use super::attempt::{AttemptOutcome, AttemptProof, ExpectedResult, VerifyAttempt};
+use super::knock::Observation;
+use super::mint::{ClientIssuer, Flaw, Identity};
+use super::scene::{UNUSED_NAME, VerifiedHost, VerifiedListener};
 use super::{first_bytes, http2};
 use rustls::AlertDescription as Alert;
 
-/// The certificates that may be used.
-pub(super) struct Wallet {
+/// The client certificates for attempts.
+pub(super) struct ClientCertificates {
     /// `--cert` and `--key`.
-    pub(super) given: Option<Identity>,
+    pub(super) identity: Option<Identity>,
     /// `--ca-cert` and `--ca-key`.
-    pub(super) mint: Option<Mint>,
+    pub(super) issuer: Option<ClientIssuer>,
 }
 
-/// `TRACE` is refused for everybody and is never forwarded, so that no attempt reaches an upstream. The answer still
-/// tells whether the certificate counts: if it does not, that is said first.
+/// A request that never reaches an upstream: `TRACE` is denied for all clients. The response still shows whether the
+/// certificate is accepted, since that is checked first.
 pub(super) fn harmless(host: &str) -> String {
     format!("TRACE / HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
@@ -25,15 +25,15 @@ fn get(host: &str, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")
 }
 
-/// Lines about one entry, or about the listener as such.
-pub(super) struct Lines<'a> {
-    pub(super) scene: &'a Scene,
+/// The attempts at one entry, or at the listener.
+pub(super) struct AttemptLog<'a> {
+    pub(super) scene: &'a VerifiedListener,
     pub(super) host: &'a str,
-    pub(super) attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<VerifyAttempt>,
 }
 
-impl<'a> Lines<'a> {
-    pub(super) fn about(scene: &'a Scene, host: &'a str) -> Self {
+impl<'a> AttemptLog<'a> {
+    pub(super) fn new(scene: &'a VerifiedListener, host: &'a str) -> Self {
         Self {
             scene,
             host,
@@ -41,47 +41,66 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Notes what was seen.
-    pub(super) fn seen(
+    /// Records an observation.
+    pub(super) fn observed(
         &mut self,
         tried: &str,
-        expected: Expected,
-        proof: Proof,
-        seen: &Seen,
-    ) -> Outcome {
-        let outcome = expected.judge(seen);
-        self.line(tried, expected, proof, (expected.comment(seen), outcome));
+        expected: ExpectedResult,
+        proof: AttemptProof,
+        observation: &Observation,
+    ) -> AttemptOutcome {
+        let outcome = expected.evaluate(observation);
+        self.add(
+            tried,
+            expected,
+            proof,
+            expected.comment(observation),
+            outcome,
+        );
         outcome
     }
 
-    /// Notes why something was not tried.
-    pub(super) fn skipped(&mut self, tried: &str, expected: Expected, why: &str) {
-        self.line(
-            tried,
-            expected,
-            Proof::Itself,
-            (why.to_owned(), Outcome::Skipped),
-        );
-    }
-
-    /// Notes why there is nothing to try.
-    pub(super) fn not_applicable(&mut self, tried: &str, expected: Expected, why: &str) {
-        self.line(
-            tried,
-            expected,
-            Proof::Itself,
-            (why.to_owned(), Outcome::NotApplicable),
-        );
-    }
-
-    fn line(
+    /// Records an observation that is conclusive by itself.
+    pub(super) fn standalone(
         &mut self,
         tried: &str,
-        expected: Expected,
-        proof: Proof,
-        (happened, outcome): (String, Outcome),
+        expected: ExpectedResult,
+        observation: &Observation,
+    ) -> AttemptOutcome {
+        self.observed(tried, expected, AttemptProof::Standalone, observation)
+    }
+
+    /// Records why an attempt was skipped.
+    pub(super) fn skipped(&mut self, tried: &str, expected: ExpectedResult, why: &str) {
+        self.add(
+            tried,
+            expected,
+            AttemptProof::Standalone,
+            why.to_owned(),
+            AttemptOutcome::Skipped,
+        );
+    }
+
+    /// Records why an attempt does not apply.
+    pub(super) fn not_applicable(&mut self, tried: &str, expected: ExpectedResult, why: &str) {
+        self.add(
+            tried,
+            expected,
+            AttemptProof::Standalone,
+            why.to_owned(),
+            AttemptOutcome::NotApplicable,
+        );
+    }
+
+    fn add(
+        &mut self,
+        tried: &str,
+        expected: ExpectedResult,
+        proof: AttemptProof,
+        happened: String,
+        outcome: AttemptOutcome,
     ) {
-        self.attempts.push(Attempt {
+        self.attempts.push(VerifyAttempt {
             listener: self.scene.listener.clone(),
             host: self.host.to_owned(),
             tried: tried.to_owned(),
@@ -92,125 +111,138 @@ impl<'a> Lines<'a> {
         });
     }
 
-    /// All lines, with refusals marked that nothing shows to be more than a wall.
-    pub(super) fn finish(mut self) -> Vec<Attempt> {
-        let twin = self
-            .attempts
-            .iter()
-            .any(|line| line.proof == Proof::Twin && line.outcome == Outcome::Good);
+    /// All attempts. Expected rejections without a successful control are marked as unproven.
+    pub(super) fn finish(mut self) -> Vec<VerifyAttempt> {
+        let has_control = self.attempts.iter().any(|line| {
+            line.proof == AttemptProof::Control && line.outcome == AttemptOutcome::Good
+        });
         for line in &mut self.attempts {
-            if line.proof == Proof::WithTwin && line.outcome == Outcome::Good && !twin {
-                line.outcome = Outcome::Unproven;
+            if line.proof == AttemptProof::NeedsControl
+                && line.outcome == AttemptOutcome::Good
+                && !has_control
+            {
+                line.outcome = AttemptOutcome::Unproven;
             }
         }
         self.attempts
     }
 }
 
-/// Everything about one entry.
-pub(super) fn entry(scene: &Scene, entry: &Entry, wallet: &Wallet) -> Vec<Attempt> {
-    let mut lines = Lines::about(scene, &entry.label);
-    if shown_certificate(&mut lines, entry) != Outcome::Good {
+/// All attempts at one entry.
+pub(super) fn entry(
+    scene: &VerifiedListener,
+    entry: &VerifiedHost,
+    certificates: &ClientCertificates,
+) -> Vec<VerifyAttempt> {
+    let mut lines = AttemptLog::new(scene, &entry.label);
+    if shown_certificate(&mut lines, entry) != AttemptOutcome::Good {
         return lines.finish();
     }
     no_certificate(&mut lines, entry);
-    let made = wallet
-        .mint
+    let issued = certificates
+        .issuer
         .as_ref()
-        .and_then(|mint| mint.make(Flaw::None).ok());
-    let minted = made.as_ref().filter(|made| entry.takes(made));
-    let pass = wallet
-        .given
+        .and_then(|issuer| issuer.issue(Flaw::None).ok());
+    let accepted_issued = issued.as_ref().filter(|issued| entry.takes(issued));
+    let valid = certificates
+        .identity
         .as_ref()
-        .filter(|given| entry.takes(given))
-        .or(minted);
+        .filter(|identity| entry.takes(identity))
+        .or(accepted_issued);
     if !entry.domains.is_empty() {
         let request = harmless(&entry.name);
-        match pass {
-            None => lines.skipped("a valid certificate", Expected::Accepted, NEEDS_ANY),
-            Some(pass) => {
-                let seen = entry.door.ask(Some(pass), &request);
-                lines.seen(
+        match valid {
+            None => lines.skipped("a valid certificate", ExpectedResult::Accepted, NEEDS_ANY),
+            Some(valid) => {
+                let observation = entry.door.ask(Some(valid), &request);
+                lines.observed(
                     "a valid certificate",
-                    Expected::Accepted,
-                    Proof::Twin,
-                    &seen,
+                    ExpectedResult::Accepted,
+                    AttemptProof::Control,
+                    &observation,
                 );
             }
         }
         foreign_certificates(&mut lines, entry, &request);
         for (tried, identity) in [
-            ("that of --cert", &wallet.given),
-            ("of the CA of --ca-cert", &made),
+            ("that of --cert", &certificates.identity),
+            ("of the CA of --ca-cert", &issued),
         ] {
-            // What the config does not let in here, such as a CA that was taken out, the gateway must not let in either.
+            // The gateway must reject what the config does not accept, such as a certificate of a removed CA.
             if let Some(identity) = identity.as_ref().filter(|identity| !entry.takes(identity)) {
-                let seen = entry.door.ask(Some(identity), &request);
-                lines.seen(tried, Expected::Refused, Proof::WithTwin, &seen);
+                let observation = entry.door.ask(Some(identity), &request);
+                lines.observed(
+                    tried,
+                    ExpectedResult::Refused,
+                    AttemptProof::NeedsControl,
+                    &observation,
+                );
             }
         }
-        flawed_certificates(
-            &mut lines,
-            entry,
-            wallet.mint.as_ref().filter(|_| minted.is_some()),
-        );
+        let issuer = certificates.issuer.as_ref();
+        let issuer = issuer.filter(|_| accepted_issued.is_some());
+        flawed_certificates(&mut lines, entry, issuer);
     }
-    other_hosts(&mut lines, entry, pass);
+    other_hosts(&mut lines, entry, valid);
     lines.finish()
 }
 
 const NEEDS_ANY: &str = "needs --cert or --ca-key of this trust domain";
-pub(super) const NEEDS_MINT: &str = "needs --ca-key of this trust domain";
+pub(super) const NEEDS_ISSUER: &str = "needs --ca-key of this trust domain";
 
-fn shown_certificate(lines: &mut Lines<'_>, entry: &Entry) -> Outcome {
+fn shown_certificate(lines: &mut AttemptLog<'_>, entry: &VerifiedHost) -> AttemptOutcome {
     const TRIED: &str = "the server's certificate";
     let shown = entry
         .door
-        .greeting(None, "http/1.1")
-        .map_err(|error| Seen::Other(error.to_string()));
-    match shown.and_then(|greeting| entry.door.shake_hands(greeting)) {
+        .client_config(None, "http/1.1")
+        .map_err(|error| Observation::Other(error.to_string()));
+    match shown.and_then(|config| entry.door.handshake(config)) {
         Ok(_) => {
-            lines.line(
+            lines.add(
                 TRIED,
-                Expected::Certificate,
-                Proof::Itself,
-                ("that of the config".to_owned(), Outcome::Good),
+                ExpectedResult::Certificate,
+                AttemptProof::Standalone,
+                "that of the config".to_owned(),
+                AttemptOutcome::Good,
             );
-            Outcome::Good
+            AttemptOutcome::Good
         }
-        Err(seen) => lines.seen(TRIED, Expected::Certificate, Proof::Itself, &seen),
+        Err(observation) => lines.standalone(TRIED, ExpectedResult::Certificate, &observation),
     }
 }
 
-fn no_certificate(lines: &mut Lines<'_>, entry: &Entry) {
+fn no_certificate(lines: &mut AttemptLog<'_>, entry: &VerifiedHost) {
     const TRIED: &str = "no certificate";
-    const ALERT: Expected = Expected::Alert(&[Alert::CertificateRequired]);
+    const ALERT: ExpectedResult = ExpectedResult::Alert(&[Alert::CertificateRequired]);
     let (expected, path) = match (&entry.protected, entry.demands_certificate()) {
         (path, true) => (ALERT, path.as_deref().unwrap_or("/")),
-        (Some(path), false) => (Expected::Status(401), path.as_str()),
+        (Some(path), false) => (ExpectedResult::Status(401), path.as_str()),
         (None, false) => {
             lines.not_applicable(
                 TRIED,
-                Expected::Status(401),
+                ExpectedResult::Status(401),
                 "no path of this entry asks who the client is",
             );
             return;
         }
     };
-    let seen = entry.door.ask(None, &get(&entry.name, path));
-    lines.seen(TRIED, expected, Proof::Itself, &seen);
+    let observation = entry.door.ask(None, &get(&entry.name, path));
+    lines.standalone(TRIED, expected, &observation);
 }
 
-/// Certificates that everybody can make.
-fn foreign_certificates(lines: &mut Lines<'_>, entry: &Entry, request: &str) {
-    const UNKNOWN: Expected = Expected::Alert(&[Alert::UnknownCA]);
-    const NAMESAKE: Expected = Expected::Alert(&[Alert::DecryptError, Alert::UnknownCA]);
-    let of_mint = |mint: Result<Mint, rcgen::Error>| mint.and_then(|mint| mint.make(Flaw::None));
+/// Certificates that anyone can create.
+fn foreign_certificates(lines: &mut AttemptLog<'_>, entry: &VerifiedHost, request: &str) {
+    const UNKNOWN: ExpectedResult = ExpectedResult::Alert(&[Alert::UnknownCA]);
+    const NAMESAKE: ExpectedResult =
+        ExpectedResult::Alert(&[Alert::DecryptError, Alert::UnknownCA]);
+    let issued_by = |issuer: Result<ClientIssuer, rcgen::Error>| {
+        issuer.and_then(|issuer| issuer.issue(Flaw::None))
+    };
     let mut foreign = vec![
         (
             "of an unknown CA".to_owned(),
             UNKNOWN,
-            of_mint(Mint::unknown()),
+            issued_by(ClientIssuer::unknown()),
         ),
         ("self-signed".to_owned(), UNKNOWN, Identity::self_signed()),
     ];
@@ -219,50 +251,55 @@ fn foreign_certificates(lines: &mut Lines<'_>, entry: &Entry, request: &str) {
             continue;
         };
         let tried = format!("of a CA with the name of {}'s anchor", domain.name);
-        foreign.push((tried, NAMESAKE, of_mint(Mint::namesake(anchor))));
+        foreign.push((tried, NAMESAKE, issued_by(ClientIssuer::namesake(anchor))));
     }
-    for (tried, expected, made) in foreign {
-        match made {
+    for (tried, expected, issued) in foreign {
+        match issued {
             Ok(identity) => {
-                let seen = entry.door.ask(Some(&identity), request);
-                lines.seen(&tried, expected, Proof::WithTwin, &seen);
+                let observation = entry.door.ask(Some(&identity), request);
+                lines.observed(&tried, expected, AttemptProof::NeedsControl, &observation);
             }
             Err(error) => lines.skipped(&tried, expected, &format!("cannot be made: {error}")),
         }
     }
 }
 
-/// Certificates of the right CA with something wrong.
-fn flawed_certificates(lines: &mut Lines<'_>, entry: &Entry, mint: Option<&Mint>) {
-    const EXPIRED: Expected = Expected::Alert(&[Alert::CertificateExpired]);
-    const USAGE: Expected = Expected::Alert(&[Alert::UnsupportedCertificate]);
-    const ODD: Expected = Expected::Alert(&[Alert::CertificateUnknown, Alert::BadCertificate]);
+/// Certificates of an accepted CA, each with one flaw.
+fn flawed_certificates(
+    lines: &mut AttemptLog<'_>,
+    entry: &VerifiedHost,
+    issuer: Option<&ClientIssuer>,
+) {
+    const EXPIRED: ExpectedResult = ExpectedResult::Alert(&[Alert::CertificateExpired]);
+    const USAGE: ExpectedResult = ExpectedResult::Alert(&[Alert::UnsupportedCertificate]);
+    const ODD: ExpectedResult =
+        ExpectedResult::Alert(&[Alert::CertificateUnknown, Alert::BadCertificate]);
     for (tried, flaw, expected) in [
         ("expired", Flaw::Expired, EXPIRED),
         ("not yet valid", Flaw::NotYetValid, EXPIRED),
         ("for servers only", Flaw::ForServers, USAGE),
         ("a CA's own, as client", Flaw::Authority, ODD),
     ] {
-        let Some(made) = mint.map(|mint| mint.make(flaw)) else {
-            lines.skipped(tried, expected, NEEDS_MINT);
+        let Some(issued) = issuer.map(|issuer| issuer.issue(flaw)) else {
+            lines.skipped(tried, expected, NEEDS_ISSUER);
             continue;
         };
-        match made {
+        match issued {
             Err(error) => lines.skipped(tried, expected, &format!("cannot be made: {error}")),
-            Ok(made) if flaw == Flaw::ForServers && entry.takes(&made) => {
+            Ok(identity) if flaw == Flaw::ForServers && entry.takes(&identity) => {
                 lines.not_applicable(tried, expected, "the config accepts these");
             }
-            Ok(made) => {
-                let seen = entry.door.ask(Some(&made), &harmless(&entry.name));
-                lines.seen(tried, expected, Proof::WithTwin, &seen);
+            Ok(identity) => {
+                let observation = entry.door.ask(Some(&identity), &harmless(&entry.name));
+                lines.observed(tried, expected, AttemptProof::NeedsControl, &observation);
             }
         }
     }
 }
 
-/// Requests for hosts of another entry.
-fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
-    const EXPECTED: Expected = Expected::Status(421);
+/// Requests for a host of another entry.
+fn other_hosts(lines: &mut AttemptLog<'_>, entry: &VerifiedHost, identity: Option<&Identity>) {
+    const EXPECTED: ExpectedResult = ExpectedResult::Status(421);
     let path = entry.protected.as_deref().unwrap_or("/portcullis-verify");
     const TRIED: [&str; 2] = [
         "Host of another entry",
@@ -270,7 +307,7 @@ fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
     ];
     match (
         &entry.other_host,
-        entry.demands_certificate() && pass.is_none(),
+        entry.demands_certificate() && identity.is_none(),
     ) {
         (None, _) => {
             TRIED.into_iter().for_each(|tried| {
@@ -281,57 +318,56 @@ fn other_hosts(lines: &mut Lines<'_>, entry: &Entry, pass: Option<&Identity>) {
             .into_iter()
             .for_each(|tried| lines.skipped(tried, EXPECTED, NEEDS_ANY)),
         (Some(other), false) => {
-            let seen = entry.door.ask(pass, &get(other, path));
-            lines.seen(TRIED[0], EXPECTED, Proof::Itself, &seen);
-            let seen = http2::ask(&entry.door, pass, other, path);
-            lines.seen(TRIED[1], EXPECTED, Proof::Itself, &seen);
+            let observation = entry.door.ask(identity, &get(other, path));
+            lines.standalone(TRIED[0], EXPECTED, &observation);
+            let observation = http2::ask(&entry.door, identity, other, path);
+            lines.standalone(TRIED[1], EXPECTED, &observation);
         }
     }
 }
 
-/// What is tried on a listener that only its front proxies may connect to: whether it is shut without a PROXY header.
-pub(super) fn closed_to_us(scene: &Scene) -> Vec<Attempt> {
-    let mut lines = Lines::about(scene, "");
+/// The attempt at a listener for front proxies only: TLS without a PROXY header.
+pub(super) fn front_proxy_listener(scene: &VerifiedListener) -> Vec<VerifyAttempt> {
+    let mut lines = AttemptLog::new(scene, "");
     if let Some(entry) = scene.entries.first() {
-        let seen = entry.door.ask(None, &harmless(NOBODY));
-        lines.seen(
+        let observation = entry.door.ask(None, &harmless(UNUSED_NAME));
+        lines.standalone(
             "TLS without a PROXY header",
-            Expected::Refused,
-            Proof::Itself,
-            &seen,
+            ExpectedResult::Refused,
+            &observation,
         );
         lines.skipped(
             "everything else",
-            Expected::Refused,
+            ExpectedResult::Refused,
             "only the listener's front proxies may connect",
         );
     }
     lines.finish()
 }
 
-/// What is the same for all names of a listener.
-pub(super) fn listener(scene: &Scene) -> Vec<Attempt> {
-    const NAMELESS: Expected = Expected::Alert(&[Alert::UnrecognisedName]);
-    const OLD: Expected = Expected::Alert(&[Alert::ProtocolVersion]);
-    let mut lines = Lines::about(scene, "");
+/// The attempts at a listener, independent of the server name.
+pub(super) fn listener(scene: &VerifiedListener) -> Vec<VerifyAttempt> {
+    const NAMELESS: ExpectedResult = ExpectedResult::Alert(&[Alert::UnrecognisedName]);
+    const OLD: ExpectedResult = ExpectedResult::Alert(&[Alert::ProtocolVersion]);
+    let mut lines = AttemptLog::new(scene, "");
     let Some(entry) = scene.entries.first() else {
         return lines.finish();
     };
     for (tried, name) in [
-        ("an unknown server name", Some(NOBODY)),
+        ("an unknown server name", Some(UNUSED_NAME)),
         ("no server name", None),
     ] {
         match scene.takes_every_name {
             true => lines.not_applicable(tried, NAMELESS, "the listener takes every name"),
             false => {
-                let seen = entry.door.named(name).ask(None, &harmless(NOBODY));
-                lines.seen(tried, NAMELESS, Proof::Itself, &seen);
+                let observation = entry.door.named(name).ask(None, &harmless(UNUSED_NAME));
+                lines.standalone(tried, NAMELESS, &observation);
             }
         }
     }
-    let seen = first_bytes::plain_http(&entry.door);
-    lines.seen("plain HTTP", Expected::Status(400), Proof::Itself, &seen);
-    let seen = first_bytes::tls_1_1(&entry.door);
-    lines.seen("TLS 1.1", OLD, Proof::Itself, &seen);
+    let observation = first_bytes::plain_http(&entry.door);
+    lines.standalone("plain HTTP", ExpectedResult::Status(400), &observation);
+    let observation = first_bytes::tls_1_1(&entry.door);
+    lines.standalone("TLS 1.1", OLD, &observation);
     lines.finish()
 }

@@ -1,5 +1,5 @@
-//! An entry on a deny list for as long as an attempt lasts. The file is replaced as a whole each time: a gateway that
-//! reads it in between never sees half a list. Knows no gateway.
+//! A temporary entry on a deny list during an attempt. Each change replaces the file atomically, so a gateway never reads half
+//! a list.
 
 use super::super::deny_list_file::{LockedList, with_lines};
 use crate::tls::sha256_text;
@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A certificate that is on a deny list; one at a time. Dropping it takes the entry out again, and so does a signal that ends us.
+/// A certificate on a deny list; at most one at a time. Dropping it removes the entry, and so does a signal that ends the
+/// process.
 pub(super) struct DenyEntry(());
 
-struct Entry {
+struct ListedEntry {
     file: PathBuf,
     lines: String,
 }
@@ -21,7 +22,7 @@ impl DenyEntry {
     /// Puts a certificate on the list.
     ///
     /// # Errors
-    /// If the file cannot be read or replaced; it is then as it was.
+    /// If the file cannot be read or replaced. It is unchanged then.
     pub(super) fn put(file: &Path, certificate: &CertificateDer<'_>) -> io::Result<Self> {
         let fingerprint = sha256_text(certificate);
         let lines = format!(
@@ -32,43 +33,43 @@ impl DenyEntry {
         watch_for_signals()?;
         let mut on_list = on_list();
         list.replace(&with_lines(&before, &lines))?;
-        *on_list = Some(Entry {
+        *on_list = Some(ListedEntry {
             file: file.to_owned(),
             lines,
         });
         Ok(Self(()))
     }
 
-    /// Takes it out again. What others have changed meanwhile stays.
+    /// Removes the entry. Changes of other programs are kept.
     ///
     /// # Errors
     /// If the file cannot be read or replaced.
-    pub(super) fn take_out(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         let mut on_list = on_list();
-        on_list.as_ref().map_or(Ok(()), Entry::take_out)?;
+        on_list.as_ref().map_or(Ok(()), ListedEntry::remove)?;
         *on_list = None;
         Ok(())
     }
 }
 
-/// The entry that is on a list now. Who changes a list holds this: a signal may come at any time.
-fn on_list() -> MutexGuard<'static, Option<Entry>> {
-    static ON_LIST: Mutex<Option<Entry>> = Mutex::new(None);
+/// The entry on a list now. Locked during a change of a list, since a signal may arrive at any time.
+fn on_list() -> MutexGuard<'static, Option<ListedEntry>> {
+    static ON_LIST: Mutex<Option<ListedEntry>> = Mutex::new(None);
     ON_LIST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Entry {
-    fn take_out(&self) -> io::Result<()> {
+impl ListedEntry {
+    fn remove(&self) -> io::Result<()> {
         let list = LockedList::lock(&self.file)?;
-        let now = list.read()?;
-        match now.contains(&self.lines) {
-            true => list.replace(&now.replace(&self.lines, "")),
+        let text = list.read()?;
+        match text.contains(&self.lines) {
+            true => list.replace(&text.replace(&self.lines, "")),
             false => Ok(()),
         }
     }
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP take the entry out before they end the process.
+/// From now on SIGINT, SIGTERM and SIGHUP remove the entry before they end the process.
 fn watch_for_signals() -> io::Result<()> {
     static WATCHING: OnceLock<()> = OnceLock::new();
     if WATCHING.get().is_some() {
@@ -93,9 +94,9 @@ fn watch_for_signals() -> io::Result<()> {
                 _ = hangup.recv() => {}
             }
         });
-        // Held until the end: nobody puts another one on a list.
+        // Locked until the end, so that no other entry is added.
         let on_list = on_list();
-        let _ = on_list.as_ref().map(Entry::take_out);
+        let _ = on_list.as_ref().map(ListedEntry::remove);
         std::process::exit(super::NOT_RUN.into());
     });
     let _ = WATCHING.set(());
@@ -104,8 +105,8 @@ fn watch_for_signals() -> io::Result<()> {
 
 impl Drop for DenyEntry {
     fn drop(&mut self) {
-        // Where it matters, `take_out` was called and has said so.
-        let _ = self.take_out();
+        // `remove` was called before if its error matters.
+        let _ = self.remove();
     }
 }
 
@@ -117,7 +118,8 @@ mod tests {
     #[test]
     fn an_entry_is_there_until_it_is_dropped_and_nothing_else_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("denied"), folder.path().join("link"));
+        let file = folder.path().join("denied");
+        let link = folder.path().join("link");
         std::os::unix::fs::symlink(&file, &link).unwrap();
         let certificate = CertificateDer::from(vec![1, 2, 3]);
         for before in ["", "# nobody\n", "user alice"] {

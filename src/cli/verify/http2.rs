@@ -1,7 +1,7 @@
-//! One HTTP/2 request for another host than the one that TLS was asked for: what browsers do when they coalesce
-//! connections, and attackers when they look for a way around a policy.
+//! An HTTP/2 request for another host than the TLS server name, as from browsers that coalesce connections, and from attackers
+//! who try to bypass a policy.
 
-use super::knock::{Door, PATIENCE, Seen, seen_of};
+use super::knock::{Door, Observation, PATIENCE, observation_of};
 use super::mint::Identity;
 use bytes::Bytes;
 use http::Request;
@@ -15,19 +15,24 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// `GET path` with this `:authority`.
-pub(super) fn ask(door: &Door, identity: Option<&Identity>, authority: &str, path: &str) -> Seen {
+pub(super) fn ask(
+    door: &Door,
+    identity: Option<&Identity>,
+    authority: &str,
+    path: &str,
+) -> Observation {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return Seen::Other(error.to_string()),
+        Err(error) => return Observation::Other(error.to_string()),
     };
     let work = async { timeout(PATIENCE, exchange(door, identity, authority, path)).await };
     match runtime.block_on(work) {
-        Ok(Ok(seen)) => seen,
+        Ok(Ok(observation)) => observation,
         Ok(Err(error)) => of_error(&*error),
-        Err(_) => Seen::Silent,
+        Err(_) => Observation::Silent,
     }
 }
 
@@ -38,17 +43,17 @@ async fn exchange(
     identity: Option<&Identity>,
     authority: &str,
     path: &str,
-) -> Result<Seen, AnyError> {
+) -> Result<Observation, AnyError> {
     let stream = match TcpStream::connect(door.address).await {
         Ok(stream) => stream,
-        Err(error) => return Ok(Seen::Unreachable(error.to_string())),
+        Err(error) => return Ok(Observation::Unreachable(error.to_string())),
     };
     let name = ServerName::try_from(door.tls_name().to_owned())?;
-    let stream = TlsConnector::from(door.greeting(identity, "h2")?)
+    let stream = TlsConnector::from(door.client_config(identity, "h2")?)
         .connect(name, stream)
         .await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-        return Ok(Seen::Other("HTTP/2 is not spoken".to_owned()));
+        return Ok(Observation::Other("HTTP/2 is not spoken".to_owned()));
     }
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
@@ -66,12 +71,12 @@ async fn exchange(
         )),
         false => String::new(),
     };
-    Ok(Seen::Answer { status, reason })
+    Ok(Observation::Answer { status, reason })
 }
 
-/// The first of an error's causes that says what was seen.
-fn of_error(error: &(dyn Error + 'static)) -> Seen {
+/// The observation of the first I/O error among the causes.
+fn of_error(error: &(dyn Error + 'static)) -> Observation {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
     let io = causes.find_map(|cause| cause.downcast_ref::<io::Error>());
-    io.map_or_else(|| Seen::Other(error.to_string()), seen_of)
+    io.map_or_else(|| Observation::Other(error.to_string()), observation_of)
 }

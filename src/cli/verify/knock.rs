@@ -1,5 +1,4 @@
-//! One attempt at a gateway's door, and what it said. A small TLS client of our own, because what is looked for is the
-//! refusal: which alert came, when, and whether anything was let in. Judges nothing.
+//! A small TLS client that reports how a gateway reacts: which alert it sends, when, and whether it accepts the client.
 
 use super::mint::Identity;
 use crate::error_text::tls_error_text;
@@ -16,48 +15,48 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long each step may take.
+/// Timeout of each step.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What came of an attempt.
+/// The reaction of the gateway to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// TLS was refused with this alert.
+pub(super) enum Observation {
+    /// TLS was rejected with this alert.
     Alert(AlertDescription),
-    /// TLS let the client in, and HTTP answered.
+    /// TLS accepted the client, and an HTTP response arrived.
     Answer {
         /// The status.
         status: u16,
-        /// The reason word of a refusal, or nothing.
+        /// The reason word of a denial, or empty.
         reason: String,
     },
-    /// The connection ended without a word.
+    /// The connection was closed without an alert or a response.
     Closed,
-    /// Nothing came within [`PATIENCE`].
+    /// Nothing arrived within [`PATIENCE`].
     Silent,
-    /// Another certificate was shown than the config has.
+    /// The server presented another certificate than that of the config.
     OtherCertificate,
-    /// There was no connection.
+    /// Connecting failed.
     Unreachable(String),
-    /// What TLS or HTTP say that is none of these.
+    /// Any other error of TLS or HTTP.
     Other(String),
 }
 
-/// Where to knock, and what must be shown there.
+/// The address and server name to connect to, and the expected server certificate.
 #[derive(Clone, Debug)]
 pub(super) struct Door {
     pub(super) address: SocketAddr,
-    /// The name to ask for; `None` asks for none.
+    /// The server name (SNI); `None` sends none.
     pub(super) server_name: Option<String>,
     /// The certificate that the config has for this name.
     pub(super) certificate: CertificateDer<'static>,
 }
 
-/// A TLS connection that is past its handshake, as far as the client can tell: in TLS 1.3 a refusal may still come.
-pub(super) type Connection = StreamOwned<ClientConnection, TcpStream>;
+/// A TLS connection after the client's side of the handshake. In TLS 1.3 a rejection may still arrive.
+pub(super) type VerifyConnection = StreamOwned<ClientConnection, TcpStream>;
 
 impl Door {
-    /// The same door under another name, or none.
+    /// A copy with another server name, or none.
     pub(super) fn named(&self, name: Option<&str>) -> Self {
         Self {
             server_name: name.map(str::to_owned),
@@ -65,8 +64,8 @@ impl Door {
         }
     }
 
-    /// How this client greets: with or without a certificate, speaking `protocol`. Sessions are remembered in it.
-    pub(super) fn greeting(
+    /// A TLS configuration with or without a client certificate, offering `protocol` (ALPN). It caches sessions.
+    pub(super) fn client_config(
         &self,
         identity: Option<&Identity>,
         protocol: &str,
@@ -88,8 +87,8 @@ impl Door {
         Ok(Arc::new(config))
     }
 
-    /// A plain connection.
-    pub(super) fn connect(&self) -> Result<TcpStream, Seen> {
+    /// Opens a TCP connection.
+    pub(super) fn connect(&self) -> Result<TcpStream, Observation> {
         let open = || {
             let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -97,74 +96,78 @@ impl Door {
             stream.set_nodelay(true)?;
             Ok(stream)
         };
-        open().map_err(|error: io::Error| Seen::Unreachable(error.to_string()))
+        open().map_err(|error: io::Error| Observation::Unreachable(error.to_string()))
     }
 
-    /// Shakes hands.
-    pub(super) fn shake_hands(&self, greeting: Arc<ClientConfig>) -> Result<Connection, Seen> {
+    /// Connects and completes the TLS handshake.
+    pub(super) fn handshake(
+        &self,
+        config: Arc<ClientConfig>,
+    ) -> Result<VerifyConnection, Observation> {
         let name = ServerName::try_from(self.tls_name().to_owned())
-            .map_err(|error| Seen::Other(error.to_string()))?;
-        let tls = ClientConnection::new(greeting, name)
-            .map_err(|error| Seen::Other(error.to_string()))?;
+            .map_err(|error| Observation::Other(error.to_string()))?;
+        let tls = ClientConnection::new(config, name)
+            .map_err(|error| Observation::Other(error.to_string()))?;
         let mut connection = StreamOwned::new(tls, self.connect()?);
         while connection.conn.is_handshaking() {
             connection
                 .conn
                 .complete_io(&mut connection.sock)
-                .map_err(|error| seen_of(&error))?;
+                .map_err(|error| observation_of(&error))?;
         }
         Ok(connection)
     }
 
-    /// Shakes hands and sends one request.
-    pub(super) fn ask(&self, identity: Option<&Identity>, request: &str) -> Seen {
-        let greeting = match self.greeting(identity, "http/1.1") {
-            Ok(greeting) => greeting,
-            Err(error) => return Seen::Other(error.to_string()),
+    /// Connects with TLS and sends one request.
+    pub(super) fn ask(&self, identity: Option<&Identity>, request: &str) -> Observation {
+        let config = match self.client_config(identity, "http/1.1") {
+            Ok(config) => config,
+            Err(error) => return Observation::Other(error.to_string()),
         };
-        match self.shake_hands(greeting) {
+        match self.handshake(config) {
             Ok(mut connection) => exchange(&mut connection, request.as_bytes()),
-            Err(seen) => seen,
+            Err(observation) => observation,
         }
     }
 
-    /// The name that the TLS library wants to have also where it is not sent.
+    /// The server name for the TLS library, which requires one even if it is not sent.
     pub(super) fn tls_name(&self) -> &str {
         self.server_name.as_deref().unwrap_or("localhost")
     }
 }
 
-/// Sends bytes and reads one answer.
-pub(super) fn exchange<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> Seen {
-    // Also where nothing can be sent any more, the alert that says why may be there to be read.
+/// Sends bytes and reads one response.
+pub(super) fn exchange<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> Observation {
+    // Reads also after a failed write, since an alert may have arrived.
     let sent = stream.write_all(bytes).and_then(|()| stream.flush());
     match (read_answer(stream), sent) {
-        (Seen::Closed, Err(error)) => seen_of(&error),
-        (seen, _) => seen,
+        (Observation::Closed, Err(error)) => observation_of(&error),
+        (observation, _) => observation,
     }
 }
 
-fn read_answer(stream: &mut impl Read) -> Seen {
-    const MOST: usize = 64 * 1024;
-    let (mut text, mut part) = (Vec::new(), [0; 4096]);
+fn read_answer(stream: &mut impl Read) -> Observation {
+    const MAX_SIZE: usize = 64 * 1024;
+    let mut text = Vec::new();
+    let mut part = [0; 4096];
     loop {
         if let Some(answer) = whole_answer(&text) {
             return answer;
         }
         match stream.read(&mut part) {
-            Ok(0) if text.is_empty() => return Seen::Closed,
-            Ok(0) => return Seen::Other("an answer that broke off".to_owned()),
+            Ok(0) if text.is_empty() => return Observation::Closed,
+            Ok(0) => return Observation::Other("an answer that broke off".to_owned()),
             Ok(read) => text.extend_from_slice(part.get(..read).unwrap_or_default()),
-            Err(error) => return seen_of(&error),
+            Err(error) => return observation_of(&error),
         }
-        if text.len() > MOST {
-            return Seen::Other("an answer without an end".to_owned());
+        if text.len() > MAX_SIZE {
+            return Observation::Other("an answer without an end".to_owned());
         }
     }
 }
 
-/// The answer once its head is there, and the body of a refusal with it. What upstreams answer is not waited for.
-fn whole_answer(text: &[u8]) -> Option<Seen> {
+/// The response, once its head is complete, and for a problem response also its body. Bodies of upstreams are not read.
+fn whole_answer(text: &[u8]) -> Option<Observation> {
     let text = String::from_utf8_lossy(text);
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head
@@ -172,7 +175,7 @@ fn whole_answer(text: &[u8]) -> Option<Seen> {
         .and_then(|rest| rest.get(..3))
         .and_then(|digits| digits.parse().ok());
     let Some(status) = status else {
-        return Some(Seen::Other("no HTTP/1.1 answer".to_owned()));
+        return Some(Observation::Other("no HTTP/1.1 answer".to_owned()));
     };
     let head = head.to_ascii_lowercase();
     let field = |name: &str| {
@@ -181,7 +184,7 @@ fn whole_answer(text: &[u8]) -> Option<Seen> {
             .map(str::trim)
     };
     if field("content-type") != Some("application/problem+json") {
-        return Some(Seen::Answer {
+        return Some(Observation::Answer {
             status,
             reason: String::new(),
         });
@@ -189,7 +192,7 @@ fn whole_answer(text: &[u8]) -> Option<Seen> {
     let length: usize = field("content-length")
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
-    (body.len() >= length).then(|| Seen::Answer {
+    (body.len() >= length).then(|| Observation::Answer {
         status,
         reason: reason(body),
     })
@@ -204,30 +207,30 @@ pub(super) fn reason(body: &str) -> String {
         .to_owned()
 }
 
-/// What an error of the TLS library or of the socket means.
-pub(super) fn seen_of(error: &io::Error) -> Seen {
+/// The observation for an error of the TLS library or of the socket.
+pub(super) fn observation_of(error: &io::Error) -> Observation {
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
     {
-        Some(Error::AlertReceived(alert)) => Seen::Alert(*alert),
+        Some(Error::AlertReceived(alert)) => Observation::Alert(*alert),
         Some(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
-            Seen::OtherCertificate
+            Observation::OtherCertificate
         }
-        Some(other) => Seen::Other(tls_error_text(other)),
+        Some(other) => Observation::Other(tls_error_text(other)),
         None => match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Seen::Silent,
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Observation::Silent,
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => Seen::Closed,
-            _ => Seen::Other(error.to_string()),
+            | io::ErrorKind::BrokenPipe => Observation::Closed,
+            _ => Observation::Other(error.to_string()),
         },
     }
 }
 
-/// Believes a server that has the very certificate of the config, and its key. Better than any CA's word for what is
-/// asked here: is this the gateway with this config?
+/// Accepts a server with exactly the certificate of the config, and its key. Stricter than a CA: this must be the gateway with
+/// this config.
 #[derive(Debug)]
 struct ExactCertificate {
     expected: CertificateDer<'static>,
@@ -236,13 +239,13 @@ struct ExactCertificate {
 impl ServerCertVerifier for ExactCertificate {
     fn verify_server_cert(
         &self,
-        shown: &CertificateDer<'_>,
+        presented: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match *shown == self.expected {
+        match *presented == self.expected {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::ApplicationVerificationFailure.into()),
         }
@@ -251,12 +254,12 @@ impl ServerCertVerifier for ExactCertificate {
     fn verify_tls12_signature(
         &self,
         message: &[u8],
-        shown: &CertificateDer<'_>,
+        presented: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(
             message,
-            shown,
+            presented,
             signature,
             &provider().signature_verification_algorithms,
         )
@@ -265,12 +268,12 @@ impl ServerCertVerifier for ExactCertificate {
     fn verify_tls13_signature(
         &self,
         message: &[u8],
-        shown: &CertificateDer<'_>,
+        presented: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(
             message,
-            shown,
+            presented,
             signature,
             &provider().signature_verification_algorithms,
         )

@@ -1,4 +1,4 @@
-//! Client certificates for attempts, good and bad, made in memory and gone with the process. Writes no file.
+//! Issues valid and flawed client certificates for attempts, in memory only.
 
 use super::super::given_file::{given_certificates, given_key};
 use crate::tls::random;
@@ -11,7 +11,7 @@ use std::path::Path;
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The common name of all certificates that are made here. It should be no ApiUser's.
+/// The common name of all issued certificates. No ApiUser should have it.
 pub(super) const COMMON_NAME: &str = "portcullis-verify";
 
 /// A certificate and its key.
@@ -22,17 +22,17 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// From PEM files.
+    /// Reads PEM files.
     ///
     /// # Errors
-    /// In words, naming the file.
+    /// A message that names the file.
     pub(super) fn of_files(certificate: &Path, key: &Path) -> Result<Self, String> {
         let chain = given_certificates(certificate)?;
         let key = given_key(key)?;
         Ok(Self { chain, key })
     }
 
-    /// For which nobody vouches but itself.
+    /// A self-signed certificate.
     pub(super) fn self_signed() -> Result<Self, Error> {
         let key = KeyPair::generate()?;
         let certificate = parameters(Flaw::None).self_signed(&key)?;
@@ -47,33 +47,33 @@ impl Identity {
     }
 }
 
-/// What is wrong with a certificate whose issuer is right.
+/// The flaw of an issued certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// Nothing.
+    /// No flaw.
     None,
-    /// It ended long ago, beyond any expiry that a config may tolerate.
+    /// Expired long ago, beyond any tolerance of a config.
     Expired,
-    /// It begins tomorrow.
+    /// Valid from tomorrow.
     NotYetValid,
-    /// It is for servers.
+    /// For servers only.
     ForServers,
-    /// It may sign others.
+    /// A CA certificate.
     Authority,
 }
 
-/// A CA that signs here.
-pub(super) struct Mint {
+/// A CA that issues client certificates.
+pub(super) struct ClientIssuer {
     issuer: Issuer<'static, KeyPair>,
-    /// The CA's own certificate, where it is no root and clients must bring it along.
+    /// The CA's own certificate if it is an intermediate, which clients must send.
     intermediate: Option<CertificateDer<'static>>,
 }
 
-impl Mint {
-    /// A CA whose certificate and key are in PEM files.
+impl ClientIssuer {
+    /// Reads certificate and key of a CA from PEM files.
     ///
     /// # Errors
-    /// In words, naming the file.
+    /// A message that names the file.
     pub(super) fn of_files(certificate: &Path, key: &Path) -> Result<Self, String> {
         let leaf_first = given_certificates(certificate)?;
         let own = leaf_first
@@ -96,7 +96,7 @@ impl Mint {
         })
     }
 
-    /// A CA that nobody has heard of.
+    /// A new CA, unknown to any gateway.
     pub(super) fn unknown() -> Result<Self, Error> {
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = common_name("portcullis verify: an unknown CA");
@@ -108,7 +108,7 @@ impl Mint {
         })
     }
 
-    /// A CA that says it is `anchor`, but has not its key.
+    /// A CA with the name of `anchor`, but another key.
     pub(super) fn namesake(anchor: &CertificateDer<'_>) -> Result<Self, Error> {
         Ok(Self {
             issuer: Issuer::from_ca_cert_der(anchor, KeyPair::generate()?)?,
@@ -116,8 +116,8 @@ impl Mint {
         })
     }
 
-    /// A new certificate.
-    pub(super) fn make(&self, flaw: Flaw) -> Result<Identity, Error> {
+    /// Issues a certificate.
+    pub(super) fn issue(&self, flaw: Flaw) -> Result<Identity, Error> {
         let key = KeyPair::generate()?;
         let leaf = parameters(flaw).signed_by(&key, &self.issuer)?;
         let chain = std::iter::once(leaf.der().clone())
@@ -145,17 +145,17 @@ fn parameters(flaw: Flaw) -> CertificateParams {
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     parameters.use_authority_key_identifier_extension = true;
     let now = OffsetDateTime::now_utc();
-    (parameters.not_before, parameters.not_after) =
-        (now - Duration::minutes(5), now + Duration::hours(1));
+    parameters.not_before = now - Duration::minutes(5);
+    parameters.not_after = now + Duration::hours(1);
     match flaw {
         Flaw::None => {}
         Flaw::Expired => {
-            (parameters.not_before, parameters.not_after) =
-                (now - LONG_AGO - Duration::hours(1), now - LONG_AGO);
+            parameters.not_before = now - LONG_AGO - Duration::hours(1);
+            parameters.not_after = now - LONG_AGO;
         }
         Flaw::NotYetValid => {
-            (parameters.not_before, parameters.not_after) =
-                (now + Duration::days(1), now + Duration::days(2));
+            parameters.not_before = now + Duration::days(1);
+            parameters.not_after = now + Duration::days(2);
         }
         Flaw::ForServers => {
             parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]

@@ -1,5 +1,5 @@
-//! `portcullis verify --live`: opens its own connections to a running gateway, and shows what is let in and what is
-//! refused, beside what the config says. Asks no upstream, and changes nothing but a deny list, if told to.
+//! `portcullis verify --live`: connects to a running gateway, and compares accepted and rejected clients with the config. No
+//! request reaches an upstream, and only `--revocation` changes a deny list.
 
 mod attempt;
 mod cases;
@@ -15,10 +15,10 @@ mod scene;
 use super::{ConfigFlag, say, say_error};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::Telemetry;
-use attempt::{Attempt, Outcome};
-use cases::Wallet;
-use mint::{Identity, Mint};
-use scene::{Begins, Scene};
+use attempt::{AttemptOutcome, VerifyAttempt};
+use cases::ClientCertificates;
+use mint::{ClientIssuer, Identity};
+use scene::{ConnectionStart, VerifiedListener};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ use std::time::Duration;
 pub(super) struct Verify {
     #[command(flatten)]
     config: ConfigFlag,
-    /// Try the running gateway; needed, so that nobody connects by mistake
+    /// Try the running gateway; required, to prevent connections by mistake
     #[arg(long)]
     live: bool,
     /// Only this listener
@@ -63,7 +63,7 @@ pub(super) struct Verify {
     /// Also put a certificate of its own on the trust domain's `deny_list`, see that it is out, and take it off again
     #[arg(long, requires = "ca_key")]
     revocation: bool,
-    /// How long a change of the deny list may take to count
+    /// How long a change of the deny list may take to become active
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, requires = "revocation")]
     revocation_deadline: Duration,
     #[command(flatten)]
@@ -81,7 +81,7 @@ struct ReportFlags {
     json: bool,
 }
 
-/// Exit code of what was not tried, or not completely.
+/// Exit code if attempts were not made, or not all.
 const NOT_RUN: u8 = 2;
 
 impl Verify {
@@ -103,7 +103,7 @@ impl Verify {
         }
     }
 
-    fn verify(&self) -> Result<(Vec<Scene>, Vec<Attempt>), String> {
+    fn verify(&self) -> Result<(Vec<VerifiedListener>, Vec<VerifyAttempt>), String> {
         if !self.live {
             return Err(
                 "error: `verify` tries a running gateway: say --live. What is wrong with a config that is not \
@@ -123,21 +123,21 @@ impl Verify {
         let error = |message: String| format!("error: {message}");
         let mut scenes = scene::scenes(&self.config.config, &outcome, self.listener.as_deref())
             .map_err(error)?;
-        self.direct(&mut scenes).map_err(error)?;
-        let wallet = self.wallet().map_err(error)?;
+        self.resolve_addresses(&mut scenes).map_err(error)?;
+        let certificates = self.certificates().map_err(error)?;
         let mut attempts = Vec::new();
         for scene in &scenes {
-            if scene.begins == Begins::ProxyHeader {
-                attempts.extend(cases::closed_to_us(scene));
+            if scene.begins == ConnectionStart::ProxyHeader {
+                attempts.extend(cases::front_proxy_listener(scene));
                 continue;
             }
             for entry in &scene.entries {
-                attempts.extend(cases::entry(scene, entry, &wallet));
+                attempts.extend(cases::entry(scene, entry, &certificates));
                 if self.revocation {
                     attempts.extend(revocation::entry(
                         scene,
                         entry,
-                        &wallet,
+                        &certificates,
                         self.revocation_deadline,
                     ));
                 }
@@ -147,8 +147,8 @@ impl Verify {
         Ok((scenes, attempts))
     }
 
-    /// Settles where to connect to.
-    fn direct(&self, scenes: &mut [Scene]) -> Result<(), String> {
+    /// Applies `--connect`, and checks that each listener has a known port.
+    fn resolve_addresses(&self, scenes: &mut [VerifiedListener]) -> Result<(), String> {
         if let Some(address) = self.connect {
             let [scene] = scenes else {
                 return Err("--connect is for one listener; say which: --listener NAME".to_owned());
@@ -168,27 +168,28 @@ impl Verify {
         }
     }
 
-    fn wallet(&self) -> Result<Wallet, String> {
+    fn certificates(&self) -> Result<ClientCertificates, String> {
         let pair = |certificate: &Option<PathBuf>, key: &Option<PathBuf>| {
             certificate.clone().zip(key.clone())
         };
-        let given = pair(&self.cert, &self.key)
+        let identity = pair(&self.cert, &self.key)
             .map(|(certificate, key)| Identity::of_files(&certificate, &key));
-        let mint = pair(&self.ca_cert, &self.ca_key)
-            .map(|(certificate, key)| Mint::of_files(&certificate, &key));
-        Ok(Wallet {
-            given: given.transpose()?,
-            mint: mint.transpose()?,
+        let issuer = pair(&self.ca_cert, &self.ca_key)
+            .map(|(certificate, key)| ClientIssuer::of_files(&certificate, &key));
+        Ok(ClientCertificates {
+            identity: identity.transpose()?,
+            issuer: issuer.transpose()?,
         })
     }
 
-    fn exit_code(&self, attempts: &[Attempt]) -> ExitCode {
-        let any = |outcome: Outcome| attempts.iter().any(|attempt| attempt.outcome == outcome);
-        if any(Outcome::Failed) {
+    fn exit_code(&self, attempts: &[VerifyAttempt]) -> ExitCode {
+        let any =
+            |outcome: AttemptOutcome| attempts.iter().any(|attempt| attempt.outcome == outcome);
+        if any(AttemptOutcome::Failed) {
             return ExitCode::FAILURE;
         }
         let is_incomplete = !self.report.allow_skipped && report::is_incomplete(attempts);
-        match any(Outcome::NotRun) || is_incomplete {
+        match any(AttemptOutcome::NotRun) || is_incomplete {
             true => ExitCode::from(NOT_RUN),
             false => ExitCode::SUCCESS,
         }

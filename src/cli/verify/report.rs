@@ -1,19 +1,19 @@
-//! Attempts as people and as programs read them. Tries nothing and decides nothing.
+//! The report of the attempts, as a table and as JSON.
 
-use super::attempt::{Attempt, Outcome};
-use super::scene::Scene;
+use super::attempt::{AttemptOutcome, VerifyAttempt};
+use super::scene::VerifiedListener;
 use serde_json::json;
 use std::fmt::Write;
 
-/// How many of each kind, in one line.
-pub(super) fn summary(attempts: &[Attempt]) -> String {
+/// The number of attempts by outcome, in one line.
+pub(super) fn summary(attempts: &[VerifyAttempt]) -> String {
     let kinds = [
-        (Outcome::Good, "as expected"),
-        (Outcome::Unproven, "as expected but unproven"),
-        (Outcome::Failed, "FAILED"),
-        (Outcome::Skipped, "skipped"),
-        (Outcome::NotApplicable, "not applicable"),
-        (Outcome::NotRun, "not run"),
+        (AttemptOutcome::Good, "as expected"),
+        (AttemptOutcome::Unproven, "as expected but unproven"),
+        (AttemptOutcome::Failed, "FAILED"),
+        (AttemptOutcome::Skipped, "skipped"),
+        (AttemptOutcome::NotApplicable, "not applicable"),
+        (AttemptOutcome::NotRun, "not run"),
     ];
     let counted = kinds
         .into_iter()
@@ -25,35 +25,35 @@ pub(super) fn summary(attempts: &[Attempt]) -> String {
     parts.join(", ")
 }
 
-fn count(attempts: &[Attempt], outcome: Outcome) -> usize {
+fn count(attempts: &[VerifyAttempt], outcome: AttemptOutcome) -> usize {
     attempts
         .iter()
         .filter(|attempt| attempt.outcome == outcome)
         .count()
 }
 
-/// Whether something that could be tried was not, or proves nothing.
-pub(super) fn is_incomplete(attempts: &[Attempt]) -> bool {
-    attempts
-        .iter()
-        .any(|attempt| matches!(attempt.outcome, Outcome::Skipped | Outcome::Unproven))
+/// Whether an attempt was skipped or is unproven.
+pub(super) fn is_incomplete(attempts: &[VerifyAttempt]) -> bool {
+    attempts.iter().any(|attempt| {
+        matches!(
+            attempt.outcome,
+            AttemptOutcome::Skipped | AttemptOutcome::Unproven
+        )
+    })
 }
 
-/// For people.
-pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
-    let width = |column: fn(&Attempt) -> &str| {
+/// The report as a table.
+pub(super) fn table(scenes: &[VerifiedListener], attempts: &[VerifyAttempt]) -> String {
+    let width = |column: fn(&VerifyAttempt) -> &str| {
         attempts
             .iter()
             .map(|attempt| column(attempt).chars().count())
             .max()
             .unwrap_or_default()
     };
-    let widths = (
-        width(|line| &line.tried),
-        width(|line| &line.expected),
-        width(|line| &line.happened),
-    );
-    let (tried, expected, happened) = widths;
+    let tried = width(|line| &line.tried);
+    let expected = width(|line| &line.expected);
+    let happened = width(|line| &line.happened);
     let mut text = format!(
         "    {:<tried$}  {:<expected$}  {:<happened$}  result\n",
         "tried", "expected", "happened"
@@ -68,7 +68,7 @@ pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
         {
             if host != Some(&line.host) {
                 let heading = if line.host.is_empty() {
-                    "  whatever the name"
+                    "  any server name"
                 } else {
                     "  host "
                 };
@@ -86,7 +86,7 @@ pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
         }
     }
     let _ = writeln!(text, "\n{}", summary(attempts));
-    if count(attempts, Outcome::Unproven) > 0 {
+    if count(attempts, AttemptOutcome::Unproven) > 0 {
         text.push_str(
             "unproven: rejected as expected, but no valid certificate was accepted beside it, so that the gateway may \
              reject everything; give --cert and --key, or --ca-cert and --ca-key\n",
@@ -98,17 +98,17 @@ pub(super) fn table(scenes: &[Scene], attempts: &[Attempt]) -> String {
     text
 }
 
-fn result(outcome: Outcome) -> &'static str {
+fn result(outcome: AttemptOutcome) -> &'static str {
     match outcome {
-        Outcome::Failed => "FAILED",
-        Outcome::NotRun => "not run",
-        Outcome::NotApplicable => "not applicable",
+        AttemptOutcome::Failed => "FAILED",
+        AttemptOutcome::NotRun => "not run",
+        AttemptOutcome::NotApplicable => "not applicable",
         other => other.word(),
     }
 }
 
-/// For programs.
-pub(super) fn json(scenes: &[Scene], attempts: &[Attempt]) -> String {
+/// The report as JSON.
+pub(super) fn json(scenes: &[VerifiedListener], attempts: &[VerifyAttempt]) -> String {
     let address = |listener: &str| {
         scenes
             .iter()
@@ -130,12 +130,12 @@ pub(super) fn json(scenes: &[Scene], attempts: &[Attempt]) -> String {
         })
         .collect();
     let kinds = [
-        Outcome::Good,
-        Outcome::Unproven,
-        Outcome::Failed,
-        Outcome::Skipped,
-        Outcome::NotApplicable,
-        Outcome::NotRun,
+        AttemptOutcome::Good,
+        AttemptOutcome::Unproven,
+        AttemptOutcome::Failed,
+        AttemptOutcome::Skipped,
+        AttemptOutcome::NotApplicable,
+        AttemptOutcome::NotRun,
     ];
     let summary: serde_json::Map<_, _> = kinds
         .into_iter()

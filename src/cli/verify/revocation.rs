@@ -1,12 +1,12 @@
-//! Is a certificate that is put on the deny list out: in a new handshake, in a resumed session, and on a connection that
-//! is open? Puts a certificate of its own on the list, and takes it out again in every case.
+//! Tests that a certificate on the deny list is rejected: in a new handshake, in a resumed session, and on an open connection.
+//! Puts a certificate of its own on the list, and removes it in every case.
 
-use super::attempt::{Attempt, Expected, Outcome, Proof};
-use super::cases::{Lines, NEEDS_MINT, Wallet, harmless};
+use super::attempt::{AttemptOutcome, ExpectedResult, VerifyAttempt};
+use super::cases::{AttemptLog, ClientCertificates, NEEDS_ISSUER, harmless};
 use super::deny_entry::DenyEntry;
-use super::knock::{Connection, Seen, exchange};
+use super::knock::{Observation, VerifyConnection, exchange};
 use super::mint::{Flaw, Identity};
-use super::scene::{Entry, Scene};
+use super::scene::{VerifiedHost, VerifiedListener};
 use rustls::{ClientConfig, HandshakeKind};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,31 +21,31 @@ const DENIED: [&str; 3] = [
 ];
 const AFTER: &str = "no longer denied";
 
-/// Tries revocation at one entry, where a change of the list counts within `deadline`.
+/// The revocation attempts at one entry. A change of the list must be active within `deadline`.
 pub(super) fn entry(
-    scene: &Scene,
-    entry: &Entry,
-    wallet: &Wallet,
+    scene: &VerifiedListener,
+    entry: &VerifiedHost,
+    certificates: &ClientCertificates,
     deadline: Duration,
-) -> Vec<Attempt> {
-    let mut lines = Lines::about(scene, &entry.label);
+) -> Vec<VerifyAttempt> {
+    let mut lines = AttemptLog::new(scene, &entry.label);
     if entry.domains.is_empty() {
         return lines.finish();
     }
-    let made = wallet
-        .mint
+    let issued = certificates
+        .issuer
         .as_ref()
-        .and_then(|mint| mint.make(Flaw::None).ok());
-    let domain = made.as_ref().and_then(|made| entry.domain_of(made));
+        .and_then(|issuer| issuer.issue(Flaw::None).ok());
+    let domain = issued.as_ref().and_then(|issued| entry.domain_of(issued));
     match (
-        made,
+        issued,
         domain,
         domain.and_then(|domain| domain.deny_list.as_deref()),
     ) {
-        (Some(made), Some(_), Some(list)) => {
-            Trial::new(entry, made, deadline).run(&mut lines, list)
+        (Some(issued), Some(_), Some(list)) => {
+            RevocationTest::new(entry, issued, deadline).run(&mut lines, list)
         }
-        (_, None, _) | (None, ..) => skip(&mut lines, NEEDS_MINT),
+        (_, None, _) | (None, ..) => skip(&mut lines, NEEDS_ISSUER),
         (_, Some(domain), None) => skip(
             &mut lines,
             &format!("trust domain {} has no `deny_list`", domain.name),
@@ -54,22 +54,22 @@ pub(super) fn entry(
     lines.finish()
 }
 
-fn skip(lines: &mut Lines<'_>, why: &str) {
+fn skip(lines: &mut AttemptLog<'_>, why: &str) {
     DENIED
         .into_iter()
-        .for_each(|tried| lines.skipped(tried, Expected::Refused, why));
+        .for_each(|tried| lines.skipped(tried, ExpectedResult::Refused, why));
 }
 
-/// A client with a certificate that is good until it is denied.
-struct Trial<'a> {
-    entry: &'a Entry,
+/// A client with a certificate that is valid until it is denied.
+struct RevocationTest<'a> {
+    entry: &'a VerifiedHost,
     identity: Identity,
     request: String,
     deadline: Duration,
 }
 
-impl<'a> Trial<'a> {
-    fn new(entry: &'a Entry, identity: Identity, deadline: Duration) -> Self {
+impl<'a> RevocationTest<'a> {
+    fn new(entry: &'a VerifiedHost, identity: Identity, deadline: Duration) -> Self {
         Self {
             entry,
             identity,
@@ -78,23 +78,31 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn run(&self, lines: &mut Lines<'_>, list: &Path) {
-        let greeting = match self.entry.door.greeting(Some(&self.identity), "http/1.1") {
-            Ok(greeting) => greeting,
+    fn run(&self, lines: &mut AttemptLog<'_>, list: &Path) {
+        let config = match self
+            .entry
+            .door
+            .client_config(Some(&self.identity), "http/1.1")
+        {
+            Ok(config) => config,
             Err(error) => return skip(lines, &error.to_string()),
         };
-        let (seen, open) = self.ask(&greeting);
-        let first = lines.seen(BEFORE[0], Expected::Accepted, Proof::Itself, &seen);
-        let Some(mut open) = open.filter(|_| first == Outcome::Good) else {
+        let (observation, open) = self.ask(&config);
+        let first = lines.standalone(BEFORE[0], ExpectedResult::Accepted, &observation);
+        let Some(mut open) = open.filter(|_| first == AttemptOutcome::Good) else {
             return;
         };
-        let (seen, resumed) = self.ask(&greeting);
+        let (observation, resumed) = self.ask(&config);
         let is_resumed =
             resumed.is_some_and(|it| it.conn.handshake_kind() == Some(HandshakeKind::Resumed));
         if is_resumed {
-            lines.seen(BEFORE[1], Expected::Accepted, Proof::Itself, &seen);
+            lines.standalone(BEFORE[1], ExpectedResult::Accepted, &observation);
         } else {
-            lines.skipped(BEFORE[1], Expected::Accepted, "no session was resumed");
+            lines.skipped(
+                BEFORE[1],
+                ExpectedResult::Accepted,
+                "no session was resumed",
+            );
         }
         let Some(leaf) = self.identity.chain.first() else {
             return;
@@ -103,49 +111,47 @@ impl<'a> Trial<'a> {
             Ok(denied) => denied,
             Err(error) => return skip(lines, &format!("cannot write {}: {error}", list.display())),
         };
-        let seen = self.ask_until(Expected::Refused);
-        lines.seen(DENIED[0], Expected::Refused, Proof::Itself, &seen);
+        let observation = self.ask_until(ExpectedResult::Refused);
+        lines.standalone(DENIED[0], ExpectedResult::Refused, &observation);
         match is_resumed {
-            true => lines.seen(
-                DENIED[1],
-                Expected::Refused,
-                Proof::Itself,
-                &self.ask(&greeting).0,
-            ),
-            false => Outcome::Skipped,
+            true => lines.standalone(DENIED[1], ExpectedResult::Refused, &self.ask(&config).0),
+            false => AttemptOutcome::Skipped,
         };
-        let seen = exchange(&mut open, self.request.as_bytes());
-        lines.seen(DENIED[2], Expected::Refused, Proof::Itself, &seen);
-        if let Err(error) = denied.take_out() {
-            let seen = Seen::Other(format!("cannot write {}: {error}", list.display()));
-            lines.seen(AFTER, Expected::Accepted, Proof::Itself, &seen);
+        let observation = exchange(&mut open, self.request.as_bytes());
+        lines.standalone(DENIED[2], ExpectedResult::Refused, &observation);
+        if let Err(error) = denied.remove() {
+            let observation =
+                Observation::Other(format!("cannot write {}: {error}", list.display()));
+            lines.standalone(AFTER, ExpectedResult::Accepted, &observation);
             return;
         }
-        let seen = self.ask_until(Expected::Accepted);
-        lines.seen(AFTER, Expected::Accepted, Proof::Itself, &seen);
+        let observation = self.ask_until(ExpectedResult::Accepted);
+        lines.standalone(AFTER, ExpectedResult::Accepted, &observation);
     }
 
-    /// One request on a new connection, with a session of an earlier one if there is one. The connection stays open.
-    fn ask(&self, greeting: &Arc<ClientConfig>) -> (Seen, Option<Connection>) {
-        match self.entry.door.shake_hands(greeting.clone()) {
+    /// Sends one request on a new connection, with session resumption if possible. The connection stays open.
+    fn ask(&self, config: &Arc<ClientConfig>) -> (Observation, Option<VerifyConnection>) {
+        match self.entry.door.handshake(config.clone()) {
             Ok(mut connection) => (
                 exchange(&mut connection, self.request.as_bytes()),
                 Some(connection),
             ),
-            Err(seen) => (seen, None),
+            Err(observation) => (observation, None),
         }
     }
 
-    /// Asks by full handshakes until it is as expected, or too late.
-    fn ask_until(&self, expected: Expected) -> Seen {
-        const PAUSE: Duration = Duration::from_millis(200);
+    /// Sends requests with full handshakes until the result is as expected, or the deadline passed.
+    fn ask_until(&self, expected: ExpectedResult) -> Observation {
+        const RETRY_DELAY: Duration = Duration::from_millis(200);
         let start = Instant::now();
         loop {
-            let seen = self.entry.door.ask(Some(&self.identity), &self.request);
-            if expected.judge(&seen) == Outcome::Good || start.elapsed() > self.deadline {
-                return seen;
+            let observation = self.entry.door.ask(Some(&self.identity), &self.request);
+            if expected.evaluate(&observation) == AttemptOutcome::Good
+                || start.elapsed() > self.deadline
+            {
+                return observation;
             }
-            sleep(PAUSE);
+            sleep(RETRY_DELAY);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What there is to try: the listeners and their entries as the config says they are. Connects to nothing.
+//! The listeners and hosts to verify, from the config. Opens no connection.
 
 use super::super::reachable;
 use super::knock::Door;
@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::proxy::{Client, Decision, Standing, decide};
+use crate::proxy::{Client, ClientIdentity, Decision, decide};
 use crate::snapshot::{ListenerPolicy, Outcome, Snapshot};
 use crate::tls::{HostPolicy, certificates};
 use http::StatusCode;
@@ -17,84 +17,84 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A name that no one has (RFC 6761).
-pub(super) const NOBODY: &str = "portcullis-verify.invalid";
+/// A reserved name that never exists (RFC 6761).
+pub(super) const UNUSED_NAME: &str = "portcullis-verify.invalid";
 
-/// A listener and where it is.
-pub(super) struct Scene {
+/// A listener to verify, with its address.
+pub(super) struct VerifiedListener {
     pub(super) listener: String,
     pub(super) address: SocketAddr,
-    pub(super) entries: Vec<Entry>,
-    /// Whether the listener has an entry for every name.
+    pub(super) entries: Vec<VerifiedHost>,
+    /// Whether the listener has a default host.
     pub(super) takes_every_name: bool,
-    pub(super) begins: Begins,
+    pub(super) begins: ConnectionStart,
 }
 
-/// What comes first on a connection.
+/// The first bytes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Begins {
+pub(super) enum ConnectionStart {
     Tls,
     /// A PROXY header, which only the listener's front proxies may send.
     ProxyHeader,
 }
 
-/// One entry: a server certificate and who may come under its names.
-pub(super) struct Entry {
+/// One host of a listener: its server certificate and client policy.
+pub(super) struct VerifiedHost {
     /// The names as configured, or `*`.
     pub(super) label: String,
     pub(super) door: Door,
-    /// The name that is asked for.
+    /// The server name of the attempts.
     pub(super) name: String,
-    /// A host that is not of this entry, if there can be one.
+    /// A name of another host, if there is one.
     pub(super) other_host: Option<String>,
-    /// A path on which a client must say who it is, if there is one.
+    /// A path that requires a client identity, if there is one.
     pub(super) protected: Option<String>,
     pub(super) policy: Arc<HostPolicy>,
-    /// The trust domains, with what the config says of them.
-    pub(super) domains: Vec<Domain>,
+    /// The trust domains, with their config.
+    pub(super) domains: Vec<VerifiedDomain>,
 }
 
-/// A trust domain of an entry.
-pub(super) struct Domain {
+/// A trust domain of a host.
+pub(super) struct VerifiedDomain {
     pub(super) name: String,
     pub(super) anchor: Option<CertificateDer<'static>>,
     pub(super) deny_list: Option<PathBuf>,
 }
 
-impl Entry {
-    /// Whether this config lets a chain in.
+impl VerifiedHost {
+    /// Whether a trust domain of this host accepts the chain.
     pub(super) fn takes(&self, identity: &Identity) -> bool {
         self.policy.vouch(&identity.chain, UnixTime::now()).is_ok()
     }
 
-    /// The trust domain that vouches for a chain.
-    pub(super) fn domain_of(&self, identity: &Identity) -> Option<&Domain> {
+    /// The trust domain that accepts the chain.
+    pub(super) fn domain_of(&self, identity: &Identity) -> Option<&VerifiedDomain> {
         let vouched = self.policy.vouch(&identity.chain, UnixTime::now()).ok()?;
         let name = &self.policy.trust_domain(vouched.domain)?.name;
         self.domains.iter().find(|domain| *domain.name == **name)
     }
 
-    /// Whether a client needs a certificate to get past TLS.
+    /// Whether the TLS handshake requires a client certificate.
     pub(super) fn demands_certificate(&self) -> bool {
         self.policy.client_auth == ClientAuth::Required
     }
 }
 
-/// The scenes of a config that has been loaded without an error.
+/// The listeners to verify, of a config that was loaded without an error.
 ///
 /// # Errors
-/// In words: what cannot be tried.
+/// A message if a listener cannot be verified.
 pub(super) fn scenes(
     path: &Path,
     outcome: &Outcome,
     wanted: Option<&str>,
-) -> Result<Vec<Scene>, String> {
+) -> Result<Vec<VerifiedListener>, String> {
     let snapshot = outcome
         .snapshot
         .as_ref()
         .ok_or("the config cannot be used")?;
     let loaded = config::load(path, config::Occasion::First);
-    let said = Said {
+    let config = ConfigText {
         config: &loaded.config,
         sources: &loaded.sources,
     };
@@ -106,7 +106,7 @@ pub(super) fn scenes(
                 .listeners
                 .get(name.as_str())
                 .ok_or("the config has changed just now")?;
-            scenes.push(said.scene(snapshot, listener, policy)?);
+            scenes.push(config.scene(snapshot, listener, policy)?);
         }
     }
     match (scenes.is_empty(), wanted) {
@@ -115,28 +115,28 @@ pub(super) fn scenes(
     }
 }
 
-/// The config's text, for what the snapshot does not keep.
-struct Said<'a> {
+/// The parsed config, for settings that the snapshot does not keep.
+struct ConfigText<'a> {
     config: &'a Config,
     sources: &'a Sources,
 }
 
-impl Said<'_> {
+impl ConfigText<'_> {
     fn scene(
         &self,
         snapshot: &Snapshot,
-        said: &config::Listener,
+        config: &config::Listener,
         policy: &ListenerPolicy,
-    ) -> Result<Scene, String> {
+    ) -> Result<VerifiedListener, String> {
         let address = reachable(policy.address);
         let mut entries = Vec::new();
-        for host in said.hosts.iter().chain(&said.default_host) {
+        for host in config.hosts.iter().chain(&config.default_host) {
             entries.push(self.entry(snapshot, policy, address, host)?);
         }
         let names: Vec<String> = entries
             .iter()
             .map(|entry| entry.name.clone())
-            .chain([NOBODY.to_owned()])
+            .chain([UNUSED_NAME.to_owned()])
             .collect();
         for entry in &mut entries {
             let is_other = |name: &&String| match find(policy, name) {
@@ -145,13 +145,13 @@ impl Said<'_> {
             };
             entry.other_host = names.iter().find(is_other).cloned();
         }
-        let takes_every_name = said.default_host.is_some();
+        let takes_every_name = config.default_host.is_some();
         let begins = match policy.front_proxy.as_ref().map(|front| front.identity) {
-            Some(ForwardedIdentity::ProxyV2) => Begins::ProxyHeader,
-            _ => Begins::Tls,
+            Some(ForwardedIdentity::ProxyV2) => ConnectionStart::ProxyHeader,
+            _ => ConnectionStart::Tls,
         };
-        Ok(Scene {
-            listener: said.name.value.clone(),
+        Ok(VerifiedListener {
+            listener: config.name.value.clone(),
             address,
             entries,
             takes_every_name,
@@ -165,9 +165,9 @@ impl Said<'_> {
         listener: &ListenerPolicy,
         address: SocketAddr,
         host: &config::Host,
-    ) -> Result<Entry, String> {
+    ) -> Result<VerifiedHost, String> {
         let name = match host.names.first() {
-            None => NOBODY.to_owned(),
+            None => UNUSED_NAME.to_owned(),
             Some(name) => match name.value.strip_prefix("*.") {
                 Some(rest) => format!("portcullis-verify.{rest}"),
                 None => name.value.clone(),
@@ -198,7 +198,7 @@ impl Said<'_> {
             .iter()
             .map(|domain| self.domain(&domain.name))
             .collect();
-        Ok(Entry {
+        Ok(VerifiedHost {
             label: policy.label.clone(),
             door,
             name,
@@ -209,34 +209,34 @@ impl Said<'_> {
         })
     }
 
-    fn domain(&self, name: &str) -> Domain {
-        let said = self
+    fn domain(&self, name: &str) -> VerifiedDomain {
+        let config = self
             .config
             .trust_domains
             .iter()
             .find(|domain| domain.name.value == name);
-        let anchor = said
+        let anchor = config
             .and_then(|domain| domain.anchors.first())
             .map(|path| certificates(&self.path(path)));
         let anchor = anchor
             .and_then(Result::ok)
             .and_then(|anchors| anchors.into_iter().next());
-        let deny_list = said
+        let deny_list = config
             .and_then(|domain| domain.deny_list.as_ref())
             .map(|path| self.path(path));
-        Domain {
+        VerifiedDomain {
             name: name.to_owned(),
             anchor,
             deny_list,
         }
     }
 
-    /// A path as the config means it.
+    /// A path, relative to the file that contains it.
     fn path(&self, text: &Spanned<String>) -> PathBuf {
         self.sources.folder(text.place.file).join(&text.value)
     }
 
-    /// The first path for which a stranger is asked who it is, found by the judgement itself.
+    /// The first path that denies an anonymous client with 401, by the decision of the proxy.
     fn protected(
         &self,
         snapshot: &Snapshot,
@@ -267,17 +267,14 @@ impl Said<'_> {
                 authority: Some(name),
                 fields: no_fields,
             };
-            let standing = &Standing::Anonymous;
-            let (vouched_by, certificate) = (None, None);
-            let (source, now) = (Ipv4Addr::LOCALHOST.into(), clock::signed_seconds());
             let client = Client {
                 listener,
                 host,
-                standing,
-                vouched_by,
-                certificate,
-                source,
-                now,
+                identity: &ClientIdentity::Anonymous,
+                vouched_by: None,
+                certificate: None,
+                source: Ipv4Addr::LOCALHOST.into(),
+                now: clock::signed_seconds(),
             };
             let decided = decide(snapshot, client, &head);
             matches!(

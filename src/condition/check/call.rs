@@ -1,9 +1,9 @@
-//! Functions: which there are, what they take, and the literals that are read once, networks and regular expressions.
+//! Checks function calls: names, argument kinds, and literals that are parsed once (networks and regular expressions).
 
-use super::super::calendar::Part;
+use super::super::calendar::DatePart;
 use super::super::error::ConditionError;
-use super::super::tree::{Each, Find, Node};
-use super::super::value::Kind;
+use super::super::tree::{CelNode, ListMacro, TextTest};
+use super::super::value::CelKind;
 use super::{Checker, Typed, literal_text, nearest, with_article};
 use crate::identity::Network;
 use cel::IdedExpr;
@@ -36,8 +36,9 @@ pub(super) const METHODS: [&str; 12] = [
     "filter",
     "map",
 ];
-/// Octets of a compiled regular expression.
+/// Maximum size of a compiled regular expression, in bytes.
 const REGEX_SIZE: usize = 64 << 10;
+/// Maximum nesting of a regular expression.
 const REGEX_DEPTH: u32 = 32;
 
 impl Checker<'_> {
@@ -50,7 +51,7 @@ impl Checker<'_> {
         match &call.target {
             Some(target) => self.method(expression, name, target, &call.args),
             None => match self.operator(expression, name, &call.args) {
-                Some(outcome) => outcome,
+                Some(result) => result,
                 None => self.function(expression, name, &call.args),
             },
         }
@@ -65,8 +66,8 @@ impl Checker<'_> {
         match (name, arguments) {
             ("has", [argument]) => self.has(expression, argument),
             ("size", [argument]) => self.size(argument),
-            ("int", [argument]) => self.number(argument),
-            ("string", [argument]) => self.written(argument),
+            ("int", [argument]) => self.int_call(argument),
+            ("string", [argument]) => self.string_call(argument),
             ("timestamp", [argument]) => self.timestamp(argument),
             ("duration", [argument]) => self.duration(argument),
             ("inNetwork", [address, networks]) => self.in_network(address, networks),
@@ -82,35 +83,35 @@ impl Checker<'_> {
         target: &IdedExpr,
         arguments: &[IdedExpr],
     ) -> Result<Typed, ConditionError> {
-        let each = match name {
-            "exists" => Some(Each::Exists),
-            "all" => Some(Each::All),
-            "exists_one" | "existsOne" => Some(Each::ExistsOne),
-            "filter" => Some(Each::Filter),
-            "map" => Some(Each::Map),
+        let list_macro = match name {
+            "exists" => Some(ListMacro::Exists),
+            "all" => Some(ListMacro::All),
+            "exists_one" | "existsOne" => Some(ListMacro::ExistsOne),
+            "filter" => Some(ListMacro::Filter),
+            "map" => Some(ListMacro::Map),
             _ => None,
         };
-        if let Some(each) = each {
-            return self.each(expression, each, target, arguments);
+        if let Some(list_macro) = list_macro {
+            return self.list_macro(expression, list_macro, target, arguments);
         }
-        if let Some((name, part)) = Part::FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        if let Some((name, part)) = DatePart::FUNCTIONS.iter().find(|(known, _)| *known == name) {
             return self.calendar(name, *part, target, arguments);
         }
         match (name, arguments) {
-            ("startsWith", [part]) => self.find(Find::StartsWith, name, target, part),
-            ("endsWith", [part]) => self.find(Find::EndsWith, name, target, part),
-            ("contains", [part]) => self.find(Find::Contains, name, target, part),
+            ("startsWith", [part]) => self.text_test(TextTest::StartsWith, name, target, part),
+            ("endsWith", [part]) => self.text_test(TextTest::EndsWith, name, target, part),
+            ("contains", [part]) => self.text_test(TextTest::Contains, name, target, part),
             ("matches", [pattern]) => self.matches(target, pattern),
             ("size", []) => self.size(target),
             ("lowerAscii", []) => {
-                let text = self.wanted(target, Kind::TEXT, "`lowerAscii`")?;
+                let text = self.expect(target, CelKind::TEXT, "`lowerAscii`")?;
                 Ok(Typed {
-                    kind: Kind::TEXT,
-                    node: Node::Lower(Box::new(text)),
+                    kind: CelKind::TEXT,
+                    node: CelNode::Lower(Box::new(text)),
                 })
             }
             _ => {
-                let parts = Part::FUNCTIONS.iter().map(|(name, _)| *name);
+                let parts = DatePart::FUNCTIONS.iter().map(|(name, _)| *name);
                 Err(self.no_function(expression, name, METHODS.into_iter().chain(parts)))
             }
         }
@@ -122,99 +123,98 @@ impl Checker<'_> {
         name: &str,
         known: impl Iterator<Item = &'n str> + Clone,
     ) -> ConditionError {
-        let place = self.places.name_before(self.places.of(expression.id), name);
+        let place = self
+            .offsets
+            .name_before(self.offsets.of(expression.id), name);
         if known.clone().any(|known| known == name) {
-            let (message, hint) = (
-                format!("`{name}` does not take so many arguments"),
-                "see the table of functions",
-            );
-            return self.error(place, message, hint);
+            let message = format!("`{name}` does not take this number of arguments");
+            return self.error(place, message, "see the table of functions");
         }
         let hint = match (FUNCTIONS.contains(&name), METHODS.contains(&name)) {
-            (true, _) => format!("it is no function of a value: write {name}(...)"),
-            (_, true) => format!("it is a function of a value: write value.{name}(...)"),
+            (true, _) => format!("it is not a method: write {name}(...)"),
+            (_, true) => format!("it is a method: write value.{name}(...)"),
             _ => nearest(name, known),
         };
         self.error(place, format!("there is no function `{name}`"), hint)
     }
 
-    fn find(
+    fn text_test(
         &mut self,
-        find: Find,
+        test: TextTest,
         name: &str,
         text: &IdedExpr,
         part: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
-        let by = format!("`{name}`");
+        let operator = format!("`{name}`");
         let operands = [
-            self.wanted(text, Kind::TEXT, &by)?,
-            self.wanted(part, Kind::TEXT, &by)?,
+            self.expect(text, CelKind::TEXT, &operator)?,
+            self.expect(part, CelKind::TEXT, &operator)?,
         ];
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::Find(find, Box::new(operands)),
+            kind: CelKind::BOOL,
+            node: CelNode::Find(test, Box::new(operands)),
         })
     }
 
-    fn size(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
-        let typed = self.expression(of)?;
-        if !matches!(typed.kind, Kind::TEXT | Kind::List(_)) {
+    fn size(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
+        let typed = self.expression(operand)?;
+        if !matches!(typed.kind, CelKind::TEXT | CelKind::List(_)) {
             let message = format!(
                 "`size` needs a string or a list, and this is {}",
                 with_article(typed.kind)
             );
             return Err(self.error(
-                self.start_of(of),
+                self.start_of(operand),
                 message,
                 "texts are counted in characters, lists in elements",
             ));
         }
         Ok(Typed {
-            kind: Kind::INT,
-            node: Node::Size(Box::new(typed.node)),
+            kind: CelKind::INT,
+            node: CelNode::Size(Box::new(typed.node)),
         })
     }
 
-    fn number(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
-        let typed = self.expression(of)?;
-        if !matches!(typed.kind, Kind::INT | Kind::TEXT | Kind::TIME) {
-            let message = format!("`int` makes no number of {}", with_article(typed.kind));
+    fn int_call(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
+        let typed = self.expression(operand)?;
+        if !matches!(typed.kind, CelKind::INT | CelKind::TEXT | CelKind::TIME) {
+            let message = format!("`int` cannot convert {}", with_article(typed.kind));
             return Err(self.error(
-                self.start_of(of),
+                self.start_of(operand),
                 message,
                 "it takes a string, or a timestamp for its seconds",
             ));
         }
         Ok(Typed {
-            kind: Kind::INT,
-            node: Node::ToInt(Box::new(typed.node)),
+            kind: CelKind::INT,
+            node: CelNode::ToInt(Box::new(typed.node)),
         })
     }
 
-    fn written(&mut self, of: &IdedExpr) -> Result<Typed, ConditionError> {
-        let typed = self.expression(of)?;
+    fn string_call(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
+        let typed = self.expression(operand)?;
         if !matches!(
             typed.kind,
-            Kind::INT | Kind::TEXT | Kind::BOOL | Kind::ADDRESS
+            CelKind::INT | CelKind::TEXT | CelKind::BOOL | CelKind::ADDRESS
         ) {
-            let message = format!("`string` makes no text of {}", with_article(typed.kind));
-            return Err(self.error(self.start_of(of), message, "it takes an int or a bool"));
+            let message = format!("`string` cannot convert {}", with_article(typed.kind));
+            return Err(self.error(self.start_of(operand), message, "it takes an int or a bool"));
         }
         Ok(Typed {
-            kind: Kind::TEXT,
-            node: Node::ToText(Box::new(typed.node)),
+            kind: CelKind::TEXT,
+            node: CelNode::ToText(Box::new(typed.node)),
         })
     }
 
     fn matches(&mut self, text: &IdedExpr, pattern: &IdedExpr) -> Result<Typed, ConditionError> {
-        let text = self.wanted(text, Kind::TEXT, "`matches`")?;
+        let text = self.expect(text, CelKind::TEXT, "`matches`")?;
         let place = self.start_of(pattern);
         let Some(pattern) = literal_text(pattern) else {
             let message = "the regular expression must be written out".to_owned();
             return Err(self.error(
                 place,
                 message,
-                "no request may choose it; for plain text use contains",
+                "a request must not choose it; for plain text use contains",
             ));
         };
         let config = Regex::config().nfa_size_limit(Some(REGEX_SIZE));
@@ -241,8 +241,8 @@ impl Checker<'_> {
                 )
             })?;
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::Matches(Box::new(text), regex),
+            kind: CelKind::BOOL,
+            node: CelNode::Matches(Box::new(text), regex),
         })
     }
 
@@ -256,39 +256,39 @@ impl Checker<'_> {
             Expr::Select(select) if select.field == "ip" => &select.operand,
             _ => address,
         };
-        let address = self.wanted(address, Kind::ADDRESS, "`inNetwork`")?;
-        let written = match &networks.expr {
+        let address = self.expect(address, CelKind::ADDRESS, "`inNetwork`")?;
+        let literals = match &networks.expr {
             Expr::List(list) => list.elements.as_slice(),
             _ => std::slice::from_ref(networks),
         };
-        let mut read = Vec::with_capacity(written.len());
-        for network in written {
+        let mut networks = Vec::with_capacity(literals.len());
+        for network in literals {
             let hint = "write one as in \"10.0.0.0/8\", or several: [\"10.0.0.0/8\", \"fd00::/8\"]";
             let place = self.start_of(network);
             let text = literal_text(network).ok_or_else(|| {
                 self.error(place, "the networks must be written out".to_owned(), hint)
             })?;
             if is_mapped(text) {
-                let message = format!("`{text}` is a network of IPv4 in the clothes of IPv6");
+                let message = format!("`{text}` is an IPv4 network in IPv6-mapped form");
                 return Err(self.error(
                     place,
                     message,
-                    "write it as a network of IPv4: addresses are compared as such",
+                    "write it as an IPv4 network: mapped addresses are compared as IPv4",
                 ));
             }
-            read.push(text.parse::<Network>().map_err(|error| {
-                let message = format!("`{text}` is no network: {error}");
+            networks.push(text.parse::<Network>().map_err(|error| {
+                let message = format!("`{text}` is not a network: {error}");
                 self.error(place, message, hint)
             })?);
         }
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::InNetwork(Box::new(address), read),
+            kind: CelKind::BOOL,
+            node: CelNode::InNetwork(Box::new(address), networks),
         })
     }
 }
 
-/// Whether it is one of the IPv6 addresses that stand for IPv4 addresses: no client has one here.
+/// Whether a network has an IPv4-mapped IPv6 address. Client addresses are never in that form here.
 fn is_mapped(network: &str) -> bool {
     let address = network.split('/').next().unwrap_or_default();
     address

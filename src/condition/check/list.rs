@@ -1,16 +1,16 @@
-//! Lists that stand in the text, and the macros that go through lists. They do not nest, so that the work stays in
-//! proportion to text and certificate.
+//! Checks list literals and the macros over lists. Neither nests, so that the work is proportional to the sizes of the
+//! expression and the certificate.
 
 use super::super::error::ConditionError;
-use super::super::tree::{Each, Node};
-use super::super::value::{Kind, List, Value};
+use super::super::tree::{CelNode, ListMacro};
+use super::super::value::{CelKind, CelList, CelValue};
 use super::name::is_root;
 use super::{Checker, Typed, with_article};
 use cel::IdedExpr;
 use cel::common::ast::Expr;
 
 impl Checker<'_> {
-    pub(super) fn written_list(
+    pub(super) fn list_literal(
         &mut self,
         expression: &IdedExpr,
         elements: &[IdedExpr],
@@ -19,8 +19,8 @@ impl Checker<'_> {
         let mut scalar = None;
         for element in elements {
             let typed = self.expression(element)?;
-            let Kind::One(kind) = typed.kind else {
-                let message = "a list holds no lists".to_owned();
+            let CelKind::One(kind) = typed.kind else {
+                let message = "lists cannot be nested".to_owned();
                 return Err(self.error(self.start_of(element), message, "write one list"));
             };
             if scalar.is_some_and(|first| first != kind) {
@@ -31,34 +31,34 @@ impl Checker<'_> {
                 return Err(self.error(
                     self.start_of(element),
                     message,
-                    "the elements of a list are of one kind",
+                    "all elements of a list must have the same kind",
                 ));
             }
             scalar = Some(kind);
             nodes.push(typed.node);
         }
         let Some(scalar) = scalar else {
-            let place = self.places.of(expression.id);
+            let place = self.offsets.of(expression.id);
             return Err(self.error(
                 place,
                 "the list is empty".to_owned(),
-                "nothing is in it, so that nothing can hold",
+                "no test of an empty list can hold",
             ));
         };
         Ok(Typed {
-            kind: Kind::List(scalar),
-            node: folded(nodes),
+            kind: CelKind::List(scalar),
+            node: fold_constants(nodes),
         })
     }
 
-    pub(super) fn each(
+    pub(super) fn list_macro(
         &mut self,
         call: &IdedExpr,
-        each: Each,
+        list_macro: ListMacro,
         target: &IdedExpr,
         arguments: &[IdedExpr],
     ) -> Result<Typed, ConditionError> {
-        let place = self.places.of(call.id);
+        let place = self.offsets.of(call.id);
         let form = "write it as in: certificate.dns.exists(name, name.endsWith(\".example\"))";
         let [variable, body] = arguments else {
             return Err(self.error(
@@ -68,13 +68,13 @@ impl Checker<'_> {
             ));
         };
         if self.variable.is_some() {
-            let message = "one macro stands inside another".to_owned();
-            return Err(self.error(place, message, "go through one list at a time"));
+            let message = "macros cannot be nested".to_owned();
+            return Err(self.error(place, message, "write a macro over one list"));
         }
         let list = self.expression(target)?;
-        let Kind::List(scalar) = list.kind else {
+        let CelKind::List(scalar) = list.kind else {
             let message = format!(
-                "macros go through lists, and this is {}",
+                "macros need a list, and this is {}",
                 with_article(list.kind)
             );
             return Err(self.error(self.start_of(target), message, form));
@@ -82,54 +82,54 @@ impl Checker<'_> {
         let name = match &variable.expr {
             Expr::Ident(name) if !name.starts_with('.') && !is_root(name) => name.clone(),
             _ => {
-                let message = "the element needs a name that is not taken".to_owned();
-                return Err(self.error(self.places.of(variable.id), message, form));
+                let message = "the element needs a name that is not in use".to_owned();
+                return Err(self.error(self.offsets.of(variable.id), message, form));
             }
         };
         self.variable = Some((name, scalar));
-        let body = self.body(each, body);
+        let body = self.body(list_macro, body);
         self.variable = None;
         let body = body?;
-        let kind = match (each, body.kind) {
-            (Each::Exists | Each::All | Each::ExistsOne, _) => Kind::BOOL,
-            (Each::Filter, _) => list.kind,
-            (Each::Map, Kind::One(scalar) | Kind::List(scalar)) => Kind::List(scalar),
+        let kind = match (list_macro, body.kind) {
+            (ListMacro::Exists | ListMacro::All | ListMacro::ExistsOne, _) => CelKind::BOOL,
+            (ListMacro::Filter, _) => list.kind,
+            (ListMacro::Map, CelKind::One(scalar) | CelKind::List(scalar)) => CelKind::List(scalar),
         };
         Ok(Typed {
             kind,
-            node: Node::Each(each, Box::new([list.node, body.node])),
+            node: CelNode::Each(list_macro, Box::new([list.node, body.node])),
         })
     }
 
-    fn body(&mut self, each: Each, body: &IdedExpr) -> Result<Typed, ConditionError> {
-        if each != Each::Map {
-            let node = self.wanted(body, Kind::BOOL, "the macro")?;
+    fn body(&mut self, list_macro: ListMacro, body: &IdedExpr) -> Result<Typed, ConditionError> {
+        if list_macro != ListMacro::Map {
+            let node = self.expect(body, CelKind::BOOL, "the macro")?;
             return Ok(Typed {
-                kind: Kind::BOOL,
+                kind: CelKind::BOOL,
                 node,
             });
         }
         let typed = self.expression(body)?;
         match typed.kind {
-            Kind::One(_) => Ok(typed),
-            Kind::List(_) => Err(self.error(
+            CelKind::One(_) => Ok(typed),
+            CelKind::List(_) => Err(self.error(
                 self.start_of(body),
-                "a list holds no lists".to_owned(),
-                "make one value of each element",
+                "lists cannot be nested".to_owned(),
+                "map each element to one value",
             )),
         }
     }
 }
 
-/// One value if all elements are known already.
-fn folded(nodes: Vec<Node>) -> Node {
-    let known = |node: &Node| matches!(node, Node::Constant(_));
-    if !nodes.iter().all(known) {
-        return Node::List(nodes);
+/// Folds a list of constants to one constant.
+fn fold_constants(nodes: Vec<CelNode>) -> CelNode {
+    let is_constant = |node: &CelNode| matches!(node, CelNode::Constant(_));
+    if !nodes.iter().all(is_constant) {
+        return CelNode::List(nodes);
     }
     let values = nodes.into_iter().filter_map(|node| match node {
-        Node::Constant(value) => Some(value),
+        CelNode::Constant(value) => Some(value),
         _ => None,
     });
-    Node::Constant(Value::List(List::Made(values.collect())))
+    CelNode::Constant(CelValue::List(CelList::Owned(values.collect())))
 }

@@ -1,5 +1,5 @@
-//! The type check: resolves every name of an expression, reads its literals, and makes sure that kinds fit. What passes
-//! can only fail for what a request brings. Evaluates nothing.
+//! The type check: resolves every name of an expression, parses its literals, and checks the kinds of operands. After it,
+//! evaluation fails only because of the data of a request.
 
 mod call;
 mod list;
@@ -8,64 +8,64 @@ mod operator;
 mod time;
 
 use super::error::ConditionError;
-use super::parse::{Places, parse, too_deep};
-use super::tree::{Node, Read};
-use super::value::{Kind, Scalar, Value};
+use super::parse::{NodeOffsets, parse, too_deep};
+use super::tree::{Attribute, CelNode};
+use super::value::{CelKind, CelValue, Scalar};
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use std::borrow::Cow;
 
-/// How deep a checked expression is at most, so that its evaluation fits on any stack.
-const DEEPEST: usize = 64;
+/// Maximum depth of a checked expression, so that its evaluation fits on any stack.
+const MAX_DEPTH: usize = 64;
 
-/// What passed, and what it reads, each part once, in the order of the text.
-pub(super) struct Checked {
-    pub(super) node: Node,
-    pub(super) reads: Vec<Read>,
+/// A checked expression and the attributes it reads: each once, in the order of the text.
+pub(super) struct CheckedExpression {
+    pub(super) node: CelNode,
+    pub(super) reads: Vec<Attribute>,
 }
 
-/// A node and what it gives.
+/// A node and the kind of its value.
 struct Typed {
-    kind: Kind,
-    node: Node,
+    kind: CelKind,
+    node: CelNode,
 }
 
 struct Checker<'t> {
-    places: Places<'t>,
-    reads: Vec<Read>,
+    offsets: NodeOffsets<'t>,
+    reads: Vec<Attribute>,
     depth: usize,
-    /// What a macro calls its element, inside of it.
+    /// Name and kind of the element, inside a macro.
     variable: Option<(String, Scalar)>,
 }
 
-/// Reads and checks a text. Needs the parser's stack.
-pub(super) fn check(text: &str) -> Result<Checked, ConditionError> {
-    let (root, places) = parse(text)?;
+/// Parses and checks an expression. Needs a stack of [`super::parse::STACK`].
+pub(super) fn check(text: &str) -> Result<CheckedExpression, ConditionError> {
+    let (root, offsets) = parse(text)?;
     let mut checker = Checker {
-        places,
+        offsets,
         reads: Vec::new(),
         depth: 0,
         variable: None,
     };
-    let outcome = checker.expression(&root)?;
-    if outcome.kind != Kind::BOOL {
+    let typed = checker.expression(&root)?;
+    if typed.kind != CelKind::BOOL {
         let hint = "compare it with something, as in: request.method == \"GET\"";
         let message = format!(
             "a condition must give true or false, and this gives {}",
-            with_article(outcome.kind)
+            with_article(typed.kind)
         );
         return Err(checker.error(checker.start_of(&root), message, hint));
     }
-    Ok(Checked {
-        node: outcome.node,
+    Ok(CheckedExpression {
+        node: typed.node,
         reads: checker.reads,
     })
 }
 
 impl Checker<'_> {
     fn expression(&mut self, expression: &IdedExpr) -> Result<Typed, ConditionError> {
-        if self.depth >= DEEPEST {
-            return Err(too_deep(self.places.of(expression.id)));
+        if self.depth >= MAX_DEPTH {
+            return Err(too_deep(self.offsets.of(expression.id)));
         }
         self.depth += 1;
         let typed = match &expression.expr {
@@ -73,7 +73,7 @@ impl Checker<'_> {
             Expr::Ident(name) => self.variable(expression, name),
             Expr::Select(select) => self.field(expression, select),
             Expr::Call(call) => self.call(expression, call),
-            Expr::List(list) => self.written_list(expression, &list.elements),
+            Expr::List(list) => self.list_literal(expression, &list.elements),
             Expr::Map(_) | Expr::Struct(_) => {
                 Err(self.unsupported(expression, "maps and messages"))
             }
@@ -83,19 +83,19 @@ impl Checker<'_> {
         typed
     }
 
-    /// An expression that must give this.
-    fn wanted(
+    /// Checks an expression that must have a kind. `consumer` names the operator or function in the message.
+    fn expect(
         &mut self,
         expression: &IdedExpr,
-        kind: Kind,
-        by: &str,
-    ) -> Result<Node, ConditionError> {
+        kind: CelKind,
+        consumer: &str,
+    ) -> Result<CelNode, ConditionError> {
         let typed = self.expression(expression)?;
         if typed.kind == kind {
             return Ok(typed.node);
         }
         let message = format!(
-            "{by} needs {} here, and this is {}",
+            "{consumer} needs {} here, and this is {}",
             with_article(kind),
             with_article(typed.kind)
         );
@@ -112,11 +112,11 @@ impl Checker<'_> {
         literal: &LiteralValue,
     ) -> Result<Typed, ConditionError> {
         let (kind, value) = match literal {
-            LiteralValue::Boolean(value) => (Kind::BOOL, Value::Bool(*value.inner())),
-            LiteralValue::Int(value) => (Kind::INT, Value::Int(*value.inner())),
+            LiteralValue::Boolean(value) => (CelKind::BOOL, CelValue::Bool(*value.inner())),
+            LiteralValue::Int(value) => (CelKind::INT, CelValue::Int(*value.inner())),
             LiteralValue::String(value) => (
-                Kind::TEXT,
-                Value::Text(Cow::Owned(value.inner().to_owned())),
+                CelKind::TEXT,
+                CelValue::Text(Cow::Owned(value.inner().to_owned())),
             ),
             LiteralValue::UInt(_) => return Err(self.unsupported(expression, "unsigned numbers")),
             LiteralValue::Double(_) => {
@@ -127,29 +127,29 @@ impl Checker<'_> {
         };
         Ok(Typed {
             kind,
-            node: Node::Constant(value),
+            node: CelNode::Constant(value),
         })
     }
 
-    fn read(&mut self, read: Read) -> Typed {
+    fn read(&mut self, read: Attribute) -> Typed {
         self.note(&read);
         Typed {
             kind: read.kind(),
-            node: Node::Read(read),
+            node: CelNode::Read(read),
         }
     }
 
-    fn note(&mut self, read: &Read) {
+    fn note(&mut self, read: &Attribute) {
         if !self.reads.contains(read) {
             self.reads.push(read.clone());
         }
     }
 
     fn unsupported(&self, expression: &IdedExpr, what: &str) -> ConditionError {
-        let hint = "conditions know bool, int, string, timestamp, duration and lists of these";
+        let hint = "conditions support bool, int, string, timestamp, duration and lists of these";
         self.error(
-            self.places.of(expression.id),
-            format!("conditions know no {what}"),
+            self.offsets.of(expression.id),
+            format!("conditions do not support {what}"),
             hint,
         )
     }
@@ -180,10 +180,10 @@ impl Checker<'_> {
             }) => match args.first() {
                 Some(first) if is_infix(func_name) => self.start_of(first),
                 _ => self
-                    .places
-                    .name_before(self.places.of(expression.id), func_name),
+                    .offsets
+                    .name_before(self.offsets.of(expression.id), func_name),
             },
-            _ => self.places.of(expression.id),
+            _ => self.offsets.of(expression.id),
         }
     }
 }
@@ -206,8 +206,8 @@ fn literal_text(expression: &IdedExpr) -> Option<&str> {
     }
 }
 
-fn with_article(kind: Kind) -> String {
-    let article = if matches!(kind, Kind::INT | Kind::ADDRESS) {
+fn with_article(kind: CelKind) -> String {
+    let article = if matches!(kind, CelKind::INT | CelKind::ADDRESS) {
         "an"
     } else {
         "a"
@@ -215,17 +215,17 @@ fn with_article(kind: Kind) -> String {
     format!("{article} {kind}")
 }
 
-/// What helps who has one kind and needs another.
-fn conversion(has: Kind, needs: Kind) -> &'static str {
+/// A hint how to convert a value from one kind to another.
+fn conversion(has: CelKind, needs: CelKind) -> &'static str {
     match (has, needs) {
-        (Kind::TEXT, Kind::INT) => "turn it into a number with int(...)",
-        (Kind::INT | Kind::ADDRESS, Kind::TEXT) => "turn it into a text with string(...)",
-        (Kind::TEXT, Kind::TIME) => "write timestamp(\"2026-12-31T00:00:00Z\")",
-        (Kind::TEXT, Kind::SPAN) => "write duration(\"90s\")",
-        (Kind::List(_), Kind::BOOL) => {
-            "ask its elements, as in: certificate.dns.exists(name, name.endsWith(\".example\"))"
+        (CelKind::TEXT, CelKind::INT) => "convert it with int(...)",
+        (CelKind::INT | CelKind::ADDRESS, CelKind::TEXT) => "convert it with string(...)",
+        (CelKind::TEXT, CelKind::TIME) => "write timestamp(\"2026-12-31T00:00:00Z\")",
+        (CelKind::TEXT, CelKind::SPAN) => "write duration(\"90s\")",
+        (CelKind::List(_), CelKind::BOOL) => {
+            "test its elements, as in: certificate.dns.exists(name, name.endsWith(\".example\"))"
         }
-        _ => "both sides of an operator, and what a function takes, must be of the right kind",
+        _ => "operands and arguments must have the right kind",
     }
 }
 
@@ -238,14 +238,14 @@ pub(super) fn functions() -> impl Iterator<Item = &'static str> {
         .filter(|name| *name != "existsOne")
 }
 
-/// The likeliest of these names, or all of them.
+/// A hint with the most similar known name, or with all known names.
 fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
     let best = known
         .clone()
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
-        Some((likeness, known)) if likeness > 0.8 => format!("did you mean `{known}`?"),
+        Some((similarity, known)) if similarity > 0.8 => format!("did you mean `{known}`?"),
         _ => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
     }
 }

@@ -1,8 +1,8 @@
-//! Names: variables and their fields, and those that stand in brackets. A name that is not known is an error.
+//! Resolves names: variables, their fields, and names in brackets. An unknown name is an error.
 
 use super::super::error::ConditionError;
-use super::super::tree::{CertificateField, Named, Node, Read};
-use super::super::value::Kind;
+use super::super::tree::{Attribute, AttributeName, CelNode, CertificateField};
+use super::super::value::CelKind;
 use super::{Checker, Typed, literal_text, nearest, with_article};
 use cel::IdedExpr;
 use cel::common::ast::{Expr, SelectExpr};
@@ -17,7 +17,7 @@ const ROOTS: [&str; 6] = [
 ];
 const REQUEST: [&str; 5] = ["method", "path", "host", "query", "headers"];
 
-/// What only has fields, and is no value.
+/// A variable that has fields but is not a value itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Space {
     Request,
@@ -28,7 +28,8 @@ pub(super) enum Space {
 }
 
 impl Space {
-    fn written(self) -> &'static str {
+    /// The variable in expression syntax.
+    fn expression(self) -> &'static str {
         match self {
             Self::Request => "request",
             Self::Query => "request.query",
@@ -71,22 +72,22 @@ impl Checker<'_> {
         name: &str,
     ) -> Result<Typed, ConditionError> {
         match name {
-            "user" => return Ok(self.read(Read::User)),
-            "source" => return Ok(self.read(Read::Source)),
-            "now" => return Ok(self.read(Read::Now)),
+            "user" => return Ok(self.read(Attribute::User)),
+            "source" => return Ok(self.read(Attribute::Source)),
+            "now" => return Ok(self.read(Attribute::Now)),
             _ => {}
         }
         if let Some((variable, scalar)) = &self.variable
             && variable == name
         {
             return Ok(Typed {
-                kind: Kind::One(*scalar),
-                node: Node::Element,
+                kind: CelKind::One(*scalar),
+                node: CelNode::Element,
             });
         }
-        let place = self.places.of(expression.id);
+        let place = self.offsets.of(expression.id);
         if let Some(space) = self.space(expression) {
-            return Err(self.no_value(place, space));
+            return Err(self.not_a_value(place, space));
         }
         let hint = match name {
             _ if REQUEST.contains(&name) => format!("did you mean `request.{name}`?"),
@@ -98,7 +99,7 @@ impl Checker<'_> {
         Err(self.error(place, format!("there is no variable `{name}`"), hint))
     }
 
-    fn no_value(&self, place: Option<usize>, space: Space) -> ConditionError {
+    fn not_a_value(&self, place: Option<usize>, space: Space) -> ConditionError {
         let hint = match space {
             Space::Request => format!("name a field of it: {}", REQUEST.join(", ")),
             Space::Certificate => {
@@ -107,11 +108,14 @@ impl Checker<'_> {
                     certificate_fields().collect::<Vec<_>>().join(", ")
                 )
             }
-            _ => format!("name one of it, as in: {}[\"name\"]", space.written()),
+            _ => format!(
+                "name an element of it, as in: {}[\"name\"]",
+                space.expression()
+            ),
         };
         self.error(
             place,
-            format!("`{}` is no value by itself", space.written()),
+            format!("`{}` is not a value by itself", space.expression()),
             hint,
         )
     }
@@ -121,25 +125,25 @@ impl Checker<'_> {
         expression: &IdedExpr,
         select: &SelectExpr,
     ) -> Result<Typed, ConditionError> {
-        let place = self.places.behind(self.places.of(expression.id));
+        let place = self.offsets.next_word(self.offsets.of(expression.id));
         if let Some(space) = self.space(expression) {
-            return Err(self.no_value(self.start_of(expression), space));
+            return Err(self.not_a_value(self.start_of(expression), space));
         }
         if let Some(space) = self.space(&select.operand) {
             let read = self.field_of(space, &select.field, place)?;
             return Ok(self.read(read));
         }
         let typed = self.expression(&select.operand)?;
-        if typed.kind == Kind::ADDRESS && select.field == "ip" {
+        if typed.kind == CelKind::ADDRESS && select.field == "ip" {
             return Ok(Typed {
-                kind: Kind::TEXT,
-                node: Node::ToText(Box::new(typed.node)),
+                kind: CelKind::TEXT,
+                node: CelNode::ToText(Box::new(typed.node)),
             });
         }
-        let hint = if typed.kind == Kind::ADDRESS {
-            "it has the field `ip` alone"
+        let hint = if typed.kind == CelKind::ADDRESS {
+            "its only field is `ip`"
         } else {
-            "functions have brackets"
+            "functions are called with brackets"
         };
         Err(self.error(
             place,
@@ -157,59 +161,59 @@ impl Checker<'_> {
         space: Space,
         field: &str,
         place: Option<usize>,
-    ) -> Result<Read, ConditionError> {
+    ) -> Result<Attribute, ConditionError> {
         let unknown = |known: String| {
             self.error(
                 place,
-                format!("`{}` has no field `{field}`", space.written()),
+                format!("`{}` has no field `{field}`", space.expression()),
                 known,
             )
         };
         match (space, field) {
-            (Space::Request, "method") => Ok(Read::Method),
-            (Space::Request, "path") => Ok(Read::Path),
-            (Space::Request, "host") => Ok(Read::Host),
+            (Space::Request, "method") => Ok(Attribute::Method),
+            (Space::Request, "path") => Ok(Attribute::Path),
+            (Space::Request, "host") => Ok(Attribute::Host),
             (Space::Request, _) => Err(unknown(nearest(field, REQUEST.into_iter()))),
             (Space::Certificate, _) => match CertificateField::NAMES
                 .iter()
                 .find(|(name, _, _)| *name == field)
             {
-                Some((_, _, field)) => Ok(Read::Certificate(*field)),
+                Some((_, _, field)) => Ok(Attribute::Certificate(*field)),
                 None => Err(unknown(nearest(field, certificate_fields()))),
             },
             (Space::Query | Space::Headers | Space::Captures, _) => self.named(space, field, place),
         }
     }
 
-    /// One of many, by its name.
+    /// A query parameter, header field or capture, by its name.
     fn named(
         &self,
         space: Space,
         name: &str,
         place: Option<usize>,
-    ) -> Result<Read, ConditionError> {
-        let written = |name: &str| format!("{}[\"{name}\"]", space.written()).into();
+    ) -> Result<Attribute, ConditionError> {
+        let expression = |name: &str| format!("{}[\"{name}\"]", space.expression()).into();
         match space {
-            Space::Query => Ok(Read::Query(Named {
+            Space::Query => Ok(Attribute::Query(AttributeName {
                 name: name.into(),
-                written: written(name),
+                expression: expression(name),
             })),
-            Space::Captures => Ok(Read::Capture(Named {
+            Space::Captures => Ok(Attribute::Capture(AttributeName {
                 name: name.into(),
-                written: written(name),
+                expression: expression(name),
             })),
             Space::Headers => {
                 let name = name.to_ascii_lowercase();
                 if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-                    let hint = "names of header fields are made of letters, digits and hyphens";
+                    let hint = "header field names consist of letters, digits and hyphens";
                     return Err(self.error(
                         place,
-                        format!("`{name}` is no name of a header field"),
+                        format!("`{name}` is not a header field name"),
                         hint,
                     ));
                 }
-                Ok(Read::Header(Named {
-                    written: written(&name),
+                Ok(Attribute::Header(AttributeName {
+                    expression: expression(&name),
                     name: name.into(),
                 }))
             }
@@ -217,20 +221,20 @@ impl Checker<'_> {
         }
     }
 
-    /// `space["name"]`; the name stands in the text, so that no request chooses what is read.
+    /// `space["name"]`. The name must be a literal, so that no request chooses what is read.
     pub(super) fn named_in_brackets(
         &mut self,
         space: Space,
         name: &IdedExpr,
-    ) -> Result<Read, ConditionError> {
-        let place = self.places.of(name.id);
+    ) -> Result<Attribute, ConditionError> {
+        let place = self.offsets.of(name.id);
         if matches!(space, Space::Request | Space::Certificate) {
-            let hint = format!("write it with a dot, as in: {}.name", space.written());
+            let hint = format!("write it with a dot, as in: {}.name", space.expression());
             return Err(self.error(
                 place,
                 format!(
-                    "the fields of `{}` do not stand in brackets",
-                    space.written()
+                    "the fields of `{}` are not written in brackets",
+                    space.expression()
                 ),
                 hint,
             ));
@@ -238,7 +242,7 @@ impl Checker<'_> {
         let Some(text) = literal_text(name) else {
             let hint = format!(
                 "write the name itself, as in: {}[\"name\"]",
-                space.written()
+                space.expression()
             );
             return Err(self.error(
                 place,
@@ -255,38 +259,38 @@ impl Checker<'_> {
         call: &IdedExpr,
         argument: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
-        let place = self.start_of(argument).or(self.places.of(call.id));
-        let hint = "ask has(certificate.cn), has(captures.name), or for any name: \"name\" in request.query";
+        let place = self.start_of(argument).or(self.offsets.of(call.id));
+        let hint = "write has(certificate.cn), has(captures.name), or for any name: \"name\" in request.query";
         let Expr::Select(select) = &argument.expr else {
-            return Err(self.error(place, "has() asks for a field".to_owned(), hint));
+            return Err(self.error(place, "has() needs a field".to_owned(), hint));
         };
         match self.space(&select.operand) {
             Some(Space::Request) => Err(self.error(
                 place,
-                format!("`request.{}` is always there", select.field),
+                format!("`request.{}` is always present", select.field),
                 hint,
             )),
             Some(space) => {
                 let read = self.field_of(
                     space,
                     &select.field,
-                    self.places.behind(self.places.of(argument.id)),
+                    self.offsets.next_word(self.offsets.of(argument.id)),
                 )?;
                 Ok(self.presence(read))
             }
             None => Err(self.error(
                 place,
-                "has() asks for a field of captures, certificate or request".to_owned(),
+                "has() needs a field of captures, certificate or request".to_owned(),
                 hint,
             )),
         }
     }
 
-    pub(super) fn presence(&mut self, read: Read) -> Typed {
+    pub(super) fn presence(&mut self, read: Attribute) -> Typed {
         self.note(&read);
         Typed {
-            kind: Kind::BOOL,
-            node: Node::Has(read),
+            kind: CelKind::BOOL,
+            node: CelNode::Has(read),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Operators: which take which kinds.
+//! Checks operators and the kinds of their operands.
 
 use super::super::error::ConditionError;
-use super::super::tree::{Arithmetic, Comparison, Logic, Node};
-use super::super::value::{Kind, Scalar};
+use super::super::tree::{Arithmetic, CelNode, Comparison, Logic};
+use super::super::value::{CelKind, Scalar};
 use super::{Checker, Typed, conversion, with_article};
 use cel::IdedExpr;
 use cel::common::ast::operators;
@@ -25,7 +25,7 @@ const CALCULATIONS: [(&str, &str, Arithmetic); 5] = [
 ];
 
 impl Checker<'_> {
-    /// `None` for what is no operator with these operands.
+    /// Checks an operator. `None` if the name is not an operator with this number of operands.
     pub(super) fn operator(
         &mut self,
         expression: &IdedExpr,
@@ -37,18 +37,18 @@ impl Checker<'_> {
             (operators::LOGICAL_OR, [left, right]) => self.logic(Logic::Or, "`||`", left, right),
             (operators::LOGICAL_NOT, [operand]) => self.not(operand),
             (operators::NEGATE, [operand]) => self.negate(operand),
-            (operators::CONDITIONAL, [asked, yes, no]) => self.choose(expression, asked, yes, no),
+            (operators::CONDITIONAL, [test, yes, no]) => self.choose(expression, test, yes, no),
             (operators::IN, [element, list]) => self.is_in(expression, element, list),
             (operators::INDEX, [of, at]) => self.index(expression, of, at),
             (_, [left, right]) => {
                 if let Some((_, sign, comparison)) =
                     COMPARISONS.iter().find(|(known, _, _)| *known == name)
                 {
-                    self.compare(expression, sign, *comparison, (left, right))
+                    self.compare(expression, sign, *comparison, left, right)
                 } else {
                     let (_, sign, arithmetic) =
                         CALCULATIONS.iter().find(|(known, _, _)| *known == name)?;
-                    self.calculate(expression, sign, *arithmetic, (left, right))
+                    self.calculate(expression, sign, *arithmetic, left, right)
                 }
             }
             _ => return None,
@@ -63,26 +63,26 @@ impl Checker<'_> {
         right: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
         let operands = [
-            self.wanted(left, Kind::BOOL, sign)?,
-            self.wanted(right, Kind::BOOL, sign)?,
+            self.expect(left, CelKind::BOOL, sign)?,
+            self.expect(right, CelKind::BOOL, sign)?,
         ];
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::Logic(logic, Box::new(operands)),
+            kind: CelKind::BOOL,
+            node: CelNode::Logic(logic, Box::new(operands)),
         })
     }
 
     fn not(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
-        let operand = self.wanted(operand, Kind::BOOL, "`!`")?;
+        let operand = self.expect(operand, CelKind::BOOL, "`!`")?;
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::Not(Box::new(operand)),
+            kind: CelKind::BOOL,
+            node: CelNode::Not(Box::new(operand)),
         })
     }
 
     fn negate(&mut self, operand: &IdedExpr) -> Result<Typed, ConditionError> {
         let typed = self.expression(operand)?;
-        if !matches!(typed.kind, Kind::INT | Kind::SPAN) {
+        if !matches!(typed.kind, CelKind::INT | CelKind::SPAN) {
             let message = format!(
                 "`-` needs a number, and this is {}",
                 with_article(typed.kind)
@@ -90,30 +90,31 @@ impl Checker<'_> {
             return Err(self.error(
                 self.start_of(operand),
                 message,
-                conversion(typed.kind, Kind::INT),
+                conversion(typed.kind, CelKind::INT),
             ));
         }
         Ok(Typed {
             kind: typed.kind,
-            node: Node::Negate(Box::new(typed.node)),
+            node: CelNode::Negate(Box::new(typed.node)),
         })
     }
 
     fn choose(
         &mut self,
         expression: &IdedExpr,
-        asked: &IdedExpr,
+        test: &IdedExpr,
         yes: &IdedExpr,
         no: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
-        let asked = self.wanted(asked, Kind::BOOL, "`?`")?;
-        let (yes, no) = (self.expression(yes)?, self.expression(no)?);
+        let test = self.expect(test, CelKind::BOOL, "`?`")?;
+        let yes = self.expression(yes)?;
+        let no = self.expression(no)?;
         if yes.kind != no.kind {
-            return Err(self.differ(expression, "? :", yes.kind, no.kind));
+            return Err(self.kinds_differ(expression, "? :", yes.kind, no.kind));
         }
         Ok(Typed {
             kind: yes.kind,
-            node: Node::Choose(Box::new([asked, yes.node, no.node])),
+            node: CelNode::Choose(Box::new([test, yes.node, no.node])),
         })
     }
 
@@ -122,37 +123,39 @@ impl Checker<'_> {
         expression: &IdedExpr,
         sign: &str,
         comparison: Comparison,
-        (left, right): (&IdedExpr, &IdedExpr),
+        left: &IdedExpr,
+        right: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
-        let (left, right) = (self.expression(left)?, self.expression(right)?);
-        if left.kind == Kind::ADDRESS || right.kind == Kind::ADDRESS {
-            let hint = "write inNetwork(source, \"192.0.2.7\"), which knows one address in all its spellings";
+        let left = self.expression(left)?;
+        let right = self.expression(right)?;
+        if left.kind == CelKind::ADDRESS || right.kind == CelKind::ADDRESS {
+            let hint = "write inNetwork(source, \"192.0.2.7\"), which compares all spellings of an address";
             return Err(self.error(
-                self.places.of(expression.id),
-                format!("`{sign}` compares no addresses"),
+                self.offsets.of(expression.id),
+                format!("`{sign}` does not compare addresses"),
                 hint,
             ));
         }
         if left.kind != right.kind {
-            return Err(self.differ(expression, sign, left.kind, right.kind));
+            return Err(self.kinds_differ(expression, sign, left.kind, right.kind));
         }
         let equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         let fits = match left.kind {
-            Kind::INT | Kind::TEXT | Kind::TIME | Kind::SPAN => true,
-            Kind::BOOL => equality,
+            CelKind::INT | CelKind::TEXT | CelKind::TIME | CelKind::SPAN => true,
+            CelKind::BOOL => equality,
             _ => false,
         };
         if !fits {
             let message = format!("`{sign}` does not compare {}", with_article(left.kind));
             return Err(self.error(
-                self.places.of(expression.id),
+                self.offsets.of(expression.id),
                 message,
-                conversion(left.kind, Kind::BOOL),
+                conversion(left.kind, CelKind::BOOL),
             ));
         }
         Ok(Typed {
-            kind: Kind::BOOL,
-            node: Node::Compare(comparison, Box::new([left.node, right.node])),
+            kind: CelKind::BOOL,
+            node: CelNode::Compare(comparison, Box::new([left.node, right.node])),
         })
     }
 
@@ -161,22 +164,24 @@ impl Checker<'_> {
         expression: &IdedExpr,
         sign: &str,
         arithmetic: Arithmetic,
-        (left, right): (&IdedExpr, &IdedExpr),
+        left: &IdedExpr,
+        right: &IdedExpr,
     ) -> Result<Typed, ConditionError> {
-        let (left, right) = (self.expression(left)?, self.expression(right)?);
+        let left = self.expression(left)?;
+        let right = self.expression(right)?;
         let kind = match (arithmetic, left.kind, right.kind) {
-            (_, Kind::INT, Kind::INT) => Kind::INT,
-            (Arithmetic::Add, Kind::TEXT, Kind::TEXT) => Kind::TEXT,
-            (Arithmetic::Add, Kind::TIME, Kind::SPAN)
-            | (Arithmetic::Add, Kind::SPAN, Kind::TIME) => Kind::TIME,
-            (Arithmetic::Subtract, Kind::TIME, Kind::SPAN) => Kind::TIME,
-            (Arithmetic::Subtract, Kind::TIME, Kind::TIME) => Kind::SPAN,
-            (Arithmetic::Add | Arithmetic::Subtract, Kind::SPAN, Kind::SPAN) => Kind::SPAN,
-            (_, left, right) => return Err(self.differ(expression, sign, left, right)),
+            (_, CelKind::INT, CelKind::INT) => CelKind::INT,
+            (Arithmetic::Add, CelKind::TEXT, CelKind::TEXT) => CelKind::TEXT,
+            (Arithmetic::Add, CelKind::TIME, CelKind::SPAN)
+            | (Arithmetic::Add, CelKind::SPAN, CelKind::TIME) => CelKind::TIME,
+            (Arithmetic::Subtract, CelKind::TIME, CelKind::SPAN) => CelKind::TIME,
+            (Arithmetic::Subtract, CelKind::TIME, CelKind::TIME) => CelKind::SPAN,
+            (Arithmetic::Add | Arithmetic::Subtract, CelKind::SPAN, CelKind::SPAN) => CelKind::SPAN,
+            (_, left, right) => return Err(self.kinds_differ(expression, sign, left, right)),
         };
         Ok(Typed {
             kind,
-            node: Node::Arithmetic(arithmetic, Box::new([left.node, right.node])),
+            node: CelNode::Arithmetic(arithmetic, Box::new([left.node, right.node])),
         })
     }
 
@@ -190,21 +195,22 @@ impl Checker<'_> {
             let read = self.named_in_brackets(space, element)?;
             return Ok(self.presence(read));
         }
-        let (element, list) = (self.expression(element)?, self.expression(list)?);
+        let element = self.expression(element)?;
+        let list = self.expression(list)?;
         match (element.kind, list.kind) {
-            (Kind::One(Scalar::Address), _) => {
+            (CelKind::One(Scalar::Address), _) => {
                 let hint = "write inNetwork(source, [\"10.0.0.0/8\", \"fd00::/8\"])";
                 Err(self.error(
-                    self.places.of(expression.id),
-                    "`in` looks for no addresses".to_owned(),
+                    self.offsets.of(expression.id),
+                    "`in` does not compare addresses".to_owned(),
                     hint,
                 ))
             }
-            (Kind::One(one), Kind::List(many)) if one == many => Ok(Typed {
-                kind: Kind::BOOL,
-                node: Node::In(Box::new([element.node, list.node])),
+            (CelKind::One(one), CelKind::List(many)) if one == many => Ok(Typed {
+                kind: CelKind::BOOL,
+                node: CelNode::In(Box::new([element.node, list.node])),
             }),
-            (element, list) => Err(self.differ(expression, "in", element, list)),
+            (element, list) => Err(self.kinds_differ(expression, "in", element, list)),
         }
     }
 
@@ -219,31 +225,37 @@ impl Checker<'_> {
             return Ok(self.read(read));
         }
         let list = self.expression(of)?;
-        let Kind::List(scalar) = list.kind else {
+        let CelKind::List(scalar) = list.kind else {
             let message = format!("{} has no elements", with_article(list.kind));
             return Err(self.error(
-                self.places.of(expression.id),
+                self.offsets.of(expression.id),
                 message,
                 "only lists have elements",
             ));
         };
-        let at = self.wanted(at, Kind::INT, "an element's position")?;
+        let at = self.expect(at, CelKind::INT, "an element's position")?;
         Ok(Typed {
-            kind: Kind::One(scalar),
-            node: Node::Index(Box::new([list.node, at])),
+            kind: CelKind::One(scalar),
+            node: CelNode::Index(Box::new([list.node, at])),
         })
     }
 
-    fn differ(&self, expression: &IdedExpr, sign: &str, left: Kind, right: Kind) -> ConditionError {
+    fn kinds_differ(
+        &self,
+        expression: &IdedExpr,
+        sign: &str,
+        left: CelKind,
+        right: CelKind,
+    ) -> ConditionError {
         let message = format!(
-            "`{sign}` does not go with {} and {}",
+            "`{sign}` does not accept {} and {}",
             with_article(left),
             with_article(right)
         );
         let hint = match (left, right) {
-            (Kind::TEXT, other) | (other, Kind::TEXT) => conversion(Kind::TEXT, other),
+            (CelKind::TEXT, other) | (other, CelKind::TEXT) => conversion(CelKind::TEXT, other),
             (left, right) => conversion(left, right),
         };
-        self.error(self.places.of(expression.id), message, hint)
+        self.error(self.offsets.of(expression.id), message, hint)
     }
 }

@@ -1,48 +1,47 @@
-//! Operators on values. The checker made sure that kinds fit; what does not fit all the same has no outcome.
+//! Operators on values. The checker verified the kinds; a mismatch is an error nevertheless.
 
-use super::super::calendar::{SECOND, within_ages, within_calendar};
+use super::super::calendar::{SECOND, within_calendar, within_longest};
 use super::super::error::EvaluationError;
-use super::super::tree::{Arithmetic, Comparison, Find};
-use super::super::value::{List, Value};
-use super::{Evaluation, Outcome};
+use super::super::tree::{Arithmetic, Comparison, TextTest};
+use super::super::value::{CelList, CelValue};
+use super::{Evaluation, EvaluationResult};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-/// Octets of a text that an expression puts together.
+/// Longest text that an expression may concatenate, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
 
-pub(super) fn text<'a>(value: &'a Value<'_>) -> Outcome<&'a str> {
-    if let Value::Text(text) = value {
+pub(super) fn text<'a>(value: &'a CelValue<'_>) -> EvaluationResult<&'a str> {
+    if let CelValue::Text(text) = value {
         Ok(text)
     } else {
         Err(EvaluationError::Unfit)
     }
 }
 
-pub(super) fn list(value: Value<'_>) -> Outcome<List<'_>> {
-    if let Value::List(list) = value {
+pub(super) fn list(value: CelValue<'_>) -> EvaluationResult<CelList<'_>> {
+    if let CelValue::List(list) = value {
         Ok(list)
     } else {
         Err(EvaluationError::Unfit)
     }
 }
 
-pub(super) fn compared(
+pub(super) fn compare(
     comparison: Comparison,
-    left: &Value<'_>,
-    right: &Value<'_>,
-) -> Outcome<bool> {
+    left: &CelValue<'_>,
+    right: &CelValue<'_>,
+) -> EvaluationResult<bool> {
     let order = match (left, right) {
-        // Octets of UTF-8 stand in the order of characters.
-        (Value::Text(left), Value::Text(right)) if comparison == Comparison::Equal => {
+        // The byte order of UTF-8 is the order of characters.
+        (CelValue::Text(left), CelValue::Text(right)) if comparison == Comparison::Equal => {
             return Ok(left == right);
         }
-        (Value::Text(left), Value::Text(right)) => left.cmp(right),
-        (Value::Int(left), Value::Int(right)) => left.cmp(right),
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Time(left), Value::Time(right)) | (Value::Span(left), Value::Span(right)) => {
-            left.cmp(right)
-        }
+        (CelValue::Text(left), CelValue::Text(right)) => left.cmp(right),
+        (CelValue::Int(left), CelValue::Int(right)) => left.cmp(right),
+        (CelValue::Bool(left), CelValue::Bool(right)) => left.cmp(right),
+        (CelValue::Time(left), CelValue::Time(right))
+        | (CelValue::Span(left), CelValue::Span(right)) => left.cmp(right),
         _ => return Err(EvaluationError::Unfit),
     };
     Ok(match comparison {
@@ -55,47 +54,47 @@ pub(super) fn compared(
     })
 }
 
-pub(super) fn found(find: Find, text: &str, part: &str) -> bool {
-    match find {
-        Find::StartsWith => text.starts_with(part),
-        Find::EndsWith => text.ends_with(part),
-        Find::Contains => text.contains(part),
+pub(super) fn test_text(test: TextTest, text: &str, part: &str) -> bool {
+    match test {
+        TextTest::StartsWith => text.starts_with(part),
+        TextTest::EndsWith => text.ends_with(part),
+        TextTest::Contains => text.contains(part),
     }
 }
 
-pub(super) fn negated(value: Value<'_>) -> Outcome<Value<'_>> {
+pub(super) fn negate(value: CelValue<'_>) -> EvaluationResult<CelValue<'_>> {
     match value {
-        Value::Int(number) => number
+        CelValue::Int(number) => number
             .checked_neg()
-            .map(Value::Int)
+            .map(CelValue::Int)
             .ok_or(EvaluationError::OutOfRange),
-        Value::Span(span) => within_ages(-span).map(Value::Span),
+        CelValue::Span(span) => within_longest(-span).map(CelValue::Span),
         _ => Err(EvaluationError::Unfit),
     }
 }
 
-pub(super) fn to_int(value: Value<'_>) -> Outcome<Value<'_>> {
+pub(super) fn to_int(value: CelValue<'_>) -> EvaluationResult<CelValue<'_>> {
     match value {
-        Value::Text(text) => text
+        CelValue::Text(text) => text
             .parse()
-            .map(Value::Int)
+            .map(CelValue::Int)
             .map_err(|_| EvaluationError::NotANumber),
-        Value::Time(time) => i64::try_from(time.div_euclid(SECOND))
-            .map(Value::Int)
+        CelValue::Time(time) => i64::try_from(time.div_euclid(SECOND))
+            .map(CelValue::Int)
             .map_err(|_| EvaluationError::OutOfRange),
-        Value::Int(number) => Ok(Value::Int(number)),
+        CelValue::Int(number) => Ok(CelValue::Int(number)),
         _ => Err(EvaluationError::Unfit),
     }
 }
 
-pub(super) fn to_text(value: Value<'_>) -> Value<'_> {
+pub(super) fn to_text(value: CelValue<'_>) -> CelValue<'_> {
     match value {
-        Value::Text(text) => Value::Text(text),
-        other => Value::Text(Cow::Owned(other.to_string())),
+        CelValue::Text(text) => CelValue::Text(text),
+        other => CelValue::Text(Cow::Owned(other.to_string())),
     }
 }
 
-fn whole(arithmetic: Arithmetic, left: i64, right: i64) -> Outcome<i64> {
+fn integer(arithmetic: Arithmetic, left: i64, right: i64) -> EvaluationResult<i64> {
     let number = match arithmetic {
         Arithmetic::Add => left.checked_add(right),
         Arithmetic::Subtract => left.checked_sub(right),
@@ -110,55 +109,61 @@ fn whole(arithmetic: Arithmetic, left: i64, right: i64) -> Outcome<i64> {
 }
 
 impl<'v> Evaluation<'v> {
-    pub(super) fn calculated(
+    pub(super) fn calculate(
         &self,
         arithmetic: Arithmetic,
-        left: Value<'v>,
-        right: Value<'v>,
-    ) -> Outcome<Value<'v>> {
+        left: CelValue<'v>,
+        right: CelValue<'v>,
+    ) -> EvaluationResult<CelValue<'v>> {
         match (arithmetic, left, right) {
-            (_, Value::Int(left), Value::Int(right)) => {
-                whole(arithmetic, left, right).map(Value::Int)
+            (_, CelValue::Int(left), CelValue::Int(right)) => {
+                integer(arithmetic, left, right).map(CelValue::Int)
             }
-            (Arithmetic::Add, Value::Text(left), Value::Text(right)) => self.joined(left, &right),
-            (Arithmetic::Add, Value::Time(time), Value::Span(span))
-            | (Arithmetic::Add, Value::Span(span), Value::Time(time)) => {
-                within_calendar(time + span).map(Value::Time)
+            (Arithmetic::Add, CelValue::Text(left), CelValue::Text(right)) => {
+                self.concatenate(left, &right)
             }
-            (Arithmetic::Subtract, Value::Time(time), Value::Span(span)) => {
-                within_calendar(time - span).map(Value::Time)
+            (Arithmetic::Add, CelValue::Time(time), CelValue::Span(span))
+            | (Arithmetic::Add, CelValue::Span(span), CelValue::Time(time)) => {
+                within_calendar(time + span).map(CelValue::Time)
             }
-            (Arithmetic::Subtract, Value::Time(left), Value::Time(right)) => {
-                within_ages(left - right).map(Value::Span)
+            (Arithmetic::Subtract, CelValue::Time(time), CelValue::Span(span)) => {
+                within_calendar(time - span).map(CelValue::Time)
             }
-            (Arithmetic::Add, Value::Span(left), Value::Span(right)) => {
-                within_ages(left + right).map(Value::Span)
+            (Arithmetic::Subtract, CelValue::Time(left), CelValue::Time(right)) => {
+                within_longest(left - right).map(CelValue::Span)
             }
-            (Arithmetic::Subtract, Value::Span(left), Value::Span(right)) => {
-                within_ages(left - right).map(Value::Span)
+            (Arithmetic::Add, CelValue::Span(left), CelValue::Span(right)) => {
+                within_longest(left + right).map(CelValue::Span)
+            }
+            (Arithmetic::Subtract, CelValue::Span(left), CelValue::Span(right)) => {
+                within_longest(left - right).map(CelValue::Span)
             }
             _ => Err(EvaluationError::Unfit),
         }
     }
 
-    fn joined(&self, left: Cow<'v, str>, right: &str) -> Outcome<Value<'v>> {
+    fn concatenate(&self, left: Cow<'v, str>, right: &str) -> EvaluationResult<CelValue<'v>> {
         let length = left.len() + right.len();
         if length > LONGEST_TEXT {
             return Err(EvaluationError::TooCostly);
         }
-        self.spend_octets(length)?;
+        self.spend_bytes(length)?;
         let mut text = left.into_owned();
         text.push_str(right);
-        Ok(Value::Text(Cow::Owned(text)))
+        Ok(CelValue::Text(Cow::Owned(text)))
     }
 
-    pub(super) fn is_in(&self, wanted: &Value<'v>, list: &List<'v>) -> Outcome<Value<'v>> {
+    pub(super) fn is_in(
+        &self,
+        element: &CelValue<'v>,
+        list: &CelList<'v>,
+    ) -> EvaluationResult<CelValue<'v>> {
         for value in list.iter() {
             self.spend(1)?;
-            if compared(Comparison::Equal, wanted, &value)? {
-                return Ok(Value::Bool(true));
+            if compare(Comparison::Equal, element, &value)? {
+                return Ok(CelValue::Bool(true));
             }
         }
-        Ok(Value::Bool(false))
+        Ok(CelValue::Bool(false))
     }
 }

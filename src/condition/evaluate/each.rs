@@ -1,48 +1,55 @@
-//! Macros: one expression asked of each element of a list.
+//! Macros: evaluate one expression for each element of a list.
 
 use super::super::error::EvaluationError;
-use super::super::tree::{Each, Node};
-use super::super::value::{List, Value};
-use super::{Evaluation, Outcome};
+use super::super::tree::{CelNode, ListMacro};
+use super::super::value::{CelList, CelValue};
+use super::{Evaluation, EvaluationResult};
 
 impl<'v> Evaluation<'v> {
-    pub(super) fn each(&self, each: Each, list: &List<'v>, body: &'v Node) -> Outcome<Value<'v>> {
-        match each {
-            Each::Exists => self.any(list, body, true).map(Value::Bool),
-            Each::All => self.any(list, body, false).map(|any| Value::Bool(!any)),
-            Each::ExistsOne => {
-                let mut held = 0_usize;
+    pub(super) fn list_macro(
+        &self,
+        list_macro: ListMacro,
+        list: &CelList<'v>,
+        body: &'v CelNode,
+    ) -> EvaluationResult<CelValue<'v>> {
+        match list_macro {
+            ListMacro::Exists => self.any(list, body, true).map(CelValue::Bool),
+            ListMacro::All => self.any(list, body, false).map(|any| CelValue::Bool(!any)),
+            ListMacro::ExistsOne => {
+                let mut matches = 0_usize;
                 for element in list.iter() {
-                    held += usize::from(self.truth(body, Some(&element))?);
+                    matches += usize::from(self.truth(body, Some(&element))?);
                 }
-                Ok(Value::Bool(held == 1))
+                Ok(CelValue::Bool(matches == 1))
             }
-            Each::Filter => {
-                let mut kept = Vec::new();
+            ListMacro::Filter => {
+                let mut matching = Vec::new();
                 for element in list.iter() {
                     if self.truth(body, Some(&element))? {
-                        kept.push(element);
+                        matching.push(element);
                     }
                 }
-                Ok(Value::List(List::Made(kept)))
+                Ok(CelValue::List(CelList::Owned(matching)))
             }
-            Each::Map => {
-                let made = list.iter().map(|element| self.value(body, Some(&element)));
-                Ok(Value::List(List::Made(made.collect::<Outcome<_>>()?)))
+            ListMacro::Map => {
+                let values = list.iter().map(|element| self.value(body, Some(&element)));
+                Ok(CelValue::List(CelList::Owned(
+                    values.collect::<EvaluationResult<_>>()?,
+                )))
             }
         }
     }
 
-    /// Whether the body gives this for any element. That settles the outcome, even where another element has none.
-    fn any(&self, list: &List<'v>, body: &'v Node, wanted: bool) -> Outcome<bool> {
-        let mut without_outcome: Option<EvaluationError> = None;
+    /// Whether the body has this value for any element. If so, errors of other elements are ignored, as CEL specifies.
+    fn any(&self, list: &CelList<'v>, body: &'v CelNode, expected: bool) -> EvaluationResult<bool> {
+        let mut first_error: Option<EvaluationError> = None;
         for element in list.iter() {
             match self.truth(body, Some(&element)) {
-                Ok(value) if value == wanted => return Ok(true),
+                Ok(value) if value == expected => return Ok(true),
                 Ok(_) => {}
-                Err(error) => without_outcome = without_outcome.or(Some(error)),
+                Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        without_outcome.map_or(Ok(false), Err)
+        first_error.map_or(Ok(false), Err)
     }
 }

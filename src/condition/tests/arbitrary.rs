@@ -1,4 +1,4 @@
-//! Whatever the text and whatever the request: an outcome or an error, and never an end of the process.
+//! Any text with any request gives a result or an error, and never a crash.
 
 use super::*;
 use std::sync::LazyLock;
@@ -70,7 +70,7 @@ const WORDS: [&str; 62] = [
 ];
 
 pub(super) fn requests() -> impl Strategy<Value = Request> {
-    let octets = || prop::collection::vec(any::<u8>(), 0..8);
+    let bytes = || prop::collection::vec(any::<u8>(), 0..8);
     let name = || {
         prop_oneof![
             Just("a".to_owned()),
@@ -96,7 +96,7 @@ pub(super) fn requests() -> impl Strategy<Value = Request> {
             prop::option::of(any::<String>()),
         ),
         prop::collection::vec((name(), any::<String>()), 0..3),
-        prop::collection::vec((name(), octets()), 0..3),
+        prop::collection::vec((name(), bytes()), 0..3),
         prop::option::of(certificates),
         any::<IpAddr>(),
         any::<i64>(),
@@ -181,7 +181,7 @@ static COMPILED: LazyLock<Vec<Condition>> = LazyLock::new(|| {
         .into()
 });
 
-/// As many as somebody has time for.
+/// A long run, started by hand.
 pub(super) fn cases() -> u32 {
     std::env::var("PORTCULLIS_FUZZ_CASES")
         .ok()

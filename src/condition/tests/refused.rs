@@ -14,7 +14,7 @@ fn refused(text: &str) -> ConditionError {
     }
 }
 
-/// The text, the octet where it is wrong, and a part of message and hint.
+/// The text, the byte where it is wrong, and a part of message and hint.
 type Refused = (&'static str, usize, &'static str, &'static str);
 
 #[test]
@@ -64,12 +64,12 @@ fn a_text_beyond_the_bounds_is_refused_and_not_tried() {
         assert!(
             refused(&"(".repeat(count))
                 .message
-                .contains("longer than 2048 octets")
+                .contains("longer than 2048 bytes")
         );
         assert!(
             refused(&nested(count, "(", ")"))
                 .message
-                .contains("longer than 2048 octets")
+                .contains("longer than 2048 bytes")
         );
     }
     for chain in [

@@ -1,10 +1,10 @@
-//! `[admin]` and `[metrics]`: from TOML to the model.
+//! Decodes `[admin]` and `[metrics]`.
 
 use super::TableReader;
-use crate::config::model::{Admin, MetricsTable};
+use crate::config::model::{AdminTable, MetricsTable};
 
-pub(super) fn admin(table: &mut TableReader<'_>) -> Admin {
-    Admin {
+pub(super) fn admin(table: &mut TableReader<'_>) -> AdminTable {
+    AdminTable {
         place: table.place(),
         address: table.string("address"),
         path: table.string("path"),

@@ -1,10 +1,10 @@
-//! `[authorizer.NAME]` from TOML. Which names of fields are possible is for others to say.
+//! Decodes `[authorizer.NAME]`. Names of header fields are checked by the assembly of the snapshot.
 
 use super::TableReader;
-use crate::config::model::{Authorizer, AuthorizerProtocol, WhenUnavailable};
+use crate::config::model::{AuthorizerProtocol, AuthorizerTable, WhenUnavailable};
 use crate::config::source::Spanned;
 
-pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> Authorizer {
+pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> AuthorizerTable {
     let protocols = [
         ("forward-auth", AuthorizerProtocol::ForwardAuth),
         ("ext-authz", AuthorizerProtocol::ExtAuthz),
@@ -19,7 +19,7 @@ pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> 
             "write how it is asked: \"forward-auth\" (HTTP) or \"ext-authz\" (gRPC)",
         );
     }
-    Authorizer {
+    AuthorizerTable {
         name,
         protocol: table.choice("protocol", &protocols),
         endpoint: table.required_string(

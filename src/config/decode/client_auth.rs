@@ -1,4 +1,4 @@
-//! `client_auth`, which listeners, hosts and routes have: from TOML to the model.
+//! Decodes `client_auth` of listeners, hosts and routes.
 
 use crate::config::model::ClientAuth;
 use crate::config::source::Spanned;

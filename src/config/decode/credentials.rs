@@ -1,13 +1,13 @@
-//! What clients prove themselves by beside certificates: `[token_issuer.NAME]` and `[passwords]`, from TOML to the model.
+//! Decodes `[token_issuer.NAME]` and `[passwords]`.
 
-use super::super::model::{Passwords, TokenIssuer};
+use super::super::model::{PasswordsTable, TokenIssuerTable};
 use super::super::source::Spanned;
 use super::super::table::TableReader;
 
-pub(super) fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuer {
-    // The names of RFC 7518; what each means is said where signatures are verified.
+pub(super) fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -> TokenIssuerTable {
+    // Names of RFC 7518, resolved where signatures are verified.
     let algorithms = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].map(|name| (name, name));
-    TokenIssuer {
+    TokenIssuerTable {
         name,
         issuer: table.required_string("issuer", "write what `iss` says in its tokens"),
         audience: table.strings("audience"),
@@ -21,8 +21,8 @@ pub(super) fn token_issuer(name: Spanned<String>, table: &mut TableReader<'_>) -
     }
 }
 
-pub(super) fn passwords(table: &mut TableReader<'_>) -> Passwords {
-    Passwords {
+pub(super) fn passwords(table: &mut TableReader<'_>) -> PasswordsTable {
+    PasswordsTable {
         failures_per_user: table.integer("failures_per_user", 1..=1_000_000),
         failures_per_source: table.integer("failures_per_source", 1..=1_000_000),
         window: table.duration("window"),

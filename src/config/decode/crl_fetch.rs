@@ -1,11 +1,11 @@
-//! `[trust_domain.NAME.crl_fetch]`: from TOML to the model.
+//! Decodes `[trust_domain.NAME.crl_fetch]`.
 
 use super::TableReader;
-use crate::config::model::{CrlFetch, DistributionPoints};
+use crate::config::model::{CrlFetchTable, DistributionPoints};
 
-pub(super) fn crl_fetch(table: &mut TableReader<'_>) -> Option<CrlFetch> {
+pub(super) fn crl_fetch(table: &mut TableReader<'_>) -> Option<CrlFetchTable> {
     let mut table = table.table("crl_fetch")?;
-    Some(CrlFetch {
+    Some(CrlFetchTable {
         place: table.place(),
         urls: table.strings("urls"),
         distribution_points: table.choice(

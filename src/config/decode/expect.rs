@@ -1,10 +1,10 @@
-//! `[[expect]]`: from TOML to the model.
+//! Decodes `[[expect]]`.
 
 use super::TableReader;
 use crate::config::Spanned;
 use crate::config::model::{Claim, Expectation, ExpectedVerdict};
 
-/// Each way to say who asks has a key of its own.
+/// The keys that identify the client.
 const CLAIMS: [(&str, Claim); 8] = [
     ("user", Claim::User),
     ("cn", Claim::CommonName),
@@ -16,13 +16,13 @@ const CLAIMS: [(&str, Claim); 8] = [
     ("certificate", Claim::Certificate),
 ];
 
-/// `None` for an entry that says too little, which was reported.
+/// Decodes an entry. `None` for an incomplete entry, which was reported.
 pub(in crate::config) fn expectation(table: &mut TableReader<'_>) -> Option<Expectation> {
-    let said = CLAIMS
+    let claims = CLAIMS
         .iter()
         .filter_map(|(key, claim)| Some((*key, *claim, table.string(key)?)));
-    let mut said: Vec<_> = said.collect();
-    if let [(first, ..), .., (_, _, last)] = said.as_slice() {
+    let mut claims: Vec<_> = claims.collect();
+    if let [(first, ..), .., (_, _, last)] = claims.as_slice() {
         let message = format!("it is said twice who asks, also by `{first}`");
         table.problems().error(last.place, message, "keep one");
     }
@@ -41,7 +41,7 @@ pub(in crate::config) fn expectation(table: &mut TableReader<'_>) -> Option<Expe
     }
     let expectation = Expectation {
         place: table.place(),
-        who: said.pop().map(|(_, claim, text)| (claim, text)),
+        who: claims.pop().map(|(_, claim, text)| (claim, text)),
         trust_domain: table.string("trust_domain"),
         front_proxy: table.boolean("front_proxy"),
         listener: table.string("listener"),
@@ -58,9 +58,10 @@ pub(in crate::config) fn expectation(table: &mut TableReader<'_>) -> Option<Expe
     Some(expectation)
 }
 
-/// `request = "GET /path"`, or `method` and `url`.
+/// Method and URL, from `request = "GET /path"` or from `method` and `url`.
 fn request(table: &mut TableReader<'_>) -> (Option<Spanned<String>>, Option<Spanned<String>>) {
-    let (method, url) = (table.string("method"), table.string("url"));
+    let method = table.string("method");
+    let url = table.string("url");
     match (table.string("request"), &method, &url) {
         (Some(request), None, None) => {
             if let Some((method, url)) = request.value.split_once(' ') {

@@ -1,9 +1,9 @@
-//! `[listener.NAME]` with its hosts and its front proxy: from TOML to the model.
+//! Decodes `[listener.NAME]` with its hosts and its front proxy.
 
 use super::client_auth::client_auth;
 use super::limits::connection_limits;
 use crate::config::model::{
-    Belief, ForwardedIdentity, FrontProxy, Host, Http1Engine, Listener, RecordLayer,
+    Belief, ForwardedIdentity, FrontProxyTable, Host, Http1Engine, Listener, RecordLayer,
 };
 use crate::config::source::Spanned;
 use crate::config::table::TableReader;
@@ -39,13 +39,13 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
     let front_proxy = table
         .table("front_proxy")
         .map(|mut inner| front_proxy(&mut inner));
-    let own = host(&mut table, Vec::new());
-    let says_something = own.certificate.is_some()
-        || own.private_key.is_some()
-        || own.client_auth.is_some()
-        || own.trust_domain.is_some()
-        || !own.trust_domains.is_empty();
-    let default_host = (says_something || hosts.is_empty()).then_some(own);
+    let default_host = host(&mut table, Vec::new());
+    let has_default_host = default_host.certificate.is_some()
+        || default_host.private_key.is_some()
+        || default_host.client_auth.is_some()
+        || default_host.trust_domain.is_some()
+        || !default_host.trust_domains.is_empty();
+    let default_host = (has_default_host || hosts.is_empty()).then_some(default_host);
     Listener {
         name,
         address,
@@ -59,7 +59,7 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
     }
 }
 
-fn front_proxy(table: &mut TableReader<'_>) -> FrontProxy {
+fn front_proxy(table: &mut TableReader<'_>) -> FrontProxyTable {
     let identities = [
         ("rfc9440", ForwardedIdentity::Rfc9440),
         ("xfcc", ForwardedIdentity::Xfcc),
@@ -75,14 +75,14 @@ fn front_proxy(table: &mut TableReader<'_>) -> FrontProxy {
             "write how the proxy says who the client is: \"rfc9440\", \"xfcc\" or \"proxy-v2\"",
         );
     }
-    FrontProxy {
+    FrontProxyTable {
         place: table.place(),
         identity: table.choice("identity", &identities),
         peers: table.strings("peers"),
         sources: table.strings_if_said("sources"),
         trust_domain: table.required_string(
             "trust_domain",
-            "name the domain that vouches for the clients of the proxy",
+            "name the domain that verifies the clients of the proxy",
         ),
         believe: table.choice("believe", &beliefs),
     }

@@ -1,4 +1,4 @@
-//! The limits of requests, which stand in several tables: from TOML to the model.
+//! Decodes request limits. Their keys occur in several tables.
 
 use super::TableReader;
 use crate::config::model::{RequestLimits, RequestRate};
@@ -7,14 +7,14 @@ use crate::config::unit::{duration_near, expected, rate_near};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Most that can be said of requests in a time, at once, and under way.
+/// Upper bound of rates, bursts and concurrency.
 const MOST: u32 = 1_000_000;
-/// What lasts too long is found by rounds that are made twice a second.
-const LEAST_TIME: Duration = Duration::from_secs(1);
+/// Lower bound of `request_time`, which is enforced by checks twice a second.
+const MIN_REQUEST_TIME: Duration = Duration::from_secs(1);
 const REQUEST_TIME: &str =
     "a duration from a second on such as \"1s\", \"30s\" or \"5m\", or \"off\"";
 
-/// The keys that an ApiUser, a role and a route have in common, but for `body_size`.
+/// Decodes the keys of ApiUsers, roles and routes, except `body_size`.
 pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
     let limits = RequestLimits {
         rate: request_rate(table),
@@ -26,7 +26,7 @@ pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
     };
     if let Some(burst) = &limits.burst
         && !matches!(&limits.rate, Some(rate) if rate.value.is_some())
-        // A rate that cannot be read has its own report.
+        // An invalid rate is reported separately.
         && (limits.rate.is_some() || !table.has("request_rate"))
     {
         let message = "`request_burst` says how many requests of a rate may come at once, and there is no rate";
@@ -39,7 +39,7 @@ pub(super) fn request_limits(table: &mut TableReader<'_>) -> RequestLimits {
     limits
 }
 
-/// The same with `body_size`.
+/// Decodes the keys of ApiUsers and roles, including `body_size`.
 pub(super) fn request_limits_of_user(table: &mut TableReader<'_>) -> RequestLimits {
     let size = table.size_or_off("body_size", None);
     let body_size = size
@@ -75,12 +75,12 @@ fn parse_rate(text: &str) -> Option<RequestRate> {
         "h" => 3600,
         _ => return None,
     };
-    // `parse` would take a sign.
-    let digits = number.bytes().all(|octet| octet.is_ascii_digit());
+    // `parse` would accept a sign.
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
     let requests = number
         .parse()
         .ok()
-        .filter(|number: &NonZeroU32| digits && number.get() <= MOST)?;
+        .filter(|number: &NonZeroU32| is_number && number.get() <= MOST)?;
     Some(RequestRate {
         requests,
         window: Duration::from_secs(seconds),
@@ -93,7 +93,7 @@ fn request_time(table: &mut TableReader<'_>) -> Option<Spanned<Option<Duration>>
         return Some(text.map(|_| None));
     }
     match humantime::parse_duration(&text.value) {
-        Ok(time) if time >= LEAST_TIME => Some(text.map(|_| Some(time))),
+        Ok(time) if time >= MIN_REQUEST_TIME => Some(text.map(|_| Some(time))),
         Ok(_) => table.bad_text("request_time", &text, REQUEST_TIME),
         Err(_) => table.bad_text(
             "request_time",

@@ -1,17 +1,17 @@
-//! `[[route]]`: from TOML to the model.
+//! Decodes `[[route]]`.
 
 use super::client_auth::client_auth;
 use super::limits::upstream_limits;
 use super::request_limits;
 use crate::config::model::{
-    CredentialKind, CredentialsRequired, Forbidden, Limits, MethodOverride, PathMatch, Preset,
-    Respond, Route,
+    CredentialKind, CredentialsRequired, Forbidden, LimitSettings, MethodOverride, PathMatch,
+    Preset, Respond, RouteEntry,
 };
 use crate::config::source::Spanned;
 use crate::config::table::TableReader;
 
-pub(super) fn route(table: &mut TableReader<'_>) -> Route {
-    let limits = Limits {
+pub(super) fn route(table: &mut TableReader<'_>) -> RouteEntry {
+    let limits = LimitSettings {
         body_size: table.size_or_off("body_size", None),
         ..upstream_limits(table)
     };
@@ -19,7 +19,7 @@ pub(super) fn route(table: &mut TableReader<'_>) -> Route {
         ("refuse", MethodOverride::Refuse),
         ("judge", MethodOverride::Judge),
     ];
-    Route {
+    RouteEntry {
         place: table.place(),
         path: table.required_string("path", "write `path = \"/\"` for everything"),
         path_match: table.choice(
@@ -68,7 +68,7 @@ const CREDENTIALS: [(&str, CredentialKind); 3] = [
     ("token", CredentialKind::Token),
 ];
 
-/// Each oddity of a path has a key of its own, whose other word says what taking it means.
+/// Keys of path oddities, with the word that accepts them.
 const PATH_RELAXATIONS: [(&str, &str); 10] = [
     ("encoded_slash", "keep"),
     ("encoded_backslash", "keep"),

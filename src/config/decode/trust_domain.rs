@@ -1,14 +1,15 @@
-//! `[trust_domain.NAME]`: from TOML to the model.
+//! Decodes `[trust_domain.NAME]`.
 
 use super::crl_fetch;
 use crate::config::model::{
-    ExtendedKeyUsage, RevocationCheck, StaleCrls, TrustDomain, UnknownRevocation,
+    ExtendedKeyUsageSetting, RevocationCheckSetting, StaleCrlsSetting, TrustDomainTable,
+    UnknownRevocationSetting,
 };
 use crate::config::source::Spanned;
 use crate::config::table::TableReader;
 
-pub(super) fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDomain {
-    TrustDomain {
+pub(super) fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -> TrustDomainTable {
+    TrustDomainTable {
         name,
         anchors: table.strings("anchors"),
         reserved_names: table.strings("reserved_names"),
@@ -20,15 +21,15 @@ pub(super) fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -
         unknown_revocation: table.choice(
             "unknown_revocation",
             &[
-                ("refuse", UnknownRevocation::Refuse),
-                ("allow", UnknownRevocation::Allow),
+                ("refuse", UnknownRevocationSetting::Refuse),
+                ("allow", UnknownRevocationSetting::Allow),
             ],
         ),
         revocation_check: table.choice(
             "revocation_check",
             &[
-                ("chain", RevocationCheck::Chain),
-                ("leaf", RevocationCheck::Leaf),
+                ("chain", RevocationCheckSetting::Chain),
+                ("leaf", RevocationCheckSetting::Leaf),
             ],
         ),
         deny_list: table.string("deny_list"),
@@ -36,34 +37,38 @@ pub(super) fn trust_domain(name: Spanned<String>, table: &mut TableReader<'_>) -
     }
 }
 
-fn stale_crls(table: &mut TableReader<'_>) -> Option<Spanned<StaleCrls>> {
+fn stale_crls(table: &mut TableReader<'_>) -> Option<Spanned<StaleCrlsSetting>> {
     if !table.holds_table("stale_crls") {
         return table.choice(
             "stale_crls",
-            &[("refuse", StaleCrls::Refuse), ("ignore", StaleCrls::Ignore)],
+            &[
+                ("refuse", StaleCrlsSetting::Refuse),
+                ("ignore", StaleCrlsSetting::Ignore),
+            ],
         );
     }
     let mut inner = table.table("stale_crls")?;
-    let (place, grace) = (inner.place(), inner.duration("allow-for"));
+    let place = inner.place();
+    let grace = inner.duration("allow-for");
     if grace.is_none() && !inner.has("allow-for") {
         inner.missing("allow-for", "write `stale_crls = { allow-for = \"6h\" }`");
     }
     grace.map(|grace| Spanned {
-        value: StaleCrls::AllowFor(grace),
+        value: StaleCrlsSetting::AllowFor(grace),
         place,
     })
 }
 
-fn extended_key_usage(table: &mut TableReader<'_>) -> Option<Spanned<ExtendedKeyUsage>> {
+fn extended_key_usage(table: &mut TableReader<'_>) -> Option<Spanned<ExtendedKeyUsageSetting>> {
     if !table.holds_table("extended_key_usage") {
         let words = [
             ("require", UsageWord::Require),
             ("allow-missing", UsageWord::AllowMissing),
         ];
-        return table.choice("extended_key_usage", &words).map(|said| {
-            said.map(|word| match word {
-                UsageWord::Require => ExtendedKeyUsage::Require,
-                UsageWord::AllowMissing => ExtendedKeyUsage::AllowMissing,
+        return table.choice("extended_key_usage", &words).map(|setting| {
+            setting.map(|word| match word {
+                UsageWord::Require => ExtendedKeyUsageSetting::Require,
+                UsageWord::AllowMissing => ExtendedKeyUsageSetting::AllowMissing,
             })
         });
     }
@@ -71,7 +76,7 @@ fn extended_key_usage(table: &mut TableReader<'_>) -> Option<Spanned<ExtendedKey
         "allow-server-auth-until",
         "write `extended_key_usage = { allow-server-auth-until = \"2027-03-31\" }`",
     );
-    day.map(|day| day.map(ExtendedKeyUsage::AllowServerAuthUntil))
+    day.map(|day| day.map(ExtendedKeyUsageSetting::AllowServerAuthUntil))
 }
 
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Brackets that are not closed, by one walk over a text. Quotes and comments are left out.
+//! Search for unclosed brackets, outside of quotes and comments.
 
 /// A kind of bracket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Bracket {
     }
 }
 
-/// The position of the first bracket of a value that is not closed in a text.
+/// Offset of the first unclosed bracket of a value.
 pub(super) fn first_open(text: &str, bracket: Bracket) -> Option<usize> {
     let mut open: Vec<usize> = Vec::new();
     let mut start = 0;
@@ -39,7 +39,7 @@ pub(super) fn first_open(text: &str, bracket: Bracket) -> Option<usize> {
     open.first().copied()
 }
 
-/// Adds the positions of opening brackets to those that are open, and removes one for each closing bracket.
+/// Pushes the offsets of opening brackets to `open`, and pops one for each closing bracket.
 fn brackets_of_line(line: &str, start: usize, bracket: Bracket, open: &mut Vec<usize>) {
     let mut quote: Option<char> = None;
     let mut is_escaped = false;
@@ -49,7 +49,7 @@ fn brackets_of_line(line: &str, start: usize, bracket: Bracket, open: &mut Vec<u
                 is_escaped = true;
                 continue;
             }
-            (Some(begun), _) if begun == letter && !is_escaped => quote = None,
+            (Some(opening), _) if opening == letter && !is_escaped => quote = None,
             (Some(_), _) => {}
             (None, '#') => return,
             (None, '"' | '\'') => quote = Some(letter),

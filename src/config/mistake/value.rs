@@ -1,19 +1,19 @@
-//! The likely mistake in a value: quotes, commas, brackets, numbers, and words of other languages.
+//! Likely mistakes in values: quotes, commas, brackets, numbers, and literals of other languages.
 
 use super::{is_bare, key_and_value, without_comment};
 
-/// Where an error is in its line.
+/// Position of an error in its line.
 #[derive(Clone, Copy)]
 pub(super) struct ErrorAt<'t> {
-    /// The line up to the error.
+    /// Text of the line before the error.
     pub(super) before: &'t str,
-    /// The rest of the line.
+    /// Text of the line after the error.
     pub(super) behind: &'t str,
-    /// What the library says.
+    /// Error message of the TOML library.
     pub(super) message: &'t str,
 }
 
-/// What is wrong with the value of a line.
+/// The hint for a mistake in the value of a line.
 pub(super) fn of_value(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     control_character(error)
         .or_else(|| triple_quotes(error))
@@ -46,7 +46,7 @@ fn triple_quotes(error: &ErrorAt<'_>) -> Option<String> {
     Some(format!("the text ends with {quotes} as it begins"))
 }
 
-/// A quote in the middle of a text, where the text ends for TOML; or two different quotes around one.
+/// A quote inside a string, which ends the string in TOML, or two different quotes around a string.
 fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let value = without_comment(value);
@@ -56,7 +56,7 @@ fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
             "a text ends with the quote that it begins with: `{key} = {quote}{text}{quote}`"
         ));
     }
-    let ended_by = error
+    let closing_quote = error
         .before
         .chars()
         .next_back()
@@ -68,14 +68,14 @@ fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
         return None;
     }
     let text = value
-        .strip_prefix(ended_by)
-        .and_then(|rest| rest.strip_suffix(ended_by));
-    let shown = |quote: char, text: String| format!(": `{key} = {quote}{text}{quote}`");
-    Some(match ended_by {
+        .strip_prefix(closing_quote)
+        .and_then(|rest| rest.strip_suffix(closing_quote));
+    let example = |quote: char, text: String| format!(": `{key} = {quote}{text}{quote}`");
+    Some(match closing_quote {
         '\'' => {
-            let fits = text.filter(|text| !text.contains(['"', '\\']));
-            let example = fits
-                .map(|text| shown('"', text.to_owned()))
+            let plain = text.filter(|text| !text.contains(['"', '\\']));
+            let example = plain
+                .map(|text| example('"', text.to_owned()))
                 .unwrap_or_default();
             format!(
                 "a text between single quotes ends at the next `'`: write it between `\"`{example}"
@@ -83,7 +83,7 @@ fn quote_inside(line: &str, error: &ErrorAt<'_>) -> Option<String> {
         }
         _ => {
             let example = text
-                .map(|text| shown('"', text.replace('"', "\\\"")))
+                .map(|text| example('"', text.replace('"', "\\\"")))
                 .unwrap_or_default();
             format!("a `\"` inside a text is written `\\\"`{example}")
         }
@@ -100,12 +100,12 @@ fn mixed_quotes(value: &str) -> Option<&str> {
         .filter(|text| !text.contains(['"', '\'']))
 }
 
-/// Commas that are missing, or too many.
+/// Missing or superfluous commas.
 fn comma(error: &ErrorAt<'_>) -> Option<String> {
     let message = error.message;
     if ["missing comma", "extra assignment"]
         .iter()
-        .any(|said| message.contains(said))
+        .any(|text| message.contains(text))
     {
         return Some("put a comma between the two".to_owned());
     }
@@ -126,7 +126,7 @@ fn comma(error: &ErrorAt<'_>) -> Option<String> {
 
 const IN_BRACES: &str = "between `{` and `}` stand keys with values, such as `{ key = \"text\" }`; a list stands between `[` and `]`";
 
-/// Keys and values between braces.
+/// Mistakes in inline tables.
 fn of_inline_table(error: &ErrorAt<'_>) -> Option<String> {
     let inner = error
         .before
@@ -154,7 +154,7 @@ fn of_inline_table(error: &ErrorAt<'_>) -> Option<String> {
     }
 }
 
-/// What stands behind a value that is complete.
+/// Text after a complete value.
 fn what_follows(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let behind = error.behind.trim_start();
@@ -200,7 +200,7 @@ fn escape(error: &ErrorAt<'_>) -> Option<String> {
     })
 }
 
-/// A value without quotes, or in those of another language.
+/// A value without quotes, or with quotes of another language.
 fn written_otherwise(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     let (key, value) = key_and_value(line)?;
     let value = without_comment(value);
@@ -239,7 +239,7 @@ fn written_otherwise(line: &str, error: &ErrorAt<'_>) -> Option<String> {
     })
 }
 
-/// What is wrong with an element of a list or table.
+/// A mistake in an element of a list or inline table.
 fn element(behind: &str) -> Option<String> {
     let end = behind.find([',', ']', '}']).unwrap_or(behind.len());
     let element = behind.get(..end).unwrap_or_default().trim();
@@ -251,7 +251,7 @@ fn element(behind: &str) -> Option<String> {
         })
 }
 
-/// A whole number as TOML has it: no zero in front, no commas, `_` only between digits.
+/// A whole number in TOML syntax: without leading zeros, commas and misplaced `_`.
 fn number(value: &str) -> Option<String> {
     let is_number = value.starts_with(|letter: char| letter.is_ascii_digit())
         && value
@@ -268,7 +268,7 @@ fn number(value: &str) -> Option<String> {
     })
 }
 
-/// What stands for true, false and nothing elsewhere.
+/// Replacement for literals of other languages for true, false and null.
 fn word(value: &str) -> Option<&'static str> {
     match value.to_ascii_lowercase().as_str() {
         "yes" | "on" | "true" => Some("`true`, in these letters and without quotes"),

@@ -1,18 +1,18 @@
-//! The listeners for operators and for monitoring: `[admin]` and `[metrics]`. Binds nothing.
+//! The listeners for operators and for monitoring: `[admin]` and `[metrics]`.
 
 use crate::config::source::{Place, Spanned};
 use std::time::Duration;
 
-/// `[admin]`: status, explanations, decisions, for operators.
+/// `[admin]`: status, explanations and decisions for operators.
 #[derive(Debug)]
-pub struct Admin {
-    /// Where the table stands.
+pub struct AdminTable {
+    /// Place of the table.
     pub place: Place,
     /// Loopback `IP:PORT`, or `off`.
     pub address: Option<Spanned<String>>,
-    /// A unix socket.
+    /// Path of a unix socket.
     pub path: Option<Spanned<String>>,
-    /// For how long decisions are remembered; `Some(None)` is off.
+    /// How long decisions are kept; `Some(None)` means off.
     pub recent_decisions: Option<Option<Duration>>,
 }
 

@@ -1,52 +1,52 @@
-//! What the config says about the audit log, and the share of decisions that is written.
+//! The config of the audit log, and its sample rate.
 
 use super::{Place, Spanned};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// `[audit_log]`: decisions, and what comes into force.
+/// `[audit_log]`: decisions and activated snapshots.
 #[derive(Debug)]
-pub struct AuditLog {
-    /// Where the table stands.
+pub struct AuditLogTable {
+    /// Place of the table.
     pub place: Place,
     /// File to append to.
     pub path: Option<Spanned<String>>,
-    /// Which decisions are written.
+    /// The decisions that are written.
     pub decisions: Option<AuditedDecisions>,
-    /// Longest file; `Some(None)` is off.
+    /// Maximum size of a file in bytes; `Some(None)` means no limit.
     pub size_limit: Option<Option<u64>>,
-    /// How many older files are kept.
+    /// Number of rotated files that are kept.
     pub keep: Option<u32>,
 }
 
-/// Which decisions are written. Refusals always are.
+/// The decisions that are written. Denials are always written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditedDecisions {
-    /// Every one.
+    /// All decisions.
     All,
-    /// Only refusals.
+    /// Only denials.
     Refused,
-    /// Refusals, and some of the others.
-    Sample(Share),
+    /// Denials, and a sample of the rest.
+    Sample(SampleRate),
 }
 
-/// A part of a whole, more than nothing and less than all of it.
+/// A sample rate above 0% and below 100%, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Share {
+pub struct SampleRate {
     millionths: u32,
 }
 
-impl Share {
+impl SampleRate {
     const WHOLE: u32 = 1_000_000;
-    /// Digits behind the point of a percentage, as far as millionths go.
+    /// Fraction digits of a percentage with the resolution of a millionth.
     const DIGITS: usize = 4;
 
-    /// Reads a percentage such as `1%` or `0.05%`. `None` for what is none between 0 and 100, or too fine.
+    /// Parses a percentage such as `1%` or `0.05%`. `None` if it is not between 0 and 100, or has too many digits.
     pub fn percent(text: &str) -> Option<Self> {
         let number = text.strip_suffix('%')?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         let is_number =
-            |digits: &str| !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit());
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(whole) || !is_number(fraction) || fraction.len() > Self::DIGITS {
             return None;
         }
@@ -58,16 +58,16 @@ impl Share {
         (millionths > 0).then_some(Self { millionths })
     }
 
-    /// Whether it takes this one of numbers that are spread over all that there are.
+    /// Whether a number is in the sample, for numbers that are uniformly distributed over `u64`.
     pub fn takes(self, number: u64) -> bool {
         number < u64::from(self.millionths) * (u64::MAX / u64::from(Self::WHOLE))
     }
 }
 
-impl fmt::Display for Share {
+impl fmt::Display for SampleRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.millionths / 10_000, self.millionths % 10_000);
-        let fraction = format!("{fraction:04}");
+        let whole = self.millionths / 10_000;
+        let fraction = format!("{:04}", self.millionths % 10_000);
         match fraction.trim_end_matches('0') {
             "" => write!(f, "{whole}%"),
             some => write!(f, "{whole}.{some}%"),
@@ -75,7 +75,7 @@ impl fmt::Display for Share {
     }
 }
 
-impl Serialize for Share {
+impl Serialize for SampleRate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -89,7 +89,7 @@ mod tests {
     fn a_percentage_is_read_and_written_the_same() {
         for good in ["1%", "0.05%", "99.9999%", "50%", "0.0001%", "12.5%"] {
             assert_eq!(
-                Share::percent(good)
+                SampleRate::percent(good)
                     .map(|share| share.to_string())
                     .as_deref(),
                 Some(good)
@@ -111,13 +111,13 @@ mod tests {
             "1 %",
             "99999999999%",
         ] {
-            assert_eq!(Share::percent(bad), None, "{bad}");
+            assert_eq!(SampleRate::percent(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn half_of_all_numbers_are_the_lower_half() {
-        let half = Share::percent("50%").unwrap();
+        let half = SampleRate::percent("50%").unwrap();
         assert!(
             half.takes(0) && half.takes(u64::MAX / 2 - 1_000_000) && !half.takes(u64::MAX / 2 + 1)
         );

@@ -1,55 +1,55 @@
-//! `[authorizer.NAME]`: whom the gateway asks about requests that it permits itself.
+//! `[authorizer.NAME]`: external authorization of requests that the gateway permits.
 
 use crate::config::source::Spanned;
 use std::time::Duration;
 
-/// How an authorizer is asked.
+/// Protocol of an authorizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizerProtocol {
-    /// HTTP: the status of the answer says it, as with Traefik, Caddy and nginx.
+    /// HTTP, with the verdict in the response status, as in Traefik, Caddy and nginx.
     ForwardAuth,
     /// gRPC: `envoy.service.auth.v3.Authorization/Check`.
     ExtAuthz,
 }
 
-/// What happens to requests while an authorizer does not answer.
+/// Handling of requests while an authorizer does not respond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenUnavailable {
-    /// They are refused.
+    /// They are denied.
     Refuse,
-    /// They go on.
+    /// They are permitted.
     Permit,
 }
 
 /// `[authorizer.NAME]`
 #[derive(Debug)]
-pub struct Authorizer {
+pub struct AuthorizerTable {
     /// The NAME.
     pub name: Spanned<String>,
-    /// How it is asked.
+    /// The protocol.
     pub protocol: Option<Spanned<AuthorizerProtocol>>,
-    /// Where it is.
+    /// URL or address of the authorizer.
     pub endpoint: Option<Spanned<String>>,
-    /// PEM files with the CAs that may vouch for an `https` endpoint.
+    /// PEM files with the CAs for an `https` endpoint.
     pub anchors: Vec<Spanned<String>>,
-    /// The name that its certificate must carry, if not the endpoint's host.
+    /// Required name in its certificate; `None` means the host of the endpoint.
     pub server_name: Option<Spanned<String>>,
     /// PEM file with our client certificate.
     pub certificate: Option<Spanned<String>>,
     /// PEM file with its key.
     pub private_key: Option<Spanned<String>>,
-    /// From the question to the answer.
+    /// Maximum time of a check.
     pub timeout: Option<Duration>,
-    /// What happens without an answer.
+    /// Handling of requests without a response.
     pub unavailable: Option<Spanned<WhenUnavailable>>,
-    /// How long a verdict counts; `Some(None)` is off.
+    /// How long a verdict is cached; `Some(None)` means not at all.
     pub cache: Option<Option<Duration>>,
-    /// By what verdicts are told apart.
+    /// Parts of the cache key.
     pub cache_key: Option<Vec<Spanned<String>>>,
-    /// Which of the client's fields it sees.
+    /// The client's header fields that are sent to it.
     pub request_headers: Vec<Spanned<String>>,
-    /// Which fields of its answer upstreams see.
+    /// Header fields of its response that are sent to upstreams.
     pub response_headers: Vec<Spanned<String>>,
-    /// How many questions may be open at once.
+    /// Maximum number of concurrent checks.
     pub concurrency: Option<u32>,
 }

@@ -1,16 +1,16 @@
-//! What the config says about passwords and tokens. No meaning yet, as in the rest of the model.
+//! The config of passwords and tokens.
 
 use crate::config::source::Spanned;
 use std::time::Duration;
 
-/// What a client proves itself by.
+/// Kind of client credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
     /// The certificate of its connection.
     Certificate,
     /// User and password in `Authorization: Basic`.
     Password,
-    /// A token that is bound to the certificate, in `Authorization: Bearer`.
+    /// A certificate-bound token in `Authorization: Bearer`.
     Token,
 }
 
@@ -25,50 +25,50 @@ impl CredentialKind {
     }
 }
 
-/// How many of a route's credentials a client must show.
+/// How many of a route's credentials a client must present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CredentialsRequired {
-    /// One is enough; all that are shown must be good, and name the same ApiUser.
+    /// At least one. All presented credentials must be valid and identify the same ApiUser.
     #[default]
     Any,
-    /// Each, and for the same ApiUser.
+    /// All of them, for the same ApiUser.
     All,
 }
 
-/// `[token_issuer.NAME]`: somebody whose tokens count.
+/// `[token_issuer.NAME]`: an issuer of accepted tokens.
 #[derive(Debug)]
-pub struct TokenIssuer {
+pub struct TokenIssuerTable {
     /// The NAME.
     pub name: Spanned<String>,
-    /// What `iss` says.
+    /// Value of `iss`.
     pub issuer: Option<Spanned<String>>,
-    /// What `aud` must hold one of.
+    /// Accepted values of `aud`.
     pub audience: Vec<Spanned<String>>,
     /// File with its keys.
     pub jwks: Option<Spanned<String>>,
     /// URL of its keys.
     pub jwks_url: Option<Spanned<String>>,
-    /// PEM files with the CAs that may vouch for that URL.
+    /// PEM files with the CAs for that URL.
     pub anchors: Vec<Spanned<String>>,
-    /// How often that URL is read.
+    /// Interval between fetches of that URL.
     pub refresh: Option<Duration>,
-    /// What may sign, by name.
+    /// Names of accepted signature algorithms.
     pub algorithms: Option<Vec<Spanned<&'static str>>>,
     /// The claim that names the user.
     pub user_claim: Option<Spanned<String>>,
-    /// How far clocks may differ.
+    /// Tolerated clock difference.
     pub leeway: Option<Duration>,
 }
 
 /// `[passwords]`: how passwords are checked.
 #[derive(Debug, Default)]
-pub struct Passwords {
-    /// Wrong passwords for one user in a window.
+pub struct PasswordsTable {
+    /// Maximum of wrong passwords for one user in a window.
     pub failures_per_user: Option<u32>,
-    /// Wrong passwords from one source in a window.
+    /// Maximum of wrong passwords from one source in a window.
     pub failures_per_source: Option<u32>,
-    /// How long wrong passwords count.
+    /// Length of the window.
     pub window: Option<Duration>,
-    /// How long a right password is not hashed again; `Some(None)` is off.
+    /// How long a verified password is cached; `Some(None)` means not at all.
     pub remember: Option<Option<Duration>>,
 }

@@ -1,18 +1,18 @@
-//! What of a listener is done by the gateway itself, and what by a library. Does none of it.
+//! Choice between the gateway's own implementations and libraries, per listener.
 
-/// Who opens and seals the records of TLS 1.3 connections with HTTP/1.
+/// Implementation of the TLS 1.3 record layer for HTTP/1 connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordLayer {
-    /// The TLS library.
+    /// rustls.
     Rustls,
-    /// The gateway, where they lie, with keys that the TLS library has negotiated.
+    /// The gateway, in place in its buffers, with keys that rustls has negotiated.
     InPlace,
 }
 
-/// Who serves HTTP/1.1.
+/// HTTP/1.1 implementation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Http1Engine {
-    /// The gateway's own engine; what it does not take goes to hyper.
+    /// The gateway's own engine. hyper handles requests that it does not support.
     #[default]
     Own,
     /// hyper alone.

@@ -1,19 +1,19 @@
-//! What the config expects of itself: requests, and whether they are let in. For `check`; nobody is judged by it.
+//! Expectations of a config: requests with their expected decisions, for `check` alone.
 
 use super::super::source::{Place, Spanned};
 
 /// `[[expect]]`
 #[derive(Debug)]
 pub struct Expectation {
-    /// Where the entry stands.
+    /// Place of the entry.
     pub place: Place,
-    /// Who asks; a client without a certificate if nobody is said.
+    /// Client identity; `None` means a client without a certificate.
     pub who: Option<(Claim, Spanned<String>)>,
-    /// The domain that is taken to have vouched.
+    /// The trust domain that is assumed to have verified the client.
     pub trust_domain: Option<Spanned<String>>,
-    /// Whether a front proxy speaks for the client.
+    /// Whether a front proxy forwards the client.
     pub front_proxy: Option<Spanned<bool>>,
-    /// The listener, where there are several.
+    /// The listener, if there are several.
     pub listener: Option<Spanned<String>>,
     /// The method.
     pub method: Spanned<String>,
@@ -23,44 +23,44 @@ pub struct Expectation {
     pub headers: Vec<(Spanned<String>, Spanned<String>)>,
     /// The request body.
     pub body: Option<Spanned<String>>,
-    /// Where the client is.
+    /// Address of the client.
     pub source: Option<Spanned<String>>,
-    /// When.
+    /// Time of the request.
     pub at: Option<Spanned<String>>,
-    /// What is expected.
+    /// Expected decision.
     pub verdict: Spanned<ExpectedVerdict>,
-    /// For which reason.
+    /// Expected reason word.
     pub reason: Option<Spanned<String>>,
-    /// By which permission.
+    /// Expected deciding permission.
     pub permission: Option<Spanned<String>>,
 }
 
-/// By what it is said who asks.
+/// How an expectation identifies the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The name of an ApiUser.
     User,
-    /// The common name of a certificate that counts.
+    /// The common name of an accepted certificate.
     CommonName,
-    /// A DNS name of one.
+    /// A DNS name of an accepted certificate.
     Dns,
-    /// A URI of one.
+    /// A URI of an accepted certificate.
     Uri,
-    /// An e-mail address of one.
+    /// An e-mail address of an accepted certificate.
     Email,
-    /// The SHA-256 of one.
+    /// The SHA-256 of an accepted certificate.
     Fingerprint,
-    /// The SHA-256 of its key.
+    /// The SHA-256 of its public key.
     Spki,
     /// A PEM file with a chain, which is verified.
     Certificate,
 }
 
-/// What is expected to happen.
+/// Expected decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpectedVerdict {
-    /// The request goes on, be it only in shadow mode.
+    /// The request is permitted, possibly only by shadow mode.
     Permit,
-    /// It does not.
+    /// The request is denied.
     Refuse,
 }

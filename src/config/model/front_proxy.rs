@@ -1,8 +1,8 @@
-//! `[listener.NAME.front_proxy]`: who may say for whom it speaks. Looks nobody up.
+//! `[listener.NAME.front_proxy]`: proxies that forward client identities.
 
 use crate::config::source::{Place, Spanned};
 
-/// How a front proxy says who the client is.
+/// How a front proxy forwards the client identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardedIdentity {
     /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
@@ -13,29 +13,29 @@ pub enum ForwardedIdentity {
     ProxyV2,
 }
 
-/// What of that is believed.
+/// Which forwarded identities are accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Belief {
-    /// A certificate, which the gateway verifies itself.
+    /// Certificates, which the gateway verifies.
     #[default]
     Certificate,
-    /// Also a mere common name, which the front proxy says that it has verified.
+    /// Also a common name that the front proxy claims to have verified.
     CommonName,
 }
 
 /// `[listener.NAME.front_proxy]`
 #[derive(Debug)]
-pub struct FrontProxy {
-    /// Where the table stands.
+pub struct FrontProxyTable {
+    /// Place of the table.
     pub place: Place,
-    /// How it says who the client is.
+    /// Format of the forwarded identity.
     pub identity: Option<Spanned<ForwardedIdentity>>,
-    /// Names of ApiUsers that speak for others.
+    /// Names of the ApiUsers that act as front proxies.
     pub peers: Vec<Spanned<String>>,
-    /// Networks where they are; `None` is everywhere.
+    /// Networks of the front proxies; `None` means any address.
     pub sources: Option<Vec<Spanned<String>>>,
-    /// The domain that must vouch for the forwarded certificate.
+    /// The trust domain that must verify the forwarded certificate.
     pub trust_domain: Option<Spanned<String>>,
-    /// What is believed.
+    /// Accepted identities.
     pub believe: Option<Spanned<Belief>>,
 }

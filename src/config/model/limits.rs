@@ -1,70 +1,70 @@
-//! Limits and timeouts, and how much requests may use: keys that stand in several tables. Counts nothing.
+//! Limits, timeouts and request limits. Their keys occur in several tables.
 
 use crate::config::source::{Place, Spanned};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Limits and timeouts. The same keys stand in several tables; the nearest one wins.
+/// Limits and timeouts. The same keys occur in several tables; the most specific table wins.
 #[derive(Clone, Debug, Default)]
-pub struct Limits {
-    /// Connections open at once on a listener.
+pub struct LimitSettings {
+    /// Maximum of open connections of a listener.
     pub connections: Option<u32>,
-    /// Half-open connections of one source on a listener; `Some(None)` is off.
+    /// Maximum of half-open connections of one source on a listener; `Some(None)` means no limit.
     pub half_open_per_source: Option<Option<NonZeroU32>>,
-    /// TCP accept until the client is verified.
+    /// Maximum time from TCP accept to the end of the handshake.
     pub handshake_timeout: Option<Duration>,
-    /// First byte of a request head until its last.
+    /// Maximum time from the first to the last byte of a request head.
     pub head_timeout: Option<Duration>,
-    /// Bytes of a request head.
+    /// Maximum size of a request head in bytes.
     pub head_size: Option<u64>,
-    /// An open client connection without a request.
+    /// Maximum time without a request on a client connection.
     pub keep_alive_timeout: Option<Duration>,
-    /// HTTP/2 streams open at once on a connection.
+    /// Maximum of concurrent HTTP/2 streams of a connection.
     pub streams: Option<u32>,
-    /// Bytes of a request body; `Some(None)` is off.
+    /// Maximum size of a request body in bytes; `Some(None)` means no limit.
     pub body_size: Option<Option<u64>>,
-    /// Connecting to an upstream endpoint, TLS included.
+    /// Maximum time to connect to an upstream endpoint, including TLS.
     pub connect_timeout: Option<Duration>,
-    /// Request sent until the response head arrives.
+    /// Maximum time from the sent request to the response head.
     pub response_timeout: Option<Duration>,
-    /// A request or tunnel on which no byte moves; `Some(None)` is off.
+    /// Maximum time without progress of a request or tunnel; `Some(None)` means no limit.
     pub idle_timeout: Option<Option<Duration>>,
 }
 
-/// What is said about requests. Everywhere `Some(None)` is `off`, which at a user goes before what its roles say.
+/// Limits of requests. `Some(None)` means `off`, which for a user overrides its roles.
 #[derive(Clone, Debug, Default)]
 pub struct RequestLimits {
-    /// How fast they may come in the long run.
+    /// Sustained rate.
     pub rate: Option<Spanned<Option<RequestRate>>>,
-    /// How many may come at once.
+    /// Burst size.
     pub burst: Option<Spanned<NonZeroU32>>,
-    /// How many may be under way at once.
+    /// Maximum of concurrent requests.
     pub concurrency: Option<Spanned<Option<NonZeroU32>>>,
-    /// How many there may be on one day (UTC).
+    /// Maximum of requests per day (UTC).
     pub daily_quota: Option<Spanned<Option<NonZeroU32>>>,
-    /// From the head to the last byte of the answer.
+    /// Maximum time from the request head to the last byte of the response.
     pub request_time: Option<Spanned<Option<Duration>>>,
-    /// Bytes of a body. A route says this among its other [`Limits`].
+    /// Maximum size of a body in bytes. For a route, this key is in its [`LimitSettings`].
     pub body_size: Option<Spanned<Option<u64>>>,
 }
 
 impl RequestLimits {
-    /// Where the first of them stands that is said.
+    /// Place of the first limit that is set.
     pub fn first_place(&self) -> Option<Place> {
-        let rate = self.rate.as_ref().map(|said| said.place);
-        let concurrency = self.concurrency.as_ref().map(|said| said.place);
-        let quota = self.daily_quota.as_ref().map(|said| said.place);
-        let time = self.request_time.as_ref().map(|said| said.place);
-        let size = self.body_size.as_ref().map(|said| said.place);
+        let rate = self.rate.as_ref().map(|limit| limit.place);
+        let concurrency = self.concurrency.as_ref().map(|limit| limit.place);
+        let quota = self.daily_quota.as_ref().map(|limit| limit.place);
+        let time = self.request_time.as_ref().map(|limit| limit.place);
+        let size = self.body_size.as_ref().map(|limit| limit.place);
         rate.or(concurrency).or(quota).or(time).or(size)
     }
 }
 
-/// So many requests in a time, such as `100/s`.
+/// A number of requests per window, such as `100/s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestRate {
-    /// So many.
+    /// Number of requests.
     pub requests: NonZeroU32,
-    /// In this time: a second, a minute or an hour.
+    /// A second, a minute or an hour.
     pub window: Duration,
 }

@@ -1,37 +1,37 @@
-//! What `[listener.NAME]` says, and each of its hosts. Binds nothing.
+//! `[listener.NAME]` and its hosts.
 
 use super::engines::{Http1Engine, RecordLayer};
-use super::front_proxy::FrontProxy;
-use super::limits::Limits;
+use super::front_proxy::FrontProxyTable;
+use super::limits::LimitSettings;
 use crate::config::source::{Place, Spanned};
 
-/// Whether a client must show a certificate.
+/// Whether a client must present a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// No certificate, no entry.
+    /// A certificate is required.
     Required,
-    /// Verified if shown.
+    /// A certificate is requested, and verified if presented.
     Optional,
-    /// Not asked for.
+    /// No certificate is requested.
     Off,
 }
 
-/// A server certificate and who may show which client certificate for it.
+/// A server certificate and its rules for client certificates.
 #[derive(Debug)]
 pub struct Host {
-    /// Where the entry stands.
+    /// Place of the entry.
     pub place: Place,
-    /// Server names (SNI); empty for the listener's own entry, which takes every name.
+    /// Server names (SNI); empty for the listener's default entry, which matches every name.
     pub names: Vec<Spanned<String>>,
-    /// PEM file with the chain.
+    /// PEM file with the certificate chain.
     pub certificate: Option<Spanned<String>>,
     /// PEM file with the key.
     pub private_key: Option<Spanned<String>>,
-    /// Whether clients must show a certificate.
+    /// Whether clients must present a certificate.
     pub client_auth: Option<Spanned<ClientAuth>>,
-    /// Whose certificates count.
+    /// The trust domain that verifies client certificates.
     pub trust_domain: Option<Spanned<String>>,
-    /// The same for several domains.
+    /// Several such trust domains.
     pub trust_domains: Vec<Spanned<String>>,
 }
 
@@ -42,18 +42,18 @@ pub struct Listener {
     pub name: Spanned<String>,
     /// `IP:PORT`
     pub address: Option<Spanned<String>>,
-    /// The entry for every server name, if the listener itself has a certificate.
+    /// The default entry, if the listener itself has a certificate.
     pub default_host: Option<Host>,
     /// `[[listener.NAME.host]]`
     pub hosts: Vec<Host>,
-    /// Who opens and seals records.
+    /// TLS record layer.
     pub record_layer: Option<Spanned<RecordLayer>>,
-    /// Who serves HTTP/1.1.
+    /// HTTP/1.1 implementation.
     pub http1_engine: Option<Spanned<Http1Engine>>,
-    /// Who may speak for others.
-    pub front_proxy: Option<FrontProxy>,
-    /// Networks whose half-open connections are not limited.
+    /// Front proxies that forward client identities.
+    pub front_proxy: Option<FrontProxyTable>,
+    /// Networks without a limit of half-open connections.
     pub half_open_exempt: Vec<Spanned<String>>,
-    /// Limits said here.
-    pub limits: Limits,
+    /// Limits in this table.
+    pub limits: LimitSettings,
 }

@@ -1,75 +1,75 @@
-//! What the config says about who may do what: permissions with conditions, requirements with conditions, shadow mode.
+//! Permissions and requirements with their conditions, and shadow mode.
 
 use super::Spanned;
 use crate::config::Text;
 use std::cell::RefCell;
 
-/// A permission, or what is denied.
+/// A granted or denied permission.
 #[derive(Debug)]
 pub struct PermissionEntry {
     /// The pattern.
     pub text: Spanned<Text>,
-    /// What is said beside it; boxed, since nearly no permission has it and there may be millions.
-    pub qualifiers: Option<Box<Qualifiers>>,
+    /// Condition and shadow mode. Boxed, since few permissions have any and there may be millions.
+    pub qualifiers: Option<Box<PermissionQualifiers>>,
 }
 
-/// A list that may be very long, so that whoever makes something of it takes it, and its memory is free again when that
-/// is done.
+/// A list that can be taken once through a shared reference. It may be very long, so the consumer takes it to free its
+/// memory early.
 #[derive(Debug)]
-pub struct GivenAway<T>(RefCell<Vec<T>>);
+pub struct TakeOnce<T>(RefCell<Vec<T>>);
 
-impl<T> GivenAway<T> {
-    /// All of it. Nothing is left.
+impl<T> TakeOnce<T> {
+    /// Takes the list, and leaves an empty one.
     pub fn take(&self) -> Vec<T> {
         self.0.take()
     }
 }
 
-impl<T> Default for GivenAway<T> {
+impl<T> Default for TakeOnce<T> {
     fn default() -> Self {
         Self(RefCell::default())
     }
 }
 
-impl<T> From<Vec<T>> for GivenAway<T> {
+impl<T> From<Vec<T>> for TakeOnce<T> {
     fn from(list: Vec<T>) -> Self {
         Self(RefCell::new(list))
     }
 }
 
-/// What may be said beside a permission.
+/// Optional parts of a permission.
 #[derive(Debug, Default)]
-pub struct Qualifiers {
-    /// The condition under which it counts.
+pub struct PermissionQualifiers {
+    /// The condition under which it applies.
     pub when: Option<Spanned<String>>,
-    /// Whether it counts only on trial.
+    /// Whether it is in shadow mode.
     pub shadow: Option<Spanned<Enforcement>>,
 }
 
-/// What becomes of a refusal.
+/// Effect of a denial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Enforcement {
-    /// It refuses.
+    /// The request is denied.
     #[default]
     Enforce,
-    /// The request passes; that it would be refused is marked, counted and logged.
+    /// The request is permitted. The denial is marked, counted and logged.
     Shadow,
 }
 
-/// What a route asks for.
+/// Permission that a route requires.
 #[derive(Debug)]
-pub enum Requirement {
+pub enum RouteRequirement {
     /// One name for all methods.
     All(RequirementEntry),
     /// A name for each method; other methods are not allowed.
     ByMethod(Vec<(Spanned<String>, RequirementEntry)>),
 }
 
-/// One name that a route asks for.
+/// A required permission with its condition.
 #[derive(Debug)]
 pub struct RequirementEntry {
-    /// The name, with places for captures.
+    /// The name, with placeholders for captures.
     pub name: Spanned<String>,
-    /// What else must be true.
+    /// Condition.
     pub when: Option<Spanned<String>>,
 }

@@ -1,30 +1,29 @@
-//! What the config says of routes and upstreams whose API the gateway knows, and of methods that stand in fields. Knows nothing of
-//! the API itself.
+//! Presets for APIs that the gateway knows, and the handling of method overrides.
 
-/// An API that the gateway knows: on a route its requirements, of an upstream its manners.
+/// An API that the gateway knows. It sets the requirements of a route and the quirks of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
-    /// Icinga 2's.
+    /// The API of Icinga 2.
     Icinga2,
 }
 
-/// What ApiUsers are told where they have no right.
+/// Response to ApiUsers without the permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Forbidden {
-    /// That they have none: 403.
+    /// 403.
     #[default]
     Told,
-    /// What Icinga 2 says of a path that is not there: 404.
+    /// 404, as Icinga 2 responds for an unknown path.
     Absent,
 }
 
-/// What happens to `X-HTTP-Method-Override` and its kin.
+/// Handling of `X-HTTP-Method-Override` and similar fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MethodOverride {
-    /// 400.
+    /// The request is rejected with 400.
     Refuse,
-    /// The overriding method is the one that is judged, logged and forwarded.
+    /// The overriding method is authorized, logged and forwarded.
     Judge,
-    /// The same by Icinga's rules, which ignore what they do not know; comes with the preset.
+    /// As `Judge`, but unknown methods are ignored, as in Icinga. Set by the preset alone.
     AsIcinga,
 }

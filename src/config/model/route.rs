@@ -1,79 +1,79 @@
-//! What `[[route]]` says. Routes nothing.
+//! `[[route]]`.
 
 use super::credentials::{CredentialKind, CredentialsRequired};
-use super::limits::{Limits, RequestLimits};
+use super::limits::{LimitSettings, RequestLimits};
 use super::listener::ClientAuth;
-use super::policy::{Enforcement, Requirement};
+use super::policy::{Enforcement, RouteRequirement};
 use super::preset::{Forbidden, MethodOverride, Preset};
 use crate::config::source::{Place, Spanned};
 
-/// How a route's path compares.
+/// How the path of a route is matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathMatch {
     /// The path and everything below it.
     Prefix,
-    /// The path alone.
+    /// Only the path.
     Exact,
 }
 
-/// What the gateway answers by itself.
+/// Built-in responses of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Respond {
-    /// Who the client is and what it may do.
+    /// Identity and permissions of the client.
     Whoami,
-    /// The keys that assertions are verified with.
+    /// Public keys for the verification of assertions.
     Jwks,
 }
 
 /// `[[route]]`
 #[derive(Debug)]
-pub struct Route {
-    /// Where the entry stands.
+pub struct RouteEntry {
+    /// Place of the entry.
     pub place: Place,
     /// Path pattern with `{captures}`.
     pub path: Option<Spanned<String>>,
-    /// How the path compares.
+    /// How the path is matched.
     pub path_match: Option<Spanned<PathMatch>>,
-    /// Host names; empty for all.
+    /// Host names; empty means all.
     pub hosts: Vec<Spanned<String>>,
-    /// Listeners; empty for all.
+    /// Listeners; empty means all.
     pub listeners: Vec<Spanned<String>>,
-    /// Where requests go.
+    /// Upstream of the requests.
     pub upstream: Option<Spanned<String>>,
-    /// Whom the gateway asks about each request that it permits itself.
+    /// Authorizer that checks each request that the gateway permits.
     pub authorizer: Option<Spanned<String>>,
-    /// What the gateway answers instead.
+    /// Built-in response, in place of an upstream.
     pub respond: Option<Spanned<Respond>>,
-    /// What a client needs; `METHOD /path` if not said.
-    pub requirement: Option<Requirement>,
-    /// The API that it leads to; `requirement` need not be said then.
+    /// Required permission; `None` means `METHOD /path`.
+    pub requirement: Option<RouteRequirement>,
+    /// The API behind the route, which sets the requirement.
     pub preset: Option<Spanned<Preset>>,
-    /// What ApiUsers without the right are told.
+    /// Response to ApiUsers without the permission.
     pub forbidden: Option<Spanned<Forbidden>>,
-    /// What else must be true of a request, whoever asks.
+    /// Condition that applies to all clients.
     pub when: Option<Spanned<String>>,
-    /// Until when the route is there.
+    /// Day or time until which the route is enabled.
     pub enabled_until: Option<Spanned<String>>,
-    /// Whether refusals on it are only marked.
+    /// Shadow mode for this route.
     pub shadow: Option<Spanned<Enforcement>>,
-    /// Whether a client must be known.
+    /// Whether a client must be authenticated.
     pub client_auth: Option<Spanned<ClientAuth>>,
-    /// The domain that must have vouched.
+    /// The trust domain that must have verified the client.
     pub trust_domain: Option<Spanned<String>>,
-    /// The domains of which one must have vouched.
+    /// Several trust domains, one of which must have verified the client.
     pub trust_domains: Vec<Spanned<String>>,
-    /// Overriding methods.
+    /// Handling of method overrides.
     pub method_override: Option<Spanned<MethodOverride>>,
-    /// Oddities of paths that this route takes: (name in the config, place).
+    /// Keys of the path oddities that this route accepts.
     pub path_relaxations: Vec<Spanned<&'static str>>,
-    /// Clients' header fields that are sent on, and removed elsewhere.
+    /// Header fields of clients that this route forwards although others remove them.
     pub keep_headers: Vec<Spanned<String>>,
-    /// Limits said here.
-    pub limits: Limits,
-    /// How much all of its requests together may use.
+    /// Limits in this table.
+    pub limits: LimitSettings,
+    /// Limits of all requests of the route together.
     pub request_limits: RequestLimits,
-    /// What a client may prove itself by; `None` means by its certificate.
+    /// Accepted credentials; `None` means certificates.
     pub credentials: Option<Vec<Spanned<CredentialKind>>>,
-    /// Whether all of them are needed.
+    /// How many of them are required.
     pub credentials_required: Option<Spanned<CredentialsRequired>>,
 }

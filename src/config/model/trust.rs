@@ -1,105 +1,105 @@
-//! What `[trust_domain.NAME]` says, and the words it has for policies. No meaning yet.
+//! `[trust_domain.NAME]` and its settings.
 
 use crate::config::source::{Place, Spanned};
 use std::time::Duration;
 
 /// `[trust_domain.NAME]`
 #[derive(Debug)]
-pub struct TrustDomain {
+pub struct TrustDomainTable {
     /// The NAME.
     pub name: Spanned<String>,
     /// PEM files with CA certificates.
     pub anchors: Vec<Spanned<String>>,
-    /// Patterns of names that are no ApiUser's.
+    /// Patterns of names that no ApiUser may have.
     pub reserved_names: Vec<Spanned<String>>,
-    /// PEM files with certificates of CAs that the anchors vouch for.
+    /// PEM files with intermediate CA certificates, which are signed by the anchors.
     pub intermediates: Vec<Spanned<String>>,
-    /// What a client's certificate must be for.
-    pub extended_key_usage: Option<Spanned<ExtendedKeyUsage>>,
-    /// Most certificates between leaf and anchor.
+    /// Required extended key usage of client certificates.
+    pub extended_key_usage: Option<Spanned<ExtendedKeyUsageSetting>>,
+    /// Maximum number of certificates between leaf and anchor.
     pub chain_depth: Option<u32>,
-    /// Files with revocation lists, patterns of their names, and folders of them.
+    /// CRL files, patterns of file names, and folders.
     pub crls: Vec<Spanned<String>>,
-    /// What happens with lists past their time.
-    pub stale_crls: Option<Spanned<StaleCrls>>,
-    /// What happens with issuers that have no list.
-    pub unknown_revocation: Option<Spanned<UnknownRevocation>>,
-    /// Which certificates of a chain are looked for.
-    pub revocation_check: Option<Spanned<RevocationCheck>>,
-    /// A file with certificates and users that are out.
+    /// Handling of stale CRLs.
+    pub stale_crls: Option<Spanned<StaleCrlsSetting>>,
+    /// Handling of issuers without a CRL.
+    pub unknown_revocation: Option<Spanned<UnknownRevocationSetting>>,
+    /// Which certificates of a chain are checked for revocation.
+    pub revocation_check: Option<Spanned<RevocationCheckSetting>>,
+    /// File with denied certificates and users.
     pub deny_list: Option<Spanned<String>>,
-    /// From where revocation lists are fetched.
-    pub crl_fetch: Option<CrlFetch>,
+    /// Fetching of CRLs.
+    pub crl_fetch: Option<CrlFetchTable>,
 }
 
 /// `[trust_domain.NAME.crl_fetch]`
 #[derive(Debug)]
-pub struct CrlFetch {
-    /// Where the table stands.
+pub struct CrlFetchTable {
+    /// Place of the table.
     pub place: Place,
-    /// Where lists are.
+    /// URLs of CRLs.
     pub urls: Vec<Spanned<String>>,
-    /// Whether certificates may say where more are.
+    /// Whether distribution points in certificates are used.
     pub distribution_points: Option<Spanned<DistributionPoints>>,
-    /// Hosts that certificates may name, with a port if it is an unusual one.
+    /// Allowed hosts of distribution points, with a port if it is not the default.
     pub allowed_hosts: Vec<Spanned<String>>,
-    /// The folder where fetched lists lie.
+    /// Folder for fetched CRLs.
     pub cache: Option<Spanned<String>>,
-    /// The longest time between two fetches.
+    /// Maximum time between two fetches.
     pub refresh: Option<Duration>,
-    /// From connecting to the last octet.
+    /// Maximum time from the connect to the last byte.
     pub timeout: Option<Duration>,
-    /// Most octets of a list.
+    /// Maximum size of a CRL in bytes.
     pub size_limit: Option<u64>,
-    /// PEM files with CA certificates that vouch for `https`.
+    /// PEM files with the CAs for `https` URLs.
     pub anchors: Vec<Spanned<String>>,
 }
 
-/// Whether URLs in certificates are asked for revocation lists.
+/// Whether CRLs are fetched from the distribution points in certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DistributionPoints {
-    /// No.
+    /// They are ignored.
     Ignore,
-    /// Those of verified certificates, at hosts that are allowed.
+    /// Those in verified certificates are used, if their host is allowed.
     Follow,
 }
 
-/// What a client's certificate must be for.
+/// Required extended key usage of client certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExtendedKeyUsage {
-    /// `clientAuth` must be there.
+pub enum ExtendedKeyUsageSetting {
+    /// `clientAuth` is required.
     Require,
-    /// `clientAuth`, or no usage at all.
+    /// `clientAuth`, or no extended key usage.
     AllowMissing,
     /// Also `serverAuth` alone, until the end of this day.
     AllowServerAuthUntil(String),
 }
 
-/// What happens with revocation lists past their next update.
+/// Handling of CRLs past their next update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StaleCrls {
-    /// They count no more.
+pub enum StaleCrlsSetting {
+    /// They are not accepted, so certificates of the issuer are rejected.
     Refuse,
-    /// They count for so long after.
+    /// They are accepted for this time after the next update.
     AllowFor(Duration),
-    /// They count.
+    /// They are accepted at any age.
     Ignore,
 }
 
-/// What happens with certificates whose issuer has no revocation list.
+/// Handling of certificates from an issuer without a CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownRevocation {
-    /// They do not count.
+pub enum UnknownRevocationSetting {
+    /// They are rejected.
     Refuse,
-    /// They count.
+    /// They are accepted.
     Allow,
 }
 
-/// Which certificates of a chain must not be revoked.
+/// Which certificates of a chain are checked for revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RevocationCheck {
+pub enum RevocationCheckSetting {
     /// All below the anchor.
     Chain,
-    /// The client's own.
+    /// Only the client's.
     Leaf,
 }

@@ -29,20 +29,20 @@ fn at_once(text: &str) -> (String, String, String) {
         "what is read in parts is well-formed: {errors:?}\n{text}"
     );
     let problems = Problems::default();
-    let users: Vec<ApiUser> = {
+    let users: Vec<ApiUserTable> = {
         let users: DeTable<'_> = root
             .get_ref()
             .iter()
             .filter(|(key, _)| key.get_ref() == "api_user")
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let reading = Reading {
+        let context = ReaderContext {
             problems: &problems,
             text: &text,
             offset: 0,
         };
         let mut reader =
-            TableReader::new(String::new(), &users, Place::new(file, &(0..0)), reading);
+            TableReader::new(String::new(), &users, Place::new(file, &(0..0)), context);
         decode::api_users(&mut reader).collect()
     };
     let rest: DeTable<'_> = root

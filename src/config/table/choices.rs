@@ -1,10 +1,10 @@
-//! Values that are one or some of a few words. Knows no meaning.
+//! Values that must be one or several of a set of words.
 
 use super::TableReader;
 use crate::config::source::Spanned;
 
 impl TableReader<'_> {
-    /// A string that must be one of a few words.
+    /// A string that must be one of the words.
     pub(in crate::config) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -29,13 +29,13 @@ impl TableReader<'_> {
         None
     }
 
-    /// A string or a list of strings that must be some of a few words. `None` if the key is missing, or any of them wrong.
+    /// A string or list of strings from the words. `None` if the key is missing or any string is invalid.
     pub(in crate::config) fn choices<T: Copy>(
         &mut self,
         key: &'static str,
         words: &[(&str, T)],
     ) -> Option<Vec<Spanned<T>>> {
-        let said = self.table.contains_key(key);
+        let is_present = self.table.contains_key(key);
         let mut chosen = Some(Vec::new());
         for text in self.strings(key) {
             let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) else {
@@ -59,6 +59,6 @@ impl TableReader<'_> {
                 })
             });
         }
-        chosen.filter(|_| said)
+        chosen.filter(|_| is_present)
     }
 }

@@ -1,7 +1,8 @@
-//! Values that are a text or a small table: permissions and requirements with their conditions. Knows no meaning.
+//! Values that are a string or a small table: permissions and requirements with their conditions.
 
 use super::super::model::{
-    Enforcement, GivenAway, PermissionEntry, Qualifiers, Requirement, RequirementEntry,
+    Enforcement, PermissionEntry, PermissionQualifiers, RequirementEntry, RouteRequirement,
+    TakeOnce,
 };
 use super::super::source::{Place, Spanned};
 use super::super::text::Text;
@@ -12,21 +13,21 @@ impl<'a> TableReader<'a> {
     /// `true` or `false`.
     pub(in crate::config) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
         let value = self.value(key)?;
-        let Some(said) = value.get_ref().as_bool() else {
+        let Some(boolean) = value.get_ref().as_bool() else {
             self.wrong_type(key, value, "true or false");
             return None;
         };
         Some(Spanned {
-            value: said,
+            value: boolean,
             place: self.place_of(value),
         })
     }
 
-    /// Whether refusals are only marked.
+    /// The key `shadow`.
     pub(in crate::config) fn shadow(&mut self) -> Option<Spanned<Enforcement>> {
-        let said = self.boolean("shadow")?;
-        Some(said.map(|shadow| {
-            if shadow {
+        let shadow = self.boolean("shadow")?;
+        Some(shadow.map(|is_shadow| {
+            if is_shadow {
                 Enforcement::Shadow
             } else {
                 Enforcement::Enforce
@@ -34,7 +35,7 @@ impl<'a> TableReader<'a> {
         }))
     }
 
-    /// A table whose keys are names that the operator chose, and whose values are strings.
+    /// A table of names chosen by the operator, with strings as values.
     pub(in crate::config) fn string_pairs(
         &mut self,
         key: &'static str,
@@ -63,13 +64,13 @@ impl<'a> TableReader<'a> {
         pairs.collect()
     }
 
-    /// A permission, or a list of them.
+    /// A permission or a list of permissions.
     pub(in crate::config) fn permissions(
         &mut self,
         key: &'static str,
-    ) -> GivenAway<PermissionEntry> {
+    ) -> TakeOnce<PermissionEntry> {
         let Some(value) = self.value(key) else {
-            return GivenAway::default();
+            return TakeOnce::default();
         };
         let Some(array) = value.get_ref().as_array() else {
             return self
@@ -104,7 +105,7 @@ impl<'a> TableReader<'a> {
             "permission",
             "write `{ permission = \"GET /*\", when = \"…\" }`",
         );
-        let qualifiers = Qualifiers {
+        let qualifiers = PermissionQualifiers {
             when: inner.string("when"),
             shadow: inner.shadow(),
         };
@@ -114,7 +115,7 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    /// A text that keeps no copy of what stands in the file between quotes.
+    /// A text that shares the memory of the file, if the file contains it without escapes.
     fn shared(&self, text: &str, place: Place) -> Text {
         let Range { start, end } = place.range();
         let between = start + 1..end.saturating_sub(1).max(start + 1);
@@ -127,25 +128,25 @@ impl<'a> TableReader<'a> {
             self.full_name(key),
             table,
             place,
-            self.reading(),
+            self.context(),
         ))
     }
 
-    /// What a route asks for: a name, `{ name, when }`, or one of these for each method.
-    pub(in crate::config) fn requirement(&mut self, key: &'static str) -> Option<Requirement> {
+    /// The requirement of a route: a name, `{ name, when }`, or one of these per method.
+    pub(in crate::config) fn requirement(&mut self, key: &'static str) -> Option<RouteRequirement> {
         let value = self.value(key)?;
         let place = self.place_of(value);
         if value.get_ref().is_str() {
             let name = self.string(key)?;
-            return Some(Requirement::All(RequirementEntry { name, when: None }));
+            return Some(RouteRequirement::All(RequirementEntry { name, when: None }));
         }
         let Some(mut inner) = self.inner(key, value, place) else {
             self.wrong_type(key, value, "a name, or a table of methods and names");
             return None;
         };
-        // Methods are in capitals, so none is called `name`.
+        // Methods are in capitals, so `name` is no method.
         if inner.has("name") || inner.has("when") {
-            return requirement_entry(&mut inner).map(Requirement::All);
+            return requirement_entry(&mut inner).map(RouteRequirement::All);
         }
         inner.unknown_keys = UnknownKeys::Allow;
         let methods = inner.table.iter().filter_map(|(method, value)| {
@@ -172,7 +173,7 @@ impl<'a> TableReader<'a> {
             };
             requirement_entry(&mut entry).map(|entry| (method, entry))
         });
-        Some(Requirement::ByMethod(methods.collect()))
+        Some(RouteRequirement::ByMethod(methods.collect()))
     }
 }
 

@@ -1,11 +1,11 @@
-//! Hints for keys that there are not. Knows no meaning.
+//! Hints for unknown keys.
 
 use super::super::mistake::header_with_quotes;
 use super::super::source::Place;
 use super::TableReader;
 
 impl TableReader<'_> {
-    /// What was probably meant by a key that there is not.
+    /// A hint for an unknown key: the likely intended key or header.
     pub(super) fn hint_for_unknown(&self, key: &str, place: Place) -> String {
         if key == "include" && !self.name.is_empty() {
             return "`include` stands above the first table: below a header it is a key of that table".to_owned();

@@ -1,4 +1,4 @@
-//! Values that are tables: one, those that have names, and lists of them. Knows no meaning.
+//! Values that are tables: single tables, named tables and lists of tables.
 
 use super::TableReader;
 use crate::config::source::Spanned;
@@ -14,7 +14,7 @@ impl<'a> TableReader<'a> {
             self.full_name(key),
             table,
             self.place_of(value),
-            self.reading(),
+            self.context(),
         ))
     }
 
@@ -40,7 +40,7 @@ impl<'a> TableReader<'a> {
                         value: name.get_ref().to_string(),
                         place,
                     };
-                    readers.push((name, TableReader::new(full, inner, place, self.reading())));
+                    readers.push((name, TableReader::new(full, inner, place, self.context())));
                 }
                 None => self.problems.error(
                     self.place_of(entry),
@@ -74,7 +74,7 @@ impl<'a> TableReader<'a> {
                         name,
                         table,
                         self.place_of(item),
-                        self.reading(),
+                        self.context(),
                     ));
                 }
                 None => self.wrong_type(key, item, &expected),

@@ -1,4 +1,4 @@
-//! Values that are a number with its unit, or `"off"`: durations and sizes. Knows no meaning.
+//! Values that are a number with a unit, or `"off"`: durations and sizes.
 
 use super::TableReader;
 use crate::config::source::Spanned;
@@ -6,7 +6,7 @@ use crate::config::unit::{duration_near, expected, size_near};
 use std::time::Duration;
 
 impl TableReader<'_> {
-    /// A duration such as `"10s"`, or `"off"` where `off` is allowed.
+    /// A duration above zero, such as `"10s"`.
     pub(in crate::config) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let text = self.string_with_unit(key, duration_near)?;
         match humantime::parse_duration(&text.value) {
@@ -18,7 +18,7 @@ impl TableReader<'_> {
         }
     }
 
-    /// A string that has a unit. `near` makes a hint of a number without one.
+    /// A string with a unit. `near` turns a number without a unit into a hint.
     pub(in crate::config) fn string_with_unit(
         &mut self,
         key: &'static str,
@@ -43,7 +43,7 @@ impl TableReader<'_> {
         None
     }
 
-    /// The same with its place.
+    /// As [`Self::duration`], with its place.
     pub(in crate::config) fn spanned_duration(
         &mut self,
         key: &'static str,
@@ -93,7 +93,7 @@ impl TableReader<'_> {
         }
     }
 
-    /// A size or `"off"`, not above `most` if that is said.
+    /// A size or `"off"`. `most` is the maximum in bytes.
     pub(in crate::config) fn size_or_off(
         &mut self,
         key: &'static str,

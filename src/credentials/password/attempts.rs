@@ -1,4 +1,4 @@
-//! How many wrong passwords are too many: for each user, and for each source. Bounded, whoever tries. Checks none.
+//! Limits wrong passwords per user and per source, in bounded memory. Verifies no password.
 
 use crate::listener::ClientSource;
 use std::collections::HashMap;
@@ -7,19 +7,19 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Users and sources remembered at once, each.
-const MOST_KEYS: usize = 10_000;
-/// How long a source is known to be a user's own after a right password.
-const OWN_SOURCE: Duration = Duration::from_secs(24 * 3600);
+/// Maximum number of users, and of sources, in memory.
+const MAX_KEYS: usize = 10_000;
+/// How long a source is exempt from a user's limit after a correct password.
+const KNOWN_SOURCE_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// How many wrong passwords are too many.
+/// Limits of wrong passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttemptLimits {
-    /// For one user in a window, from sources that it has not come from.
+    /// For one user in a window, from sources without a recent correct password of this user.
     pub failures_per_user: u32,
     /// From one source in a window.
     pub failures_per_source: u32,
-    /// How long failures count.
+    /// How long failures are counted.
     pub window: Duration,
 }
 
@@ -33,12 +33,12 @@ impl Default for AttemptLimits {
     }
 }
 
-/// Where attempts come from: an IPv4 address, or the /64 of an IPv6 address, which one party has as a whole.
+/// The source of attempts: an IPv4 address, or the /64 of an IPv6 address, since one client usually has the entire /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// One address, or one network.
+    /// One address or /64 network.
     Known(ClientSource),
-    /// All that are too many to be told apart.
+    /// All sources beyond the maximum; they share one counter.
     Others,
 }
 
@@ -49,30 +49,30 @@ impl Source {
     }
 }
 
-/// A user as it is counted: a tag that nobody outside can choose to collide.
+/// A keyed hash of a user name, so that clients cannot choose names that collide.
 pub(super) type UserTag = u64;
 
-/// Failures of one key since its window began.
+/// Failures of one user or source since its window began.
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     since: Instant,
     count: u32,
 }
 
-/// All failures that count now.
+/// The failures within their windows.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     users: HashMap<UserTag, Failures>,
     sources: HashMap<Source, Failures>,
-    /// Where a user has come from with the right password, and when last.
-    own: HashMap<(UserTag, Source), Instant>,
+    /// The last correct password for each pair of user and source.
+    known_sources: HashMap<(UserTag, Source), Instant>,
 }
 
 impl Attempts {
-    /// How long this user from this source has to wait. `None` if it may try.
+    /// How long this user from this source must wait. `None` if an attempt is allowed.
     ///
-    /// The limit of a user holds only for sources that it has not come from within a day: so strangers can slow down
-    /// each other, and not the user.
+    /// The limit of a user applies only to sources without a correct password within a day, so that attackers delay each
+    /// other, but not the user.
     pub(super) fn wait(
         &self,
         limits: &AttemptLimits,
@@ -80,28 +80,28 @@ impl Attempts {
         source: Source,
         now: Instant,
     ) -> Option<Duration> {
-        let source = self.counted_as(source);
-        let left = |failures: Option<&Failures>, most: u32| {
-            let failures = failures.filter(|failures| failures.count >= most)?;
+        let source = self.counter_of(source);
+        let remaining = |failures: Option<&Failures>, limit: u32| {
+            let failures = failures.filter(|failures| failures.count >= limit)?;
             limits
                 .window
                 .checked_sub(now.saturating_duration_since(failures.since))
-                .filter(|left| !left.is_zero())
+                .filter(|wait| !wait.is_zero())
         };
-        let of_source = left(self.sources.get(&source), limits.failures_per_source);
-        let is_own = self
-            .own
+        let source_wait = remaining(self.sources.get(&source), limits.failures_per_source);
+        let is_known = self
+            .known_sources
             .get(&(user, source))
-            .is_some_and(|last| now.saturating_duration_since(*last) < OWN_SOURCE);
-        let of_user = if is_own {
+            .is_some_and(|last| now.saturating_duration_since(*last) < KNOWN_SOURCE_TTL);
+        let user_wait = if is_known {
             None
         } else {
-            left(self.users.get(&user), limits.failures_per_user)
+            remaining(self.users.get(&user), limits.failures_per_user)
         };
-        of_source.max(of_user)
+        source_wait.max(user_wait)
     }
 
-    /// A wrong password.
+    /// Counts a wrong password.
     pub(super) fn failed(
         &mut self,
         limits: &AttemptLimits,
@@ -116,27 +116,27 @@ impl Attempts {
         make_room(&mut self.sources, |failures| {
             now.saturating_duration_since(failures.since) < window
         });
-        let source = self.counted_as(source);
+        let source = self.counter_of(source);
         count(&mut self.sources, source, window, now);
-        // A user that is not counted any more is still held back by source.
-        if self.users.len() < MOST_KEYS || self.users.contains_key(&user) {
+        // The source limit still applies if there is no room to count the user.
+        if self.users.len() < MAX_KEYS || self.users.contains_key(&user) {
             count(&mut self.users, user, window, now);
         }
     }
 
-    /// A right password.
+    /// Records a correct password.
     pub(super) fn succeeded(&mut self, user: UserTag, source: Source, now: Instant) {
-        make_room(&mut self.own, |last| {
-            now.saturating_duration_since(*last) < OWN_SOURCE
+        make_room(&mut self.known_sources, |last| {
+            now.saturating_duration_since(*last) < KNOWN_SOURCE_TTL
         });
-        if self.own.len() < MOST_KEYS || self.own.contains_key(&(user, source)) {
-            self.own.insert((user, source), now);
+        if self.known_sources.len() < MAX_KEYS || self.known_sources.contains_key(&(user, source)) {
+            self.known_sources.insert((user, source), now);
         }
     }
 
-    /// Where there are too many sources, new ones share one count, rather than none being counted.
-    fn counted_as(&self, source: Source) -> Source {
-        if self.sources.len() < MOST_KEYS || self.sources.contains_key(&source) {
+    /// The key that a source is counted under. Beyond the maximum, new sources share one counter.
+    fn counter_of(&self, source: Source) -> Source {
+        if self.sources.len() < MAX_KEYS || self.sources.contains_key(&source) {
             source
         } else {
             Source::Others
@@ -144,17 +144,17 @@ impl Attempts {
     }
 }
 
-/// Forgets what no longer counts, but only when there is no room.
-fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, mut counts: impl FnMut(&V) -> bool) {
-    if map.len() >= MOST_KEYS {
-        map.retain(|_, value| counts(value));
+/// Removes expired entries if the map is full.
+fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, mut is_current: impl FnMut(&V) -> bool) {
+    if map.len() >= MAX_KEYS {
+        map.retain(|_, value| is_current(value));
     }
 }
 
 fn count<K: Eq + Hash>(map: &mut HashMap<K, Failures>, key: K, window: Duration, now: Instant) {
     match map.entry(key) {
-        Entry::Occupied(mut there) if now.saturating_duration_since(there.get().since) < window => {
-            there.get_mut().count = there.get().count.saturating_add(1);
+        Entry::Occupied(mut entry) if now.saturating_duration_since(entry.get().since) < window => {
+            entry.get_mut().count = entry.get().count.saturating_add(1);
         }
         entry => {
             entry.insert_entry(Failures {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_held_back_whatever_names_it_tries() {
+    fn a_source_is_limited_across_user_names() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
         (0..5).for_each(|user| attempts.failed(&LIMITS, user, source(1), now));
         assert_eq!(
@@ -232,9 +232,9 @@ mod tests {
     }
 
     #[test]
-    fn however_many_try_memory_is_bounded_and_nobody_is_uncounted() {
+    fn memory_is_bounded_and_every_failure_is_counted() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
-        for number in 0..(MOST_KEYS as u32 + 50) {
+        for number in 0..(MAX_KEYS as u32 + 50) {
             attempts.failed(
                 &LIMITS,
                 u64::from(number),
@@ -242,7 +242,7 @@ mod tests {
                 now,
             );
         }
-        assert!(attempts.users.len() <= MOST_KEYS && attempts.sources.len() <= MOST_KEYS + 1);
+        assert!(attempts.users.len() <= MAX_KEYS && attempts.sources.len() <= MAX_KEYS + 1);
         let fresh = Source::of(IpAddr::from([250, 0, 0, 1]));
         assert!(
             attempts.wait(&LIMITS, 1_000_000, fresh, now).is_some(),

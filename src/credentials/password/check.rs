@@ -1,5 +1,5 @@
-//! Checking passwords away from the workers: a few at a time, with a bounded queue, remembered for a moment, and held
-//! back after too many that were wrong. Decides nothing about requests.
+//! Checks passwords on blocking threads: a few at a time, with a bounded queue, a short-lived cache, and limits of wrong
+//! attempts.
 
 use super::attempts::{Attempts, UserTag};
 use super::{HashDigest, PasswordHash, Passwords, Source};
@@ -11,146 +11,148 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Hashes that are computed at once, on as many cores.
-const MOST_AT_ONCE: usize = 2;
-/// Checks that wait for their turn.
-const LONGEST_QUEUE: usize = 256;
-/// How long one waits.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Right passwords that are remembered.
-const MOST_REMEMBERED: usize = 10_000;
+/// Maximum number of hashes that are computed concurrently.
+const MAX_CONCURRENT: usize = 2;
+/// Maximum number of waiting checks.
+const MAX_QUEUE: usize = 256;
+/// Maximum time in the queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum number of cached passwords.
+const MAX_CACHED: usize = 10_000;
 
-/// What all password checks of a process share. It outlives reloads.
+/// The state of all password checks of a process. It outlives reloads.
 ///
-/// The locks are shared between workers, and held for a look into a table: only requests with passwords take them. One
-/// memory for each worker would hash a password as often as there are workers.
+/// The locks are shared between workers, held for one table lookup, and taken only by requests with passwords. A cache
+/// per worker would hash each password once per worker.
 pub struct PasswordChecks {
-    /// Made anew with each process, so that no tag means anything elsewhere.
+    /// Random for each process, so that tags are meaningless elsewhere.
     key: hmac::Key,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    cache: Mutex<HashMap<[u8; 32], CachedPassword>>,
     attempts: Arc<Mutex<Attempts>>,
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
-struct Remembered {
+struct CachedPassword {
     hash: HashDigest,
     until: Instant,
 }
 
-/// A password that fits.
+/// A correct password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It was hashed.
+pub enum PasswordVerdict {
+    /// The password was hashed now.
     Verified(HashDigest),
-    /// It was hashed a moment ago.
+    /// The password was found in the cache.
     Remembered(HashDigest),
 }
 
-/// Why a password does not count.
+/// The reason why a password is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordFailure {
-    /// It fits nobody of that name.
+    /// Wrong password, unknown user, or a user without a password.
     Wrong,
-    /// There were too many wrong ones.
+    /// Too many wrong passwords; the time until the next attempt is allowed.
     TooMany(Duration),
-    /// Too many wait.
+    /// The queue is full, or the time in it expired.
     Busy,
 }
 
 impl Default for PasswordChecks {
     fn default() -> Self {
         let mut key = zeroize::Zeroizing::new([0; 32]);
-        // Without randomness a process has no TLS either, so this is never seen; tags stay private all the same.
+        // Without randomness TLS does not work either, so this is not reached in practice. The tags never leave the
+        // process in any case.
         if aws_lc_rs::rand::fill(&mut *key).is_err() {
             tracing::error!("no randomness for the memory of passwords");
         }
-        let at_once = std::thread::available_parallelism()
+        let concurrent = std::thread::available_parallelism()
             .map_or(1, usize::from)
-            .min(MOST_AT_ONCE);
+            .min(MAX_CONCURRENT);
         Self {
             key: hmac::Key::new(hmac::HMAC_SHA256, &*key),
-            remembered: Mutex::default(),
+            cache: Mutex::default(),
             attempts: Arc::default(),
-            turns: Arc::new(Semaphore::new(at_once)),
+            turns: Arc::new(Semaphore::new(concurrent)),
             waiting: AtomicUsize::new(0),
         }
     }
 }
 
 impl PasswordChecks {
-    /// Whether a password is a user's.
+    /// Verifies a user's password.
     ///
     /// # Errors
-    /// [`PasswordFailure`]; an unknown user, one without a password and a wrong password are the same, and cost the same.
+    /// [`PasswordFailure`]. An unknown user, a user without a password and a wrong password give the same error after the
+    /// same work.
     pub async fn check(
         &self,
         passwords: &Passwords,
-        said: &BasicCredentials,
+        credentials: &BasicCredentials,
         source: Source,
-    ) -> Result<Verdict, PasswordFailure> {
-        let (tag, user) = (self.tag(said), self.user_tag(&said.user));
-        // Before the look into memory, which would tell whoever has no attempts left that a guess was right.
+    ) -> Result<PasswordVerdict, PasswordFailure> {
+        let tag = self.tag(credentials);
+        let user = self.user_tag(&credentials.user);
+        // Before the cache lookup: a cache hit would reveal a correct guess beyond the limit.
         self.may_try(passwords, user, source)?;
-        if let Some(hash) = self.remembered(&tag, passwords, &said.user) {
-            return Ok(Verdict::Remembered(hash));
+        if let Some(hash) = self.cached(&tag, passwords, &credentials.user) {
+            return Ok(PasswordVerdict::Remembered(hash));
         }
         let turn = self.turn().await?;
-        // Others may have failed, or asked the same, while this one waited.
+        // While this check waited, other checks may have failed, or cached the same password.
         self.may_try(passwords, user, source)?;
-        if let Some(hash) = self.remembered(&tag, passwords, &said.user) {
-            return Ok(Verdict::Remembered(hash));
+        if let Some(hash) = self.cached(&tag, passwords, &credentials.user) {
+            return Ok(PasswordVerdict::Remembered(hash));
         }
         let hash = self
-            .hashed(passwords, said, (user, source), turn)
+            .hash_and_count(passwords, credentials, user, source, turn)
             .await
             .ok_or(PasswordFailure::Wrong)?;
-        self.remember(passwords, tag, hash, Instant::now());
-        Ok(Verdict::Verified(hash))
+        self.store(passwords, tag, hash, Instant::now());
+        Ok(PasswordVerdict::Verified(hash))
     }
 
-    /// Which of the user's hashes the password fits. Computed on a thread of its own, which counts the outcome and gives
-    /// back the turn also if nobody waits for it any more: who hangs up has tried all the same.
-    async fn hashed(
+    /// The hash of the user that the password matches. Computed on a blocking thread, which counts the result and releases
+    /// the turn even if the request is cancelled: a disconnected client's attempt counts as well.
+    async fn hash_and_count(
         &self,
         passwords: &Passwords,
-        said: &BasicCredentials,
-        (user, source): (UserTag, Source),
+        credentials: &BasicCredentials,
+        user: UserTag,
+        source: Source,
         turn: tokio::sync::OwnedSemaphorePermit,
     ) -> Option<HashDigest> {
-        let known = passwords.of(&said.user).cloned();
+        let known = passwords.of(&credentials.user).cloned();
         let hashes = known
             .clone()
             .or_else(|| passwords.decoy(user).cloned())
             .unwrap_or_default();
-        // An empty password is nobody's, and somebody else's hash proves nothing.
-        let may_fit = known.is_some() && !said.password.is_empty();
-        let (password, limits, attempts) = (
-            said.password.clone(),
-            passwords.limits,
-            self.attempts.clone(),
-        );
+        // An empty password is never correct, and a match with a decoy hash proves nothing.
+        let may_match = known.is_some() && !credentials.password.is_empty();
+        let password = credentials.password.clone();
+        let limits = passwords.limits;
+        let attempts = self.attempts.clone();
         let work = move || {
             let _turn = turn;
-            let fitting = hashes
+            let matching = hashes
                 .iter()
-                .find(|hash| hash.fits(&password))
+                .find(|hash| hash.matches(&password))
                 .map(|hash: &PasswordHash| *hash.digest());
-            let found = fitting.filter(|_| may_fit);
+            let verified = matching.filter(|_| may_match);
             let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
-            match found {
+            match verified {
                 Some(_) => attempts.succeeded(user, source, Instant::now()),
                 None => attempts.failed(&limits, user, source, Instant::now()),
             }
-            found
+            verified
         };
         tokio::task::spawn_blocking(work).await.ok().flatten()
     }
 
     async fn turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit, PasswordFailure> {
-        let place = Place::take(&self.waiting).ok_or(PasswordFailure::Busy)?;
-        let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        drop(place);
+        let slot = QueueSlot::take(&self.waiting).ok_or(PasswordFailure::Busy)?;
+        let turn = tokio::time::timeout(QUEUE_TIMEOUT, self.turns.clone().acquire_owned()).await;
+        drop(slot);
         turn.ok().and_then(Result::ok).ok_or(PasswordFailure::Busy)
     }
 
@@ -166,43 +168,38 @@ impl PasswordChecks {
         wait.map_or(Ok(()), |wait| Err(PasswordFailure::TooMany(wait)))
     }
 
-    /// A hash that this password has fitted a moment ago, if it still is the user's.
-    fn remembered(&self, tag: &[u8; 32], passwords: &Passwords, user: &str) -> Option<HashDigest> {
+    /// The cached hash for a tag, if the hash still belongs to the user.
+    fn cached(&self, tag: &[u8; 32], passwords: &Passwords, user: &str) -> Option<HashDigest> {
         passwords.remember?;
-        let remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let found = remembered
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = cache
             .get(tag)
-            .filter(|found| found.until > Instant::now())?
+            .filter(|cached| cached.until > Instant::now())?
             .hash;
-        passwords.has(user, &found).then_some(found)
+        passwords.has(user, &hash).then_some(hash)
     }
 
-    fn remember(&self, passwords: &Passwords, tag: [u8; 32], hash: HashDigest, now: Instant) {
+    /// Adds a verified password to the cache.
+    fn store(&self, passwords: &Passwords, tag: [u8; 32], hash: HashDigest, now: Instant) {
         let Some(until) = passwords.remember.map(|time| now + time) else {
             return;
         };
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.retain(|_, found| found.until > now);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= MAX_CACHED {
+            cache.retain(|_, cached| cached.until > now);
         }
-        if remembered.len() >= MOST_REMEMBERED {
-            remembered.clear();
+        if cache.len() >= MAX_CACHED {
+            cache.clear();
         }
-        remembered.insert(tag, Remembered { hash, until });
+        cache.insert(tag, CachedPassword { hash, until });
     }
 
-    /// What stands for user and password in memory.
-    fn tag(&self, said: &BasicCredentials) -> [u8; 32] {
+    /// The keyed hash of user and password; the cache key.
+    fn tag(&self, credentials: &BasicCredentials) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        context.update(&said.user.len().to_le_bytes());
-        context.update(said.user.as_bytes());
-        context.update(said.password.as_bytes());
+        context.update(&credentials.user.len().to_le_bytes());
+        context.update(credentials.user.as_bytes());
+        context.update(credentials.password.as_bytes());
         let mut tag = [0; 32];
         tag.copy_from_slice(context.sign().as_ref());
         tag
@@ -212,7 +209,7 @@ impl PasswordChecks {
         let tag = hmac::sign(&self.key, user.as_bytes());
         tag.as_ref()
             .first_chunk()
-            .map_or(0, |octets| u64::from_le_bytes(*octets))
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
@@ -221,16 +218,16 @@ impl PasswordChecks {
 }
 
 /// A place in the queue.
-struct Place<'c>(&'c AtomicUsize);
+struct QueueSlot<'c>(&'c AtomicUsize);
 
-impl<'c> Place<'c> {
+impl<'c> QueueSlot<'c> {
     fn take(waiting: &'c AtomicUsize) -> Option<Self> {
-        let place = Self(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < LONGEST_QUEUE).then_some(place)
+        let slot = Self(waiting);
+        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_QUEUE).then_some(slot)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -263,10 +260,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn with_a_full_queue_nobody_waits_longer() {
+    async fn with_a_full_queue_a_check_fails_at_once() {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
-        let places: Vec<_> = (0..LONGEST_QUEUE)
-            .filter_map(|_| Place::take(&checks.waiting))
+        let places: Vec<_> = (0..MAX_QUEUE)
+            .filter_map(|_| QueueSlot::take(&checks.waiting))
             .collect();
         let good = said("alice", "correct horse");
         assert_eq!(
@@ -276,7 +273,7 @@ mod tests {
         drop(places);
         assert!(matches!(
             checks.check(&alice, &good, source()).await,
-            Ok(Verdict::Verified(_))
+            Ok(PasswordVerdict::Verified(_))
         ));
         assert_eq!(checks.waiting.load(Ordering::Relaxed), 0);
     }
@@ -316,7 +313,7 @@ mod tests {
         let stranger = Source::of([192, 0, 2, 2].into());
         assert!(matches!(
             checks.check(&alice, &good, source()).await,
-            Ok(Verdict::Verified(_))
+            Ok(PasswordVerdict::Verified(_))
         ));
         for _ in 0..alice.limits.failures_per_user {
             assert_eq!(
@@ -331,14 +328,14 @@ mod tests {
         assert!(
             matches!(
                 checks.check(&alice, &good, source()).await,
-                Ok(Verdict::Remembered(_))
+                Ok(PasswordVerdict::Remembered(_))
             ),
             "its own source"
         );
     }
 
     #[tokio::test]
-    async fn a_hash_that_is_somebody_elses_proves_nothing() {
+    async fn the_hash_of_another_user_proves_nothing() {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
         for (user, password) in [("bob", "correct horse"), ("alice", ""), ("bob", "")] {
             assert_eq!(
@@ -346,9 +343,9 @@ mod tests {
                 Err(PasswordFailure::Wrong)
             );
         }
-        let nobody = passwords(&[]);
+        let no_users = passwords(&[]);
         assert_eq!(
-            checks.check(&nobody, &said("alice", ""), source()).await,
+            checks.check(&no_users, &said("alice", ""), source()).await,
             Err(PasswordFailure::Wrong)
         );
     }

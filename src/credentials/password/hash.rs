@@ -1,4 +1,4 @@
-//! Password hashes: which kinds there are, how dear they may be, and whether a password fits. Knows no user.
+//! Password hashes: supported kinds, cost limits, and verification of a password.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -10,28 +10,28 @@ use sha_crypt::{PasswordVerifier, ShaCrypt};
 
 const BCRYPT: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
 
-/// The most memory that one check with Argon2 may take, in KiB.
-const MOST_MEMORY: u32 = 256 * 1024;
-/// Memory times passes; about two seconds of one core.
-const MOST_WORK: u32 = 2 * 1024 * 1024;
-/// Each step doubles the work; 14 is about a second.
-const MOST_BCRYPT_COST: u32 = 14;
-/// About half a second.
-const MOST_ROUNDS: u32 = 500_000;
-/// bcrypt looks at no more.
-const LONGEST_FOR_BCRYPT: usize = 72;
+/// Maximum memory of one check with Argon2, in KiB.
+const MAX_MEMORY: u32 = 256 * 1024;
+/// Maximum product of memory in KiB and passes; about two seconds of one core.
+const MAX_WORK: u32 = 2 * 1024 * 1024;
+/// Maximum cost of bcrypt. Each step doubles the work; 14 takes about a second.
+const MAX_BCRYPT_COST: u32 = 14;
+/// Maximum rounds of SHA-crypt; about half a second.
+const MAX_ROUNDS: u32 = 500_000;
+/// Number of password bytes that bcrypt uses.
+const MAX_BCRYPT_PASSWORD: usize = 72;
 
-/// What tells one hash from another: its SHA-256.
+/// The SHA-256 of a hash text, which identifies the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HashDigest([u8; 32]);
 
-/// A password hash of a kind that stands up to guessing.
+/// A password hash of a kind that resists guessing.
 pub struct PasswordHash {
     digest: HashDigest,
-    form: Form,
+    form: HashForm,
 }
 
-enum Form {
+enum HashForm {
     Argon2id {
         params: Params,
         salt: Vec<u8>,
@@ -42,45 +42,45 @@ enum Form {
         salt: [u8; 16],
         hash: [u8; 23],
     },
-    /// SHA-256 or SHA-512, as `crypt` writes it.
+    /// SHA-256 or SHA-512 in the format of `crypt`.
     ShaCrypt(String),
 }
 
-/// Hashes are secrets to those who guess.
+/// Prints no content: hashes are secret, since they allow offline guessing.
 impl std::fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PasswordHash")
     }
 }
 
-/// Why a text is no hash that counts.
+/// The reason why a text is not an accepted hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// No password could ever be meant by it.
+    /// The text is empty.
     #[error("the hash is empty")]
     Empty,
-    /// Nothing that begins as a hash does, so perhaps the password itself.
+    /// The text does not begin like a hash, so it may be the password itself.
     #[error("this is no hash, and perhaps the password itself")]
     PlainText,
-    /// Known, and guessed too fast.
+    /// A known kind that allows fast guessing.
     #[error("hashes of the kind {0} are guessed too fast")]
     Weak(&'static str),
-    /// Not one of ours.
+    /// The kind is not supported.
     #[error("hashes of this kind are not known")]
     UnknownKind,
-    /// Of a kind of ours, and broken.
+    /// The kind is supported, but the text is malformed.
     #[error("the hash is malformed")]
     Malformed,
-    /// One check would take too long or too much memory.
+    /// One check would take too much time or memory; the limits.
     #[error("checking it would cost too much: {0}")]
-    TooDear(&'static str),
+    CostTooHigh(&'static str),
 }
 
 impl PasswordHash {
     /// Reads Argon2id (PHC), bcrypt (`$2a$`, `$2b$`, `$2y$`) or SHA-crypt (`$5$`, `$6$`).
     ///
     /// # Errors
-    /// [`HashError`] for what is none of these, or is too dear.
+    /// [`HashError`] if the text is none of these, or its cost is too high.
     pub fn parse(text: &str) -> Result<Self, HashError> {
         if text.is_empty() {
             return Err(HashError::Empty);
@@ -103,43 +103,43 @@ impl PasswordHash {
             }
             None => return Err(HashError::PlainText),
         };
-        let mut octets = [0; 32];
-        octets.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
         Ok(Self {
-            digest: HashDigest(octets),
+            digest: HashDigest(bytes),
             form,
         })
     }
 
-    /// What tells it from others.
+    /// The SHA-256 of the hash text.
     pub fn digest(&self) -> &HashDigest {
         &self.digest
     }
 
-    /// Whether a password fits. Takes milliseconds to seconds of a core, and is not for a worker.
-    pub fn fits(&self, password: &str) -> bool {
+    /// Whether a password matches. Takes milliseconds to seconds of CPU time, so it must not run on a worker.
+    pub fn matches(&self, password: &str) -> bool {
         match &self.form {
-            Form::Argon2id { params, salt, hash } => {
+            HashForm::Argon2id { params, salt, hash } => {
                 let mut computed = vec![0; hash.len()];
                 let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
                 let done = argon2.hash_password_into(password.as_bytes(), salt, &mut computed);
                 done.is_ok() && verify_slices_are_equal(&computed, hash).is_ok()
             }
-            Form::Bcrypt { cost, salt, hash } => {
-                // Cut off there, so that two long passwords would be one; neither fits.
-                let counted = password
+            HashForm::Bcrypt { cost, salt, hash } => {
+                // bcrypt ignores the rest, so a longer password would match another one. Longer passwords never match.
+                let prefix = password
                     .as_bytes()
-                    .get(..LONGEST_FOR_BCRYPT.min(password.len()))
+                    .get(..MAX_BCRYPT_PASSWORD.min(password.len()))
                     .unwrap_or_default();
-                let mut ended = zeroize::Zeroizing::new(counted.to_vec());
-                ended.push(0);
-                ended.truncate(LONGEST_FOR_BCRYPT);
-                let computed = bcrypt::bcrypt(*cost, *salt, &ended);
+                let mut terminated = zeroize::Zeroizing::new(prefix.to_vec());
+                terminated.push(0);
+                terminated.truncate(MAX_BCRYPT_PASSWORD);
+                let computed = bcrypt::bcrypt(*cost, *salt, &terminated);
                 let equal =
                     verify_slices_are_equal(computed.get(..23).unwrap_or_default(), hash).is_ok();
-                equal && password.len() <= LONGEST_FOR_BCRYPT
+                equal && password.len() <= MAX_BCRYPT_PASSWORD
             }
-            Form::ShaCrypt(text) => ShaCrypt::default()
+            HashForm::ShaCrypt(text) => ShaCrypt::default()
                 .verify_password(password.as_bytes(), text.as_str())
                 .is_ok(),
         }
@@ -147,7 +147,7 @@ impl PasswordHash {
 }
 
 /// `$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH`
-fn argon2id(text: &str) -> Result<Form, HashError> {
+fn argon2id(text: &str) -> Result<HashForm, HashError> {
     let fields: Vec<&str> = text.split('$').collect();
     let &["", "argon2id", "v=19", costs, salt, hash] = fields.as_slice() else {
         return Err(HashError::Malformed);
@@ -158,20 +158,18 @@ fn argon2id(text: &str) -> Result<Form, HashError> {
     };
     let number = |text: &str, name| -> Result<u32, HashError> {
         let digits = text.strip_prefix(name).ok_or(HashError::Malformed)?;
-        let plain = digits.bytes().all(|octet| octet.is_ascii_digit());
+        let is_decimal = digits.bytes().all(|byte| byte.is_ascii_digit());
         digits
             .parse()
             .ok()
-            .filter(|_| plain)
+            .filter(|_| is_decimal)
             .ok_or(HashError::Malformed)
     };
-    let (memory, passes, lanes) = (
-        number(memory, "m=")?,
-        number(passes, "t=")?,
-        number(lanes, "p=")?,
-    );
-    if memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WORK || lanes > 16 {
-        return Err(HashError::TooDear(
+    let memory = number(memory, "m=")?;
+    let passes = number(passes, "t=")?;
+    let lanes = number(lanes, "p=")?;
+    if memory > MAX_MEMORY || memory.saturating_mul(passes) > MAX_WORK || lanes > 16 {
+        return Err(HashError::CostTooHigh(
             "at most m=262144, p=16, and m times t at most 2097152",
         ));
     }
@@ -180,37 +178,38 @@ fn argon2id(text: &str) -> Result<Form, HashError> {
             .decode(text)
             .map_err(|_| HashError::Malformed)
     };
-    let (salt, hash) = (decoded(salt)?, decoded(hash)?);
+    let salt = decoded(salt)?;
+    let hash = decoded(hash)?;
     if !(8..=64).contains(&salt.len()) || !(16..=64).contains(&hash.len()) {
         return Err(HashError::Malformed);
     }
     let params =
         Params::new(memory, passes, lanes, Some(hash.len())).map_err(|_| HashError::Malformed)?;
-    Ok(Form::Argon2id { params, salt, hash })
+    Ok(HashForm::Argon2id { params, salt, hash })
 }
 
 /// `$2b$12$` and 22 characters of salt, 31 of hash.
-fn bcrypt(text: &str) -> Result<Form, HashError> {
+fn bcrypt(text: &str) -> Result<HashForm, HashError> {
     let fields: Vec<&str> = text.split('$').collect();
     let &["", _, cost, rest] = fields.as_slice() else {
         return Err(HashError::Malformed);
     };
     let (salt, hash) = rest.split_at_checked(22).ok_or(HashError::Malformed)?;
-    let plain = cost.len() == 2 && cost.bytes().all(|octet| octet.is_ascii_digit());
+    let is_decimal = cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit());
     let cost: u32 = cost
         .parse()
         .ok()
-        .filter(|cost| plain && (4..=31).contains(cost))
+        .filter(|cost| is_decimal && (4..=31).contains(cost))
         .ok_or(HashError::Malformed)?;
-    if cost > MOST_BCRYPT_COST {
-        return Err(HashError::TooDear("a cost of at most 14"));
+    if cost > MAX_BCRYPT_COST {
+        return Err(HashError::CostTooHigh("a cost of at most 14"));
     }
-    // The last character holds bits that do not count, and some programs leave them set.
-    let lenient = BCRYPT
+    // The last character has unused bits, which some programs leave set.
+    let decoded_salt = BCRYPT
         .decode(salt)
         .ok()
         .or_else(|| LENIENT_BCRYPT.decode(salt).ok());
-    let salt = lenient
+    let salt = decoded_salt
         .and_then(|salt| salt.try_into().ok())
         .ok_or(HashError::Malformed)?;
     let hash = LENIENT_BCRYPT
@@ -218,7 +217,7 @@ fn bcrypt(text: &str) -> Result<Form, HashError> {
         .ok()
         .and_then(|hash| hash.try_into().ok())
         .ok_or(HashError::Malformed)?;
-    Ok(Form::Bcrypt { cost, salt, hash })
+    Ok(HashForm::Bcrypt { cost, salt, hash })
 }
 
 const LENIENT_BCRYPT: GeneralPurpose = GeneralPurpose::new(
@@ -226,8 +225,8 @@ const LENIENT_BCRYPT: GeneralPurpose = GeneralPurpose::new(
     NO_PAD.with_decode_allow_trailing_bits(true),
 );
 
-/// `$6$rounds=N$SALT$HASH`; without `rounds` they are 5000.
-fn sha_crypt(text: &str) -> Result<Form, HashError> {
+/// `$6$rounds=N$SALT$HASH`; the default of `rounds` is 5000.
+fn sha_crypt(text: &str) -> Result<HashForm, HashError> {
     let fields: Vec<&str> = text.split('$').collect();
     let (kind, rounds, salt, hash) = match *fields.as_slice() {
         ["", kind, salt, hash] => (kind, None, salt, hash),
@@ -236,39 +235,41 @@ fn sha_crypt(text: &str) -> Result<Form, HashError> {
     };
     if let Some(rounds) = rounds {
         let digits = rounds.strip_prefix("rounds=").ok_or(HashError::Malformed)?;
-        let plain = !digits.starts_with('0') && digits.bytes().all(|octet| octet.is_ascii_digit());
+        let is_decimal =
+            !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
         let rounds: u32 = digits
             .parse()
             .ok()
-            .filter(|_| plain)
+            .filter(|_| is_decimal)
             .ok_or(HashError::Malformed)?;
         if rounds < 1000 {
             return Err(HashError::Malformed);
         }
-        if rounds > MOST_ROUNDS {
-            return Err(HashError::TooDear("at most 500000 rounds"));
+        if rounds > MAX_ROUNDS {
+            return Err(HashError::CostTooHigh("at most 500000 rounds"));
         }
     }
     let length = if kind == "5" { 43 } else { 86 };
-    let is_crypt = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'/');
-    let whole = hash.len() == length && hash.bytes().all(is_crypt);
-    let salted =
-        (1..=16).contains(&salt.len()) && salt.bytes().all(|octet| octet.is_ascii_graphic());
-    if !whole || !salted || salt.starts_with("rounds=") {
+    let is_crypt = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
+    let is_valid_hash = hash.len() == length && hash.bytes().all(is_crypt);
+    let is_valid_salt =
+        (1..=16).contains(&salt.len()) && salt.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_valid_hash || !is_valid_salt || salt.starts_with("rounds=") {
         return Err(HashError::Malformed);
     }
-    Ok(Form::ShaCrypt(text.to_owned()))
+    Ok(HashForm::ShaCrypt(text.to_owned()))
 }
 
-/// A fresh Argon2id hash of a password: 19 MiB, two passes, as OWASP recommends.
+/// Hashes a password with Argon2id and a random salt: 19 MiB, two passes, as OWASP recommends.
 ///
 /// # Errors
-/// [`HashError::Empty`] for an empty password, [`HashError::Malformed`] if no randomness can be had.
+/// [`HashError::Empty`] for an empty password, [`HashError::Malformed`] if no random salt can be generated.
 pub fn hash_password(password: &str) -> Result<String, HashError> {
     if password.is_empty() {
         return Err(HashError::Empty);
     }
-    let (mut salt, mut hash) = ([0; 16], [0; 32]);
+    let mut salt = [0; 16];
+    let mut hash = [0; 32];
     aws_lc_rs::rand::fill(&mut salt).map_err(|_| HashError::Malformed)?;
     let params = Params::default();
     let costs = format!(
@@ -324,9 +325,9 @@ mod tests {
     fn hashes_of_other_programs_fit_their_password_and_no_other() {
         for (password, text) in OF_OTHERS {
             let hash = PasswordHash::parse(text).unwrap();
-            assert!(hash.fits(password), "{text}");
+            assert!(hash.matches(password), "{text}");
             for wrong in ["", "Correct horse", "correct horse ", "correct hors"] {
-                assert!(!hash.fits(wrong), "{text}");
+                assert!(!hash.matches(wrong), "{text}");
             }
         }
     }
@@ -338,14 +339,14 @@ mod tests {
             hash_password("pass").unwrap(),
         );
         assert_ne!(one, other);
-        assert!(PasswordHash::parse(&one).unwrap().fits("pass"));
+        assert!(PasswordHash::parse(&one).unwrap().matches("pass"));
         assert_eq!(hash_password(""), Err(HashError::Empty));
     }
 
     #[test]
     fn what_is_cut_off_by_bcrypt_fits_nothing() {
         let hash = PasswordHash::parse(OF_OTHERS[1].1).unwrap();
-        assert!(!hash.fits(&"x".repeat(72)) && !hash.fits(&"x".repeat(73)));
+        assert!(!hash.matches(&"x".repeat(72)) && !hash.matches(&"x".repeat(73)));
     }
 
     #[test]
@@ -363,7 +364,7 @@ mod tests {
             Some(HashError::Weak("argon2i"))
         );
         assert_eq!(error("$y$j9T$x$y"), Some(HashError::UnknownKind));
-        let dear = |text: &str| matches!(error(text), Some(HashError::TooDear(_)));
+        let dear = |text: &str| matches!(error(text), Some(HashError::CostTooHigh(_)));
         assert!(dear(
             "$argon2id$v=19$m=1048576,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
         ));

@@ -1,26 +1,26 @@
-//! Passwords: whose hash is whose, and whether a password fits. Knows no HTTP.
+//! Passwords: the hashes of each user, and the check of a password. Independent of HTTP.
 
 mod attempts;
 mod check;
 mod hash;
 
 pub use attempts::{AttemptLimits, Source};
-pub use check::{PasswordChecks, PasswordFailure, Verdict};
+pub use check::{PasswordChecks, PasswordFailure, PasswordVerdict};
 pub use hash::{HashDigest, HashError, PasswordHash, hash_password};
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who has which password, and how they are checked.
+/// The passwords of all users, and the settings of checks.
 #[derive(Debug)]
 pub struct Passwords {
     by_user: HashMap<Arc<str>, Arc<[PasswordHash]>>,
-    /// The same hashes, to choose one from for somebody who has none.
+    /// The same hashes in order, to choose decoys from.
     in_order: Vec<Arc<[PasswordHash]>>,
-    /// How many wrong passwords are too many.
+    /// Limits of wrong passwords.
     pub limits: AttemptLimits,
-    /// How long a right password is not hashed again; `None` is never.
+    /// How long a correct password stays in the cache; `None` disables the cache.
     pub remember: Option<Duration>,
 }
 
@@ -31,7 +31,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Nobody has a password yet.
+    /// Creates an empty set.
     pub fn new(limits: AttemptLimits, remember: Option<Duration>) -> Self {
         Self {
             by_user: HashMap::new(),
@@ -41,8 +41,8 @@ impl Passwords {
         }
     }
 
-    /// Gives a user passwords, each of which fits. None at all gives nothing: no password fits then, not even an empty
-    /// one.
+    /// Adds the password hashes of a user; any one of them may match. An empty list is ignored: then no password matches,
+    /// not even an empty one.
     pub fn add(&mut self, user: &str, hashes: Vec<PasswordHash>) {
         if hashes.is_empty() {
             return;
@@ -52,7 +52,7 @@ impl Passwords {
         self.in_order.push(hashes);
     }
 
-    /// Whether nobody has a password.
+    /// Whether no user has a password.
     pub fn is_empty(&self) -> bool {
         self.by_user.is_empty()
     }
@@ -79,7 +79,8 @@ impl Passwords {
         self.by_user.get(user)
     }
 
-    /// Somebody's hashes, to be worked on in place of those of a user that has none, so that the time tells nothing.
+    /// Hashes of some user, to check instead of missing ones, so that the time of a check does not reveal whether the user
+    /// exists.
     fn decoy(&self, choice: u64) -> Option<&Arc<[PasswordHash]>> {
         let count = u64::try_from(self.in_order.len())
             .ok()

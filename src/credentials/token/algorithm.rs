@@ -1,11 +1,11 @@
-//! The algorithms that may sign tokens, all of them with public keys. Holds no key.
+//! Signature algorithms of tokens. All of them use public keys.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
     RSA_PSS_2048_8192_SHA256, RsaParameters, VerificationAlgorithm,
 };
 
-/// What may sign a token. There is no `none` and no HMAC to choose.
+/// A signature algorithm of tokens. `none` and HMAC are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// ECDSA with P-256 and SHA-256.
@@ -21,7 +21,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them, by name in tokens and config.
+    /// All algorithms, by their names in tokens and config.
     pub const ALL: [(&'static str, Self); 5] = [
         ("ES256", Self::Es256),
         ("ES384", Self::Es384),
@@ -30,7 +30,7 @@ impl Algorithm {
         ("RS256", Self::Rs256),
     ];
 
-    /// Those that an issuer may use where the config says nothing.
+    /// The default algorithms of an issuer.
     pub const USUAL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
     /// The algorithm of this name.
@@ -41,7 +41,7 @@ impl Algorithm {
             .map(|(_, algorithm)| *algorithm)
     }
 
-    /// How it verifies with a key as it is.
+    /// The verification algorithm for an elliptic curve key. `None` for RSA.
     pub(super) fn of_plain_keys(self) -> Option<&'static dyn VerificationAlgorithm> {
         match self {
             Self::Es256 => Some(&ECDSA_P256_SHA256_FIXED),
@@ -51,7 +51,7 @@ impl Algorithm {
         }
     }
 
-    /// How it verifies with the numbers of an RSA key.
+    /// The verification parameters for an RSA key. `None` for elliptic curves.
     pub(super) fn of_rsa_keys(self) -> Option<&'static RsaParameters> {
         match self {
             Self::Ps256 => Some(&RSA_PSS_2048_8192_SHA256),

@@ -1,33 +1,35 @@
-//! Keys from a URL: when they are fetched, how, and what stays in force if they cannot be. Verifies no token.
+//! Fetches issuer keys from a URL: schedule, request, and retention of the last keys after a failure.
 
 use super::{KeySet, KeySetError};
-use crate::fetch::{Answer, FetchError, FetchUrl, Question, fetch};
+use crate::fetch::{FetchError, FetchRequest, FetchResponse, FetchUrl, fetch};
 use arc_swap::ArcSwapOption;
 use rustls::ClientConfig;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The longest answer that is read.
-const LARGEST: usize = 256 * 1024;
-/// From connecting to the last byte.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Between attempts after a failure, and between fetches that unknown keys ask for.
+/// Largest accepted response, in bytes.
+const MAX_RESPONSE: usize = 256 * 1024;
+/// Maximum time from connecting to the last byte.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest pause after a failure. It doubles with each failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const ASKED_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Shortest time between fetches because of unknown keys.
+const EARLY_FETCH_PAUSE: Duration = Duration::from_secs(30);
 
-/// Keys that are fetched. They outlive reloads that change nothing about them.
+/// Keys from a URL. They outlive reloads that do not change their settings.
 #[derive(Debug)]
 pub struct RemoteKeys {
     url: FetchUrl,
     tls: Arc<ClientConfig>,
     refresh: Duration,
-    /// What all this was made from.
+    /// The settings, for comparison.
     signature: Vec<u8>,
     current: ArcSwapOption<KeySet>,
-    /// A token with an unknown key has come.
-    asked: AtomicBool,
+    /// A token had an unknown key.
+    early_fetch_requested: AtomicBool,
     schedule: Mutex<Schedule>,
 }
 
@@ -39,73 +41,69 @@ struct Schedule {
     failures: u32,
 }
 
-/// Why keys could not be fetched.
+/// The reason why keys could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFetchError {
-    /// Nothing came.
+    /// The fetch failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// What came are no keys.
-    #[error("what {0} sends cannot be used")]
+    /// The response is not a valid key set.
+    #[error("the response of {0} cannot be used")]
     Keys(String, #[source] KeySetError),
 }
 
 impl RemoteKeys {
-    /// Keys that will be fetched, and again after `refresh`.
+    /// Creates an empty set, to be fetched now and again after each `refresh`.
     pub fn new(
         url: FetchUrl,
         tls: Arc<ClientConfig>,
         refresh: Duration,
         signature: Vec<u8>,
     ) -> Self {
-        let (current, asked, schedule) = (
-            ArcSwapOption::empty(),
-            AtomicBool::new(false),
-            Mutex::default(),
-        );
         Self {
             url,
             tls,
             refresh,
             signature,
-            current,
-            asked,
-            schedule,
+            current: ArcSwapOption::empty(),
+            early_fetch_requested: AtomicBool::new(false),
+            schedule: Mutex::default(),
         }
     }
 
-    /// What these were made from: equal means that nothing has changed.
+    /// The settings of these keys, for comparison: equal signatures mean equal settings.
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
 
-    /// The last that were fetched.
+    /// The keys of the last successful fetch.
     pub fn current(&self) -> Option<Arc<KeySet>> {
         self.current.load_full()
     }
 
-    /// Asks for an early fetch, which comes if the last was not a moment ago.
-    pub(super) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+    /// Requests an early fetch. It is delayed if the last fetch was recent.
+    pub(super) fn request_fetch(&self) {
+        self.early_fetch_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is time to fetch; then it counts as begun.
+    /// Whether a fetch is due. If so, it is marked as running.
     pub fn begin(&self, now: Instant) -> bool {
         let mut schedule = self.schedule.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = self.asked.load(Ordering::Relaxed)
+        let is_early = self.early_fetch_requested.load(Ordering::Relaxed)
             && schedule
                 .began
-                .is_none_or(|began| now.saturating_duration_since(began) >= ASKED_PAUSE);
-        let due = schedule.next.is_none_or(|next| next <= now) || asked;
-        if schedule.running || !due {
+                .is_none_or(|began| now.saturating_duration_since(began) >= EARLY_FETCH_PAUSE);
+        let is_due = schedule.next.is_none_or(|next| next <= now) || is_early;
+        if schedule.running || !is_due {
             return false;
         }
-        self.asked.store(false, Ordering::Relaxed);
-        (schedule.running, schedule.began) = (true, Some(now));
+        self.early_fetch_requested.store(false, Ordering::Relaxed);
+        schedule.running = true;
+        schedule.began = Some(now);
         true
     }
 
-    /// Fetches, and puts in force what came. After a failure the last stay in force, and it is tried again soon.
+    /// Fetches the keys and activates them. After a failure the last keys stay active, and the next attempt is soon.
     ///
     /// # Errors
     /// [`KeyFetchError`]
@@ -131,19 +129,19 @@ impl RemoteKeys {
     }
 
     async fn get(&self) -> Result<KeySet, KeyFetchError> {
-        let question = Question {
+        let question = FetchRequest {
             url: &self.url,
             tls: Some(&self.tls),
             accept: "application/jwk-set+json, application/json",
-            largest: LARGEST,
-            patience: PATIENCE,
+            largest: MAX_RESPONSE,
+            patience: TIMEOUT,
             known: None,
         };
         let unusable = |error| KeyFetchError::Keys(self.url.authority(), error);
         match fetch(question).await? {
-            Answer::Content(octets, _) => KeySet::read(&octets).map_err(unusable),
-            // Nobody has asked whether it is.
-            Answer::Unchanged => Err(unusable(KeySetError::Malformed)),
+            FetchResponse::Content(bytes, _) => KeySet::read(&bytes).map_err(unusable),
+            // Unreachable: the request is not conditional.
+            FetchResponse::Unchanged => Err(unusable(KeySetError::Malformed)),
         }
     }
 }
@@ -173,10 +171,10 @@ mod tests {
             }
         };
         schedule(Some(now + keys.refresh));
-        assert!(!keys.begin(now + ASKED_PAUSE));
-        keys.ask();
-        assert!(!keys.begin(now + ASKED_PAUSE / 2), "not so soon");
-        assert!(keys.begin(now + ASKED_PAUSE));
+        assert!(!keys.begin(now + EARLY_FETCH_PAUSE));
+        keys.request_fetch();
+        assert!(!keys.begin(now + EARLY_FETCH_PAUSE / 2), "not so soon");
+        assert!(keys.begin(now + EARLY_FETCH_PAUSE));
         schedule(Some(now + keys.refresh));
         assert!(keys.begin(now + keys.refresh));
     }

@@ -1,4 +1,4 @@
-//! An issuer of tokens, and what one of them proves on a connection. Fetches nothing.
+//! A token issuer, and the verification of its tokens.
 
 use super::jwt::Jwt;
 use super::{Algorithm, KeyDigest, KeySet, RemoteKeys, TokenError};
@@ -7,56 +7,56 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the config says about an issuer.
+/// The settings of an issuer.
 #[derive(Debug)]
 pub struct IssuerSettings {
-    /// Its name in the config.
+    /// The name in the config.
     pub name: Arc<str>,
-    /// What `iss` says.
+    /// The value of `iss`.
     pub issuer: String,
-    /// What `aud` must hold one of.
+    /// The accepted values of `aud`.
     pub audiences: Vec<String>,
-    /// What may sign.
+    /// The accepted algorithms.
     pub algorithms: Vec<Algorithm>,
     /// The claim that names the user.
     pub user_claim: String,
-    /// How far clocks may differ.
+    /// The tolerated clock difference.
     pub leeway: Duration,
 }
 
-/// Where keys come from.
+/// The source of keys.
 #[derive(Debug)]
 pub enum KeySource {
     /// A file, read with the config.
     File(Arc<KeySet>),
-    /// A URL, read now and then.
+    /// A URL, fetched periodically.
     Remote(Arc<RemoteKeys>),
 }
 
-/// Somebody whose tokens count.
+/// A trusted token issuer.
 #[derive(Debug)]
 pub struct TokenIssuer {
     settings: IssuerSettings,
     keys: KeySource,
-    /// What the user claim says, to the name of the ApiUser.
+    /// The value of the user claim, to the name of the ApiUser.
     pub(super) users: HashMap<Box<str>, Arc<str>>,
 }
 
-/// What a token has proven.
+/// The facts that a token proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenProof {
-    /// What `iss` says.
+    /// The value of `iss`.
     pub issuer: Box<str>,
-    /// What the user claim says.
+    /// The value of the user claim.
     pub subject: Box<str>,
-    /// The key that signed.
+    /// The key that signed the token.
     pub key: KeyDigest,
-    /// The last second in which it counts, since 1970, leeway included.
+    /// The last second of validity since 1970, including leeway.
     pub until: u64,
 }
 
-/// A token whose signature and audience are right. Times and certificate are compared each time.
-pub(super) struct Verified {
+/// A token with verified signature and audience. Times and certificate are checked at each use.
+pub(super) struct VerifiedToken {
     issuer: Arc<TokenIssuer>,
     keys: Arc<KeySet>,
     certificate: String,
@@ -65,7 +65,7 @@ pub(super) struct Verified {
 }
 
 impl TokenIssuer {
-    /// An issuer whose tokens name nobody yet.
+    /// Creates an issuer without users.
     pub fn new(settings: IssuerSettings, keys: KeySource) -> Self {
         Self {
             settings,
@@ -74,33 +74,33 @@ impl TokenIssuer {
         }
     }
 
-    /// Lets a user claim name an ApiUser. Gives the ApiUser that it names already.
+    /// Maps a value of the user claim to an ApiUser.
     ///
     /// # Errors
-    /// The name of the other.
+    /// The other ApiUser that the value already maps to.
     pub fn bind(&mut self, subject: &str, user: &str) -> Result<(), Arc<str>> {
-        let there = self
+        let mapped = self
             .users
             .entry(subject.into())
             .or_insert_with(|| user.into());
-        if **there == *user {
+        if **mapped == *user {
             Ok(())
         } else {
-            Err(there.clone())
+            Err(mapped.clone())
         }
     }
 
-    /// Its name in the config.
+    /// The name in the config.
     pub fn name(&self) -> &Arc<str> {
         &self.settings.name
     }
 
-    /// What `iss` says.
+    /// The value of `iss`.
     pub fn issuer(&self) -> &str {
         &self.settings.issuer
     }
 
-    /// Where its keys are fetched from, if they are.
+    /// The remote keys; `None` if the keys are in a file.
     pub fn remote(&self) -> Option<&Arc<RemoteKeys>> {
         match &self.keys {
             KeySource::File(_) => None,
@@ -108,7 +108,7 @@ impl TokenIssuer {
         }
     }
 
-    /// The keys that are here now.
+    /// The current keys; `None` if they are not fetched yet.
     pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
         match &self.keys {
             KeySource::File(keys) => Some(keys.clone()),
@@ -122,26 +122,27 @@ impl TokenIssuer {
         self.keys()?.any()
     }
 
-    pub(super) fn verify(self: &Arc<Self>, jwt: &Jwt<'_>) -> Result<Verified, TokenError> {
+    pub(super) fn verify(self: &Arc<Self>, jwt: &Jwt<'_>) -> Result<VerifiedToken, TokenError> {
         let keys = self.keys().ok_or(TokenError::NoKeys)?;
         if !self.settings.algorithms.contains(&jwt.algorithm) {
             return Err(TokenError::Algorithm);
         }
         let key = keys.verify(
-            (jwt.algorithm, jwt.key_id.as_deref()),
+            jwt.algorithm,
+            jwt.key_id.as_deref(),
             jwt.signed,
             &jwt.signature,
         );
         if let (Err(TokenError::UnknownKey), Some(remote)) = (&key, self.remote()) {
-            // It may have new ones.
-            remote.ask();
+            // The issuer may have new keys.
+            remote.request_fetch();
         }
         let key = key?;
         if !jwt.is_for(&self.settings.audiences) {
             return Err(TokenError::Audience);
         }
         let leeway = self.settings.leeway.as_secs();
-        // It counts before the second that it names (RFC 7519 section 4.1.4).
+        // The token is valid before the second in `exp`, not in it (RFC 7519 section 4.1.4).
         let until = jwt
             .time("exp")?
             .ok_or(TokenError::Expired)?
@@ -152,7 +153,7 @@ impl TokenIssuer {
             .text(&self.settings.user_claim)
             .filter(|subject| !subject.is_empty());
         let subject = subject.ok_or(TokenError::NoUser)?.into();
-        Ok(Verified {
+        Ok(VerifiedToken {
             certificate: jwt.certificate()?,
             not_before: begins.saturating_sub(leeway),
             proof: TokenProof {
@@ -167,9 +168,9 @@ impl TokenIssuer {
     }
 }
 
-impl Verified {
-    /// Whether its issuer and its keys are these, and no newer ones.
-    pub(super) fn is_by(&self, issuer: &Arc<TokenIssuer>) -> bool {
+impl VerifiedToken {
+    /// Whether this issuer, with its current keys, verified the token.
+    pub(super) fn is_current(&self, issuer: &Arc<TokenIssuer>) -> bool {
         Arc::ptr_eq(issuer, &self.issuer)
             && self
                 .issuer
@@ -177,7 +178,7 @@ impl Verified {
                 .is_some_and(|keys| Arc::ptr_eq(&keys, &self.keys))
     }
 
-    /// What `iss` says.
+    /// The value of `iss`.
     pub(super) fn issuer(&self) -> &str {
         &self.proof.issuer
     }
@@ -186,8 +187,9 @@ impl Verified {
         self.proof.until
     }
 
-    /// What it proves now, on a connection whose verified certificate has this SHA-256 (in lower-case hex).
-    pub(super) fn on_connection(
+    /// The proof at `now` (seconds since 1970), on a connection with a verified certificate of this SHA-256 (lower-case
+    /// hex).
+    pub(super) fn proof_on_connection(
         &self,
         certificate: Option<&str>,
         now: u64,
@@ -198,10 +200,10 @@ impl Verified {
         if now < self.not_before {
             return Err(TokenError::NotYetValid);
         }
-        let bound = |shown: &str| {
-            verify_slices_are_equal(shown.as_bytes(), self.certificate.as_bytes()).is_ok()
+        let is_bound = |fingerprint: &str| {
+            verify_slices_are_equal(fingerprint.as_bytes(), self.certificate.as_bytes()).is_ok()
         };
-        if !certificate.is_some_and(bound) {
+        if !certificate.is_some_and(is_bound) {
             return Err(TokenError::OtherCertificate);
         }
         Ok(self.proof.clone())

@@ -1,24 +1,24 @@
-//! All issuers of a snapshot: which of them a token is from, and whom it names.
+//! All token issuers of a snapshot: finds the issuer of a token and the ApiUser that it names.
 
 use super::issuer::{TokenIssuer, TokenProof};
 use super::jwt::Jwt;
-use super::memory::{remember, remembered};
+use super::memory::{cached, store};
 use super::{KeyDigest, TokenError};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// All issuers of a snapshot, by what `iss` says.
+/// All token issuers of a snapshot, by the value of `iss`.
 #[derive(Debug, Default)]
 pub struct TokenIssuers(HashMap<Box<str>, Arc<TokenIssuer>>);
 
 impl TokenIssuers {
-    /// Adds an issuer. Gives the one that says the same in `iss`.
+    /// Adds an issuer.
     ///
     /// # Errors
-    /// The issuer that is there.
+    /// The existing issuer with the same `iss`.
     pub fn add(&mut self, issuer: TokenIssuer) -> Result<(), Arc<TokenIssuer>> {
         match self.0.get(issuer.issuer()) {
-            Some(there) => Err(there.clone()),
+            Some(existing) => Err(existing.clone()),
             None => {
                 self.0.insert(issuer.issuer().into(), Arc::new(issuer));
                 Ok(())
@@ -26,13 +26,13 @@ impl TokenIssuers {
         }
     }
 
-    /// All of them.
+    /// All issuers.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<TokenIssuer>> {
         self.0.values()
     }
 
-    /// What a token proves on a connection whose verified certificate has this SHA-256 (in lower-case hex), at this
-    /// second since 1970.
+    /// Verifies a token on a connection whose verified certificate has this SHA-256 (lower-case hex), at `now` (seconds
+    /// since 1970).
     ///
     /// # Errors
     /// [`TokenError`]
@@ -42,8 +42,8 @@ impl TokenIssuers {
         certificate: Option<&str>,
         now: u64,
     ) -> Result<TokenProof, TokenError> {
-        if let Some(found) = self.remembered(token, certificate, now) {
-            return found;
+        if let Some(result) = self.cached(token, certificate, now) {
+            return result;
         }
         let jwt = Jwt::read(token)?;
         let issuer = jwt
@@ -51,44 +51,44 @@ impl TokenIssuers {
             .and_then(|issuer| self.0.get(issuer))
             .ok_or(TokenError::UnknownIssuer)?;
         let verified = issuer.verify(&jwt)?;
-        let proof = verified.on_connection(certificate, now);
-        remember(token, verified, now);
+        let proof = verified.proof_on_connection(certificate, now);
+        store(token, verified, now);
         proof
     }
 
-    /// The same from memory, as long as issuer and keys are those that verified it.
-    fn remembered(
+    /// The result from the cache, if issuer and keys have not changed since verification.
+    fn cached(
         &self,
         token: &str,
         certificate: Option<&str>,
         now: u64,
     ) -> Option<Result<TokenProof, TokenError>> {
-        remembered(token, |verified| {
+        cached(token, |verified| {
             let is_current = self
                 .0
                 .get(verified.issuer())
-                .is_some_and(|issuer| verified.is_by(issuer));
-            is_current.then(|| verified.on_connection(certificate, now))
+                .is_some_and(|issuer| verified.is_current(issuer));
+            is_current.then(|| verified.proof_on_connection(certificate, now))
         })
     }
 
-    /// The name of the ApiUser that a proof of this or an earlier snapshot names, if its issuer, its key and its time
-    /// still stand.
+    /// The ApiUser of a proof from this or an earlier snapshot. `None` if the issuer or key was removed, or the proof has
+    /// expired.
     pub fn user_of(&self, proof: &TokenProof, now: u64) -> Option<&Arc<str>> {
         let issuer = self.0.get(&proof.issuer)?;
-        let stands = now <= proof.until && issuer.keys()?.has(&proof.key);
-        issuer.users.get(&proof.subject).filter(|_| stands)
+        let is_valid = now <= proof.until && issuer.keys()?.has(&proof.key);
+        issuer.users.get(&proof.subject).filter(|_| is_valid)
     }
 
-    /// Whether any token names an ApiUser.
+    /// Whether any token can name this ApiUser.
     pub fn names(&self, user: &str) -> bool {
         self.assumed(user).is_some()
     }
 
-    /// A proof as a user's token would give it, for explanations: no token was looked at.
+    /// A hypothetical proof of a user, for explanations. No token was verified.
     pub fn assumed(&self, user: &str) -> Option<TokenProof> {
         self.0.values().find_map(|issuer| {
-            let (subject, _) = issuer.users.iter().find(|(_, named)| ***named == *user)?;
+            let (subject, _) = issuer.users.iter().find(|(_, mapped)| ***mapped == *user)?;
             let key = KeyDigest::default();
             Some(TokenProof {
                 issuer: issuer.issuer().into(),
@@ -99,7 +99,7 @@ impl TokenIssuers {
         })
     }
 
-    /// Whether there is none.
+    /// Whether there are no issuers.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

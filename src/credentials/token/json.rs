@@ -1,15 +1,15 @@
-//! JSON in which no key stands twice: two readers of such an object could see different values. Knows no token.
+//! Parses JSON without repeated keys. Two parsers could read different values from an object with a repeated key.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// Objects and lists may lie this deep in each other.
-const DEEPEST: usize = 16;
+/// Maximum nesting of objects and lists.
+const MAX_DEPTH: usize = 16;
 
-/// An object, in which, at any depth, no key stands twice. `None` for everything else.
-pub(super) fn strict_object(octets: &[u8]) -> Option<Map<String, Value>> {
-    let mut reader = serde_json::Deserializer::from_slice(octets);
+/// Parses an object without repeated keys at any depth. `None` for everything else.
+pub(super) fn strict_object(bytes: &[u8]) -> Option<Map<String, Value>> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { depth: 0 }.deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     match value {
@@ -25,7 +25,7 @@ struct Strict {
 
 impl Strict {
     fn deeper<E: Error>(self) -> Result<Self, E> {
-        if self.depth < DEEPEST {
+        if self.depth < MAX_DEPTH {
             Ok(Self {
                 depth: self.depth + 1,
             })
@@ -47,7 +47,7 @@ impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON in which no key stands twice")
+        f.write_str("JSON without repeated keys")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(inner)?;
             if object.insert(key, value).is_some() {
-                return Err(A::Error::custom("a key stands twice"));
+                return Err(A::Error::custom("a key is repeated"));
             }
         }
         Ok(object.into())

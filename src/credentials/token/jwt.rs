@@ -1,4 +1,4 @@
-//! A JWT in compact form (RFC 7519), taken apart strictly. Verifies no signature.
+//! Parses a JWT in compact form (RFC 7519) strictly. Verifies no signature.
 
 use super::json::strict_object;
 use super::{Algorithm, TokenError};
@@ -7,13 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// A token in parts. What it claims counts only once its signature is verified.
+/// The parts of a token. Its claims are untrusted until the signature is verified.
 pub(super) struct Jwt<'t> {
-    /// What is signed.
+    /// The signed text: header and claims.
     pub(super) signed: &'t str,
     pub(super) signature: Vec<u8>,
     pub(super) algorithm: Algorithm,
-    /// Which key, if it says so.
+    /// The key id, if present.
     pub(super) key_id: Option<String>,
     pub(super) claims: Map<String, Value>,
 }
@@ -22,14 +22,16 @@ impl<'t> Jwt<'t> {
     pub(super) fn read(token: &'t str) -> Result<Self, TokenError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        // Dots are not in the alphabet, so a fourth part is malformed.
+        // The alphabet has no dot, so a fourth part is malformed.
         let decoded = |part: &str| {
             URL_SAFE_NO_PAD
                 .decode(part)
                 .map_err(|_| TokenError::Malformed)
         };
         let object = |part| strict_object(&decoded(part)?).ok_or(TokenError::Malformed);
-        let (header, claims, signature) = (object(header)?, object(claims)?, decoded(signature)?);
+        let header = object(header)?;
+        let claims = object(claims)?;
+        let signature = decoded(signature)?;
         if header.contains_key("crit") {
             return Err(TokenError::Critical);
         }
@@ -38,7 +40,7 @@ impl<'t> Jwt<'t> {
             Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(TokenError::Malformed),
         };
-        // RFC 9068 says `at+jwt`; most issuers say `JWT`, or nothing.
+        // RFC 9068 specifies `at+jwt`. Most issuers write `JWT`, or omit the type.
         let kinds = ["JWT", "at+jwt", "application/at+jwt"];
         if text("typ")?
             .is_some_and(|kind| !kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)))
@@ -57,17 +59,20 @@ impl<'t> Jwt<'t> {
         })
     }
 
-    /// A claim that is a text.
+    /// A string claim.
     pub(super) fn text(&self, claim: &str) -> Option<&str> {
         self.claims.get(claim)?.as_str()
     }
 
-    /// A claim that is a time, in whole seconds since 1970. `Err` if it is something else.
+    /// A time claim in whole seconds since 1970.
+    ///
+    /// # Errors
+    /// [`TokenError::Malformed`] if the claim is not a time.
     pub(super) fn time(&self, claim: &str) -> Result<Option<u64>, TokenError> {
         let Some(value) = self.claims.get(claim) else {
             return Ok(None);
         };
-        let whole = value.as_u64();
+        let integer = value.as_u64();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -79,13 +84,13 @@ impl<'t> Jwt<'t> {
                 .filter(|time| (0.0..1e12).contains(time))
                 .map(|time| time as u64)
         };
-        whole
+        integer
             .or_else(fraction)
             .map(Some)
             .ok_or(TokenError::Malformed)
     }
 
-    /// Whether it is meant for one of these (RFC 7519 section 4.1.3).
+    /// Whether the audience contains one of these (RFC 7519 section 4.1.3).
     pub(super) fn is_for(&self, audiences: &[String]) -> bool {
         let known = |value: &Value| {
             value
@@ -101,19 +106,19 @@ impl<'t> Jwt<'t> {
         }
     }
 
-    /// The SHA-256 of the certificate that it is bound to, in lower-case hex (RFC 8705 section 3.1).
+    /// The SHA-256 of the certificate that the token is bound to, in lower-case hex (RFC 8705 section 3.1).
     pub(super) fn certificate(&self) -> Result<String, TokenError> {
         let bound = self
             .claims
             .get("cnf")
             .and_then(|confirmation| confirmation.get("x5t#S256")?.as_str());
-        let octets = URL_SAFE_NO_PAD
+        let bytes = URL_SAFE_NO_PAD
             .decode(bound.ok_or(TokenError::Unbound)?)
             .map_err(|_| TokenError::Malformed)?;
-        if octets.len() != 32 {
+        if bytes.len() != 32 {
             return Err(TokenError::Malformed);
         }
-        Ok(hexadecimal(&octets))
+        Ok(hexadecimal(&bytes))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A JWK set (RFC 7517): the public keys that an issuer signs with. Chooses a key and verifies; judges no claim.
+//! A JWK set (RFC 7517): the public keys of an issuer. Selects a key and verifies a signature.
 
 use super::json::strict_object;
 use super::{Algorithm, TokenError};
@@ -8,31 +8,31 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-/// The most keys that are read; an issuer has two or three.
-const MOST_KEYS: usize = 64;
+/// Maximum number of keys in a set. An issuer usually has two or three.
+const MAX_KEYS: usize = 64;
 
-/// What tells one key from another.
+/// The SHA-256 of a public key, which identifies it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct KeyDigest([u8; 32]);
 
 /// The keys of an issuer.
 #[derive(Debug)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<PublicKey>,
 }
 
 #[derive(Debug)]
-struct Key {
+struct PublicKey {
     digest: KeyDigest,
     id: Option<String>,
-    /// The only algorithm that it is for, if it says so.
+    /// The only algorithm of the key, if it names one.
     algorithm: Option<Algorithm>,
-    material: Material,
+    material: KeyMaterial,
 }
 
 #[derive(Debug)]
-enum Material {
-    /// A point on P-256 or P-384, or an Ed25519 key, for this algorithm alone.
+enum KeyMaterial {
+    /// A point on P-256 or P-384, or an Ed25519 key, for exactly this algorithm.
     Plain(Algorithm, Vec<u8>),
     Rsa {
         modulus: Vec<u8>,
@@ -40,25 +40,25 @@ enum Material {
     },
 }
 
-/// Why a text is no set of keys.
+/// The reason why a text is not an accepted key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Not JSON, or a key in it stands twice, or it has no `keys`.
+    /// Not JSON, a repeated name, or no `keys`.
     #[error("it is no JWK set: not JSON with a list `keys`, or a name in it stands twice")]
     Malformed,
-    /// Anybody who reads it can make tokens.
+    /// The set contains a private or secret key, with which any reader of the set could sign tokens.
     #[error("it holds a private or secret key")]
     PrivateKey,
-    /// Nothing in it can verify.
+    /// The set contains no key for verification.
     #[error("it holds no key for signatures: P-256, P-384, Ed25519, or RSA with 2048 to 8192 bits")]
     NoKey,
-    /// More than anybody needs.
+    /// The set contains more keys than the maximum.
     #[error("it holds more than 64 keys")]
     TooMany,
 }
 
 impl KeySet {
-    /// Reads a set. Keys for other purposes and of unknown kinds are left out.
+    /// Parses a set. Keys for other purposes and of unknown kinds are ignored.
     ///
     /// # Errors
     /// [`KeySetError`]
@@ -68,7 +68,7 @@ impl KeySet {
             .get("keys")
             .and_then(Value::as_array)
             .ok_or(KeySetError::Malformed)?;
-        if listed.len() > MOST_KEYS {
+        if listed.len() > MAX_KEYS {
             return Err(KeySetError::TooMany);
         }
         let mut keys = Vec::new();
@@ -77,7 +77,7 @@ impl KeySet {
             if key.contains_key("d") || key.contains_key("k") {
                 return Err(KeySetError::PrivateKey);
             }
-            keys.extend(Key::read(key));
+            keys.extend(PublicKey::read(key));
         }
         if keys.is_empty() {
             Err(KeySetError::NoKey)
@@ -86,45 +86,46 @@ impl KeySet {
         }
     }
 
-    /// Verifies with the one key that fits algorithm and id. Gives which it was.
+    /// Verifies a signature with the only key that matches algorithm and id, and returns the digest of that key.
     pub(super) fn verify(
         &self,
-        (algorithm, id): (Algorithm, Option<&str>),
+        algorithm: Algorithm,
+        id: Option<&str>,
         signed: &str,
         signature: &[u8],
     ) -> Result<KeyDigest, TokenError> {
-        let mut fitting = self
+        let mut matching = self
             .keys
             .iter()
-            .filter(|key| key.fits(algorithm) && (id.is_none() || key.id.as_deref() == id));
-        let (Some(key), None) = (fitting.next(), fitting.next()) else {
+            .filter(|key| key.supports(algorithm) && (id.is_none() || key.id.as_deref() == id));
+        let (Some(key), None) = (matching.next(), matching.next()) else {
             return Err(TokenError::UnknownKey);
         };
         key.verify(algorithm, signed.as_bytes(), signature)
             .map(|()| key.digest)
     }
 
-    /// One of them.
+    /// The first key.
     #[cfg(test)]
     pub(super) fn any(&self) -> Option<KeyDigest> {
         self.keys.first().map(|key| key.digest)
     }
 
-    /// Whether a key is among them.
+    /// Whether the set contains a key.
     pub fn has(&self, digest: &KeyDigest) -> bool {
         self.keys.iter().any(|key| key.digest == *digest)
     }
 }
 
-impl Key {
-    /// A key for signatures. `None` for all others.
-    fn read(said: &Map<String, Value>) -> Option<Self> {
-        let text = |name: &str| said.get(name).and_then(Value::as_str);
-        let octets = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
+impl PublicKey {
+    /// Parses a key for signatures. `None` for all others.
+    fn read(jwk: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
         if text("use").is_some_and(|purpose| purpose != "sig") {
             return None;
         }
-        let operations = said.get("key_ops").and_then(Value::as_array);
+        let operations = jwk.get("key_ops").and_then(Value::as_array);
         if operations
             .is_some_and(|operations| !operations.iter().any(|operation| operation == "verify"))
         {
@@ -132,44 +133,43 @@ impl Key {
         }
         let material = match (text("kty")?, text("crv")) {
             ("EC", Some("P-256")) => {
-                Material::Plain(Algorithm::Es256, point(octets("x")?, &octets("y")?, 32)?)
+                KeyMaterial::Plain(Algorithm::Es256, point(bytes("x")?, &bytes("y")?, 32)?)
             }
             ("EC", Some("P-384")) => {
-                Material::Plain(Algorithm::Es384, point(octets("x")?, &octets("y")?, 48)?)
+                KeyMaterial::Plain(Algorithm::Es384, point(bytes("x")?, &bytes("y")?, 48)?)
             }
             ("OKP", Some("Ed25519")) => {
-                Material::Plain(Algorithm::EdDsa, octets("x").filter(|key| key.len() == 32)?)
+                KeyMaterial::Plain(Algorithm::EdDsa, bytes("x").filter(|key| key.len() == 32)?)
             }
             ("RSA", _) => {
-                let modulus =
-                    octets("n").filter(|modulus| (256..=1024).contains(&modulus.len()))?;
-                let exponent = octets("e").filter(|exponent| (1..=8).contains(&exponent.len()))?;
-                Material::Rsa { modulus, exponent }
+                let modulus = bytes("n").filter(|modulus| (256..=1024).contains(&modulus.len()))?;
+                let exponent = bytes("e").filter(|exponent| (1..=8).contains(&exponent.len()))?;
+                KeyMaterial::Rsa { modulus, exponent }
             }
             _ => return None,
         };
         let algorithm = match text("alg") {
             None => None,
-            // For an algorithm that we do not take, it is none of ours.
+            // A key for an unsupported algorithm is ignored.
             Some(name) => Some(Algorithm::named(name)?),
         };
         let id = text("kid").map(str::to_owned);
-        let mut hashed = [0; 32];
-        hashed.copy_from_slice(digest(&SHA256, &material.octets()).as_ref());
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, &material.bytes()).as_ref());
         Some(Self {
-            digest: KeyDigest(hashed),
+            digest: KeyDigest(hash),
             id,
             algorithm,
             material,
         })
     }
 
-    fn fits(&self, algorithm: Algorithm) -> bool {
-        let by_kind = match &self.material {
-            Material::Plain(only, _) => *only == algorithm,
-            Material::Rsa { .. } => algorithm.of_rsa_keys().is_some(),
+    fn supports(&self, algorithm: Algorithm) -> bool {
+        let kind_matches = match &self.material {
+            KeyMaterial::Plain(only, _) => *only == algorithm,
+            KeyMaterial::Rsa { .. } => algorithm.of_rsa_keys().is_some(),
         };
-        by_kind && self.algorithm.is_none_or(|only| only == algorithm)
+        kind_matches && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
     fn verify(
@@ -178,12 +178,12 @@ impl Key {
         signed: &[u8],
         signature: &[u8],
     ) -> Result<(), TokenError> {
-        let verified = match &self.material {
-            Material::Plain(_, key) => {
+        let result = match &self.material {
+            KeyMaterial::Plain(_, key) => {
                 let algorithm = algorithm.of_plain_keys().ok_or(TokenError::UnknownKey)?;
                 UnparsedPublicKey::new(algorithm, key).verify(signed, signature)
             }
-            Material::Rsa { modulus, exponent } => {
+            KeyMaterial::Rsa { modulus, exponent } => {
                 let parameters = algorithm.of_rsa_keys().ok_or(TokenError::UnknownKey)?;
                 RsaPublicKeyComponents {
                     n: modulus,
@@ -192,12 +192,12 @@ impl Key {
                 .verify(parameters, signed, signature)
             }
         };
-        verified.map_err(|_| TokenError::Signature)
+        result.map_err(|_| TokenError::Signature)
     }
 }
 
-impl Material {
-    fn octets(&self) -> Vec<u8> {
+impl KeyMaterial {
+    fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Plain(_, key) => key.clone(),
             Self::Rsa { modulus, exponent } => [modulus.as_slice(), exponent].concat(),
@@ -233,7 +233,7 @@ mod tests {
         signed: &str,
     ) -> Result<(), TokenError> {
         let signature = URL_SAFE_NO_PAD.decode(SIGNATURE).unwrap();
-        set.verify((algorithm, id), signed, &signature).map(drop)
+        set.verify(algorithm, id, signed, &signature).map(drop)
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! Verified tokens that this thread remembers, so that a signature is verified once. What is remembered is compared with
-//! certificate and clock each time.
+//! A cache of verified tokens per thread, so that each signature is verified once. Certificate and time are checked at each
+//! use.
 
-use super::issuer::Verified;
+use super::issuer::VerifiedToken;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Tokens that one thread remembers.
-const MOST: usize = 4096;
+/// Maximum number of tokens in the cache of a thread.
+const MAX_TOKENS: usize = 4096;
 
 thread_local! {
-    static VERIFIED: RefCell<HashMap<[u8; 32], Verified>> = RefCell::default();
+    static VERIFIED: RefCell<HashMap<[u8; 32], VerifiedToken>> = RefCell::default();
 }
 
 fn tag(token: &str) -> [u8; 32] {
@@ -19,18 +19,18 @@ fn tag(token: &str) -> [u8; 32] {
     tag
 }
 
-/// Looks at a token that was verified before. `None` if it was not, or if `look` gives nothing.
-pub(super) fn remembered<T>(token: &str, look: impl FnOnce(&Verified) -> Option<T>) -> Option<T> {
-    VERIFIED.with_borrow(|all| all.get(&tag(token)).and_then(look))
+/// Applies `read` to a cached token. `None` if the token is not cached, or if `read` returns `None`.
+pub(super) fn cached<T>(token: &str, read: impl FnOnce(&VerifiedToken) -> Option<T>) -> Option<T> {
+    VERIFIED.with_borrow(|all| all.get(&tag(token)).and_then(read))
 }
 
-/// Remembers a token. When there are too many, those that no longer count go first.
-pub(super) fn remember(token: &str, verified: Verified, now: u64) {
+/// Caches a token. If the cache is full, expired tokens are removed first.
+pub(super) fn store(token: &str, verified: VerifiedToken, now: u64) {
     VERIFIED.with_borrow_mut(|all| {
-        if all.len() >= MOST {
+        if all.len() >= MAX_TOKENS {
             all.retain(|_, verified| verified.until() >= now);
         }
-        if all.len() >= MOST {
+        if all.len() >= MAX_TOKENS {
             all.clear();
         }
         all.insert(tag(token), verified);

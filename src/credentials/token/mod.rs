@@ -1,5 +1,5 @@
-//! Tokens that are bound to a client certificate (RFC 8705 section 3): who issues them, whom they name, and whether one
-//! counts on this connection. Knows no HTTP.
+//! Tokens that are bound to a client certificate (RFC 8705 section 3): issuers, users, and verification for a connection.
+//! Independent of HTTP.
 
 mod algorithm;
 mod fetch;
@@ -16,49 +16,49 @@ pub use issuer::{IssuerSettings, KeySource, TokenIssuer, TokenProof};
 pub use issuers::TokenIssuers;
 pub use keys::{KeyDigest, KeySet, KeySetError};
 
-/// Why a token does not count. The client learns no more than that.
+/// The reason why a token is rejected. It is not disclosed to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not three parts of base64url and JSON, or JSON with two readings.
-    #[error("it is no JWT, or one with two readings")]
+    /// Not three parts of base64url and JSON, or JSON with repeated keys.
+    #[error("it is not a JWT, or an ambiguous one")]
     Malformed,
-    /// Nobody of the config issues such tokens.
-    #[error("its issuer is not known here")]
+    /// The config has no such issuer.
+    #[error("its issuer is not in the config")]
     UnknownIssuer,
     /// The issuer's keys were not fetched yet.
-    #[error("the keys of its issuer are not here yet")]
+    #[error("the keys of its issuer are not fetched yet")]
     NoKeys,
-    /// Not one of those that the issuer may use.
+    /// The issuer may not use this algorithm.
     #[error("its algorithm is not allowed")]
     Algorithm,
-    /// It says that something must be understood, and we understand nothing beyond the standard.
+    /// The token has critical extensions, none of which are supported.
     #[error("it has critical extensions")]
     Critical,
-    /// A type of token that is not for this.
+    /// The token has another type.
     #[error("its type is not JWT or at+jwt")]
     Type,
-    /// No key, or more than one, could have signed it.
+    /// No key, or more than one, matches algorithm and key id.
     #[error("no key of its issuer, or more than one, could have signed it")]
     UnknownKey,
-    /// Somebody else has signed it, or it was changed.
+    /// The signature does not match.
     #[error("its signature is wrong")]
     Signature,
-    /// Its time is over, or it has none.
+    /// The token has expired, or has no expiry time.
     #[error("it has expired, or does not say when it does")]
     Expired,
-    /// Its time has not come.
+    /// The validity has not begun.
     #[error("it is not valid yet")]
     NotYetValid,
-    /// It was made for somebody else.
+    /// The token has another audience.
     #[error("it is meant for another audience")]
     Audience,
-    /// It is bound to no certificate.
+    /// The token is not bound to a certificate.
     #[error("it is bound to no certificate (no `cnf.x5t#S256`)")]
     Unbound,
-    /// It is bound to another certificate than the connection's, or the connection has none.
+    /// The token is bound to another certificate, or the connection has none.
     #[error("it is bound to another certificate than the connection's")]
     OtherCertificate,
-    /// The claim that names the user is missing, or no text.
+    /// The user claim is missing, or not a string.
     #[error("it names no user")]
     NoUser,
 }

@@ -3,9 +3,12 @@
 use super::super::framing::field_space;
 use super::*;
 
-fn framing(text: &str, asked: Asked) -> Result<Option<(AnswerFraming, Reuse)>, AnswerError> {
+fn framing(
+    text: &str,
+    asked: Asked,
+) -> Result<Option<(ResponseFraming, Reuse)>, ResponseHeadError> {
     let mut space = field_space();
-    parse_answer(text.as_bytes(), asked, &mut space)
+    parse_response_head(text.as_bytes(), asked, &mut space)
         .map(|head| head.map(|head| (head.framing, head.reuse)))
 }
 
@@ -14,29 +17,29 @@ fn an_answer_has_one_length() {
     for (fields, expected) in [
         (
             "content-length: 5\r\n",
-            (AnswerFraming::Length(5), Reuse::Keep),
+            (ResponseFraming::Length(5), Reuse::Keep),
         ),
         (
             "content-length: 5\r\nContent-Length: 5\r\n",
-            (AnswerFraming::Length(5), Reuse::Keep),
+            (ResponseFraming::Length(5), Reuse::Keep),
         ),
         (
             "transfer-encoding: chunked\r\n",
-            (AnswerFraming::Chunked, Reuse::Keep),
+            (ResponseFraming::Chunked, Reuse::Keep),
         ),
         (
             "transfer-encoding: chunked\r\nconnection: x, Close\r\n",
-            (AnswerFraming::Chunked, Reuse::Close),
+            (ResponseFraming::Chunked, Reuse::Close),
         ),
         (
             "content-length: 5\r\nwww-authenticate: Basic realm=x\r\n",
-            (AnswerFraming::Length(5), Reuse::Keep),
+            (ResponseFraming::Length(5), Reuse::Keep),
         ),
         (
             "content-length: 5\r\nWWW-Authenticate: NTLM\r\n",
-            (AnswerFraming::Length(5), Reuse::Close),
+            (ResponseFraming::Length(5), Reuse::Close),
         ),
-        ("", (AnswerFraming::UntilClose, Reuse::Close)),
+        ("", (ResponseFraming::UntilClose, Reuse::Close)),
     ] {
         let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
         assert_eq!(
@@ -46,7 +49,7 @@ fn an_answer_has_one_length() {
         );
         assert_eq!(
             framing(&text, Asked::Head).unwrap().unwrap().0,
-            AnswerFraming::None,
+            ResponseFraming::None,
             "{fields:?}"
         );
     }
@@ -54,7 +57,7 @@ fn an_answer_has_one_length() {
         let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 5\r\n\r\n");
         assert_eq!(
             framing(&text, Asked::Other).unwrap().unwrap(),
-            (AnswerFraming::None, Reuse::Keep)
+            (ResponseFraming::None, Reuse::Keep)
         );
     }
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 1\r\n";
@@ -77,17 +80,17 @@ fn an_answer_has_one_length() {
 fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
     let read = |text: &str, rule: LengthlessRedirect| {
         let mut space = field_space();
-        let head = parse_answer(text.as_bytes(), Asked::Other, &mut space)
+        let head = parse_response_head(text.as_bytes(), Asked::Other, &mut space)
             .unwrap()
             .unwrap()
             .as_meant(rule);
         (head.framing, head.reuse)
     };
-    let until_close = (AnswerFraming::UntilClose, Reuse::Close);
+    let until_close = (ResponseFraming::UntilClose, Reuse::Close);
     for (head, expected) in [
         (
             "HTTP/1.1 302 Found\r\nlocation: /v1\r\n",
-            (AnswerFraming::Length(0), Reuse::Close),
+            (ResponseFraming::Length(0), Reuse::Close),
         ),
         (
             "HTTP/1.1 302 Found\r\nlocation: /v1\r\nconnection: close\r\n",
@@ -96,11 +99,11 @@ fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
         ("HTTP/1.0 302 Found\r\nlocation: /v1\r\n", until_close),
         (
             "HTTP/1.1 302 Found\r\ncontent-length: 3\r\n",
-            (AnswerFraming::Length(3), Reuse::Keep),
+            (ResponseFraming::Length(3), Reuse::Keep),
         ),
         (
             "HTTP/1.1 302 Found\r\ntransfer-encoding: chunked\r\n",
-            (AnswerFraming::Chunked, Reuse::Keep),
+            (ResponseFraming::Chunked, Reuse::Keep),
         ),
         ("HTTP/1.1 200 OK\r\n", until_close),
     ] {
@@ -120,23 +123,23 @@ fn an_answer_with_two_readings_is_none() {
     for (fields, error) in [
         (
             "content-length: 5\r\ncontent-length: 6\r\n",
-            AnswerError::BadLength,
+            ResponseHeadError::BadLength,
         ),
-        ("content-length: 5, 5\r\n", AnswerError::BadLength),
-        ("content-length: -1\r\n", AnswerError::BadLength),
+        ("content-length: 5, 5\r\n", ResponseHeadError::BadLength),
+        ("content-length: -1\r\n", ResponseHeadError::BadLength),
         (
             "content-length: 5\r\ntransfer-encoding: chunked\r\n",
-            AnswerError::LengthAndChunked,
+            ResponseHeadError::LengthAndChunked,
         ),
         (
             "transfer-encoding: gzip, chunked\r\n",
-            AnswerError::UnknownCoding,
+            ResponseHeadError::UnknownCoding,
         ),
         (
             "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
-            AnswerError::UnknownCoding,
+            ResponseHeadError::UnknownCoding,
         ),
-        ("a b: c\r\n", AnswerError::Malformed),
+        ("a b: c\r\n", ResponseHeadError::Malformed),
     ] {
         assert_eq!(
             framing(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"), Asked::Other),
@@ -146,11 +149,11 @@ fn an_answer_with_two_readings_is_none() {
     }
     assert_eq!(
         framing("SSH-2.0-x\r\n", Asked::Other),
-        Err(AnswerError::Malformed)
+        Err(ResponseHeadError::Malformed)
     );
     let chunked = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     assert_eq!(
         framing(chunked, Asked::Other),
-        Err(AnswerError::UnknownCoding)
+        Err(ResponseHeadError::UnknownCoding)
     );
 }

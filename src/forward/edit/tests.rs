@@ -34,7 +34,7 @@ fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String
         requested_host: "api.example.org",
         request_id: "id-1",
         client_version: "1.1",
-        authorization: AuthorizationUp::of(authorization, AuthorizationUp::OfClient),
+        authorization: UpstreamAuthorization::of(authorization, UpstreamAuthorization::OfClient),
         upgrade: requested_upgrade("GET", fields).unwrap(),
     };
     let mut collected = Collected::default();
@@ -182,7 +182,7 @@ fn an_answer_keeps_its_length_only_where_no_body_follows() {
         ];
         response_fields(
             fields,
-            &AnswerEdit {
+            &ResponseEdit {
                 length,
                 request_id: "id-1",
                 expiry: None,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::authorize::public_permit;
 use crate::forward::{
-    AuthorizationUp, ClientAddress, FieldSink, RequestEdit, Upgrade, request_fields,
+    ClientAddress, FieldSink, RequestEdit, Upgrade, UpstreamAuthorization, request_fields,
 };
 use crate::route::Admission;
 use proptest::prelude::*;
@@ -47,7 +47,7 @@ fn look_alikes_are_seen_and_told_apart() {
 }
 
 #[test]
-fn a_trailer_that_nobody_judges_is_not_announced() {
+fn a_trailer_that_is_not_evaluated_is_not_announced() {
     let mut judged = FieldNames::default();
     judged.add_judged("x-team");
     let fields: &[(&str, &[u8])] = &[
@@ -149,7 +149,7 @@ fn received(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>) -> Vec<(String, V
         requested_host: "api.example.org",
         request_id: "id-1",
         client_version: "1.1",
-        authorization: AuthorizationUp::OfClient,
+        authorization: UpstreamAuthorization::OfClient,
         upgrade: Upgrade::None,
     };
     let mut received = Received::default();

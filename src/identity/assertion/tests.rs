@@ -118,7 +118,7 @@ fn the_first_key_signs_and_all_are_published() {
     assert_eq!(
         claims["cnf"],
         Value::Null,
-        "nothing is said about a certificate that nobody showed"
+        "no claim about a certificate without one"
     );
     let published: Value = serde_json::from_str(signer.key_set()).unwrap();
     let published: Vec<_> = published["keys"]
@@ -164,7 +164,7 @@ fn only_users_are_asserted_and_not_beyond_their_certificates() {
         (1_899_999_000, 1_899_999_060u64, 1_899_999_030),
         (1_899_999_990, 1_900_000_000, 1_899_999_995),
         (1_899_999_999, 1_900_000_000, 1_900_000_000),
-        // It counts although it has expired, since somebody tolerates that.
+        // The certificate has expired, but the expiry is tolerated.
         (1_900_000_010, 1_900_000_070, 1_900_000_040),
     ] {
         let assertion = signer.assertion(&known, "api", now).unwrap();

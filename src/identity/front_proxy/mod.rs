@@ -1,5 +1,5 @@
-//! Front proxies: who may say on a listener for whom it speaks, in which form it says so, and what is read from that.
-//! Believes nothing beyond the proof of possession: certificates are verified by whoever asks.
+//! Front proxies: the peers that may forward client identities on a listener, the form of these identities, and their
+//! parsers. Trusts only the proof of possession by the front proxy; the caller verifies certificates.
 
 mod network;
 mod proxied;
@@ -11,51 +11,51 @@ pub use proxied::{ProxiedClient, ProxyHeader, ProxyHeaderError};
 
 use super::{UserId, folded_equal};
 use crate::config::{Belief, ForwardedIdentity};
-use crate::head::{Fields, Several};
+use crate::head::{DuplicateField, Fields};
 use crate::tls::{FailureReason, TrustDomain};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Most certificates of a forwarded chain.
-const MOST_CERTIFICATES: usize = 10;
+/// Maximum number of certificates in a forwarded chain.
+const MAX_CERTIFICATES: usize = 10;
 
-/// Who speaks for others on a listener.
+/// The front proxies of a listener.
 #[derive(Clone, Debug)]
 pub struct FrontProxy {
-    /// How it says for whom.
+    /// The form of forwarded identities.
     pub identity: ForwardedIdentity,
-    /// The ApiUsers that do.
+    /// The ApiUsers that are front proxies.
     pub peers: Vec<UserId>,
-    /// Where they are; empty is everywhere.
+    /// The networks of the front proxies; empty allows every address.
     pub sources: Vec<Network>,
-    /// Who must vouch for forwarded certificates.
+    /// The trust domain that verifies forwarded certificates.
     pub trust_domain: Arc<TrustDomain>,
-    /// What is believed without a certificate.
+    /// Whether a common name without a certificate is accepted.
     pub belief: Belief,
 }
 
 impl FrontProxy {
-    /// Whether this user speaks for others.
+    /// Whether this user is a front proxy.
     pub fn is_peer(&self, user: UserId) -> bool {
         self.peers.contains(&user)
     }
 
-    /// Whether a front proxy may be at this address.
+    /// Whether a front proxy may connect from this address.
     pub fn may_be_at(&self, address: IpAddr) -> bool {
         self.sources.is_empty() || self.sources.iter().any(|network| network.contains(address))
     }
 
-    /// Whether the config says that front proxies are at this address, and not just everywhere.
+    /// Whether the config explicitly lists this address for front proxies.
     pub fn is_placed_at(&self, address: IpAddr) -> bool {
         self.sources.iter().any(|network| network.contains(address))
     }
 
-    /// What a request's fields say about its client, as they stand: the same values mean the same client.
+    /// The raw values of the identity fields of a request. Equal values mean the same client.
     ///
     /// # Errors
-    /// [`Several`] if a field that may stand once stands more often.
-    pub fn said<'h, F: Fields + ?Sized>(&self, fields: &'h F) -> Result<Said<'h>, Several> {
+    /// [`DuplicateField`] if an identity field is repeated.
+    pub fn said<'h, F: Fields + ?Sized>(&self, fields: &'h F) -> Result<Said<'h>, DuplicateField> {
         Ok(match self.identity {
             ForwardedIdentity::Rfc9440 => Said {
                 identity: only(fields, "client-cert")?,
@@ -69,20 +69,20 @@ impl FrontProxy {
         })
     }
 
-    /// Reads what was said, in the fields of a request or before the connection.
+    /// Parses the forwarded identity, from the fields of a request or the PROXY header of the connection.
     ///
     /// # Errors
     /// [`ForwardedRefusal`]
     pub fn read(
         &self,
-        said: Said<'_>,
+        fields: Said<'_>,
         proxied: Option<&ProxiedClient>,
     ) -> Result<Forwarded, ForwardedRefusal> {
         match self.identity {
             ForwardedIdentity::Rfc9440 => {
-                rfc9440::read(said.identity, said.chain).map(Forwarded::Chain)
+                rfc9440::read(fields.identity, fields.chain).map(Forwarded::Chain)
             }
-            ForwardedIdentity::Xfcc => xfcc::read(said.identity).map(Forwarded::Chain),
+            ForwardedIdentity::Xfcc => xfcc::read(fields.identity).map(Forwarded::Chain),
             ForwardedIdentity::ProxyV2 => proxied
                 .map_or(Err(ForwardedRefusal::Missing), |proxied| {
                     proxied.identity(self.belief)
@@ -91,62 +91,64 @@ impl FrontProxy {
     }
 }
 
-/// The value of the one field of this name. A second one is an error also if only a reader that folds names would take it
-/// for the same.
-fn only<'h, F: Fields + ?Sized>(fields: &'h F, known: &str) -> Result<Option<&'h [u8]>, Several> {
-    let mut alike = fields.pairs().filter(|(name, _)| folded_equal(known, name));
-    let first = alike.next();
-    if alike.next().is_some() {
-        return Err(Several);
+/// The value of the only field of this name. A second field is an error even if the names are equal only after folding.
+fn only<'h, F: Fields + ?Sized>(
+    fields: &'h F,
+    known: &str,
+) -> Result<Option<&'h [u8]>, DuplicateField> {
+    let mut matching = fields.pairs().filter(|(name, _)| folded_equal(known, name));
+    let first = matching.next();
+    if matching.next().is_some() {
+        return Err(DuplicateField);
     }
     Ok(first
         .filter(|(name, _)| name.eq_ignore_ascii_case(known))
         .map(|(_, value)| value))
 }
 
-/// The values of the fields that say who the client is.
+/// The raw values of the fields with a forwarded identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Said<'h> {
-    /// The certificate, or all there is.
+    /// The field with the certificate, or the only field.
     pub identity: Option<&'h [u8]>,
-    /// The chain, where it stands in a field of its own.
+    /// The field with the chain, if the form has a separate one.
     pub chain: Option<&'h [u8]>,
 }
 
-/// For whom a front proxy speaks.
+/// A forwarded identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forwarded {
-    /// For who has shown it this chain, leaf first. Not verified.
+    /// The chain of the client, leaf first. Not verified.
     Chain(Vec<CertificateDer<'static>>),
-    /// For who has this common name, as it says.
+    /// The common name of the client, as the front proxy states.
     CommonName(Box<str>),
 }
 
-/// Why nobody is recognized in what a front proxy said.
+/// The reason why a forwarded identity is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardedRefusal {
-    /// It said nothing.
+    /// There is no forwarded identity.
     Missing,
-    /// It named more than one client.
+    /// There is more than one forwarded identity.
     Several,
-    /// It cannot be read.
+    /// The forwarded identity is malformed; a description.
     Malformed(&'static str),
-    /// It said who the client is, but not by a certificate.
+    /// The forwarded identity has no certificate; a description.
     WithoutCertificate(&'static str),
-    /// It says itself that it has not verified the certificate.
+    /// The front proxy states that it did not verify the certificate.
     Unverified,
-    /// The forwarded certificate does not count.
+    /// The forwarded certificate is rejected.
     Certificate(FailureReason),
-    /// The forwarded certificate is a front proxy's.
+    /// The forwarded certificate belongs to a front proxy.
     FrontProxyItself,
-    /// A front proxy at an address where none may be.
+    /// A front proxy connected from a disallowed address.
     WrongSource,
-    /// Somebody who is no front proxy speaks for others.
+    /// A client that is not a front proxy sent a forwarded identity.
     NotAFrontProxy,
 }
 
 impl ForwardedRefusal {
-    /// The reason in one word.
+    /// The reason word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Missing => "no_forwarded_identity",
@@ -161,11 +163,11 @@ impl ForwardedRefusal {
         }
     }
 
-    /// What the log says beside the word.
+    /// The detail for the log beside the reason word.
     pub fn detail(self) -> Option<&'static str> {
         match self {
             Self::Malformed(what) | Self::WithoutCertificate(what) => Some(what),
-            Self::Certificate(_) => Some("the forwarded certificate does not count"),
+            Self::Certificate(_) => Some("the forwarded certificate is rejected"),
             _ => None,
         }
     }

@@ -1,22 +1,22 @@
-//! Networks of IP addresses, as `10.0.0.0/8`. Resolves no names.
+//! Networks of IP addresses, such as `10.0.0.0/8`. Resolves no names.
 
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// An address and how many of its leading bits count.
+/// An address and the length of its prefix in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
     bits: u8,
 }
 
-/// Why a text is no network.
+/// The reason why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadNetwork {
-    /// Neither an address, nor one with a number of bits.
+    /// Neither an address nor an address with a prefix length.
     #[error("it is neither an IP address nor a network such as 10.0.0.0/8")]
     NotANetwork,
-    /// Some bits are set that do not count, so that something else may be meant.
+    /// Bits after the prefix are set, so the text may be a mistake.
     #[error("its address has bits set behind the prefix")]
     BitsBehindPrefix,
 }
@@ -26,7 +26,7 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, BadNetwork> {
         let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) if bits.bytes().all(|octet| octet.is_ascii_digit()) => (
+            Some((address, bits)) if bits.bytes().all(|byte| byte.is_ascii_digit()) => (
                 address,
                 Some(bits.parse::<u8>().map_err(|_| BadNetwork::NotANetwork)?),
             ),
@@ -40,7 +40,7 @@ impl FromStr for Network {
             return Err(BadNetwork::NotANetwork);
         }
         let network = Self { address, bits };
-        if network.of(address) == as_bits(address) {
+        if network.prefix_of(address) == as_bits(address) {
             Ok(network)
         } else {
             Err(BadNetwork::BitsBehindPrefix)
@@ -48,7 +48,7 @@ impl FromStr for Network {
     }
 }
 
-/// The bits of an address, at the front.
+/// The bits of an address, left-aligned.
 fn as_bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
@@ -57,16 +57,17 @@ fn as_bits(address: IpAddr) -> u128 {
 }
 
 impl Network {
-    /// The bits of an address that count.
-    fn of(self, address: IpAddr) -> u128 {
-        let behind = u128::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
-        as_bits(address) & !behind
+    /// The bits of an address within the prefix.
+    fn prefix_of(self, address: IpAddr) -> u128 {
+        let host_bits = u128::MAX.checked_shr(u32::from(self.bits)).unwrap_or(0);
+        as_bits(address) & !host_bits
     }
 
-    /// Whether an address lies in it. An IPv4 address is the same as the IPv6 address that it is mapped to.
+    /// Whether the network contains an address. An IPv4-mapped IPv6 address is treated as the IPv4 address.
     pub fn contains(self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && self.of(address) == as_bits(self.address)
+        address.is_ipv4() == self.address.is_ipv4()
+            && self.prefix_of(address) == as_bits(self.address)
     }
 }
 

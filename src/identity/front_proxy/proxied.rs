@@ -1,5 +1,5 @@
-//! The header of the PROXY protocol, version 2, as a front proxy sends it before TLS. Strict: what cannot be read ends the
-//! connection. Receives nothing and verifies nothing; the octets are as haproxy.org's `proxy-protocol.txt` says.
+//! Parses the header of the PROXY protocol, version 2, that a front proxy sends before TLS (haproxy.org's
+//! `proxy-protocol.txt`). Strict: a malformed header closes the connection. Reads no socket and verifies no certificate.
 
 use super::{Forwarded, ForwardedRefusal};
 use crate::config::Belief;
@@ -9,49 +9,49 @@ use crate::identity::proxy_v2::{
 use rustls::pki_types::CertificateDer;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A header.
+/// A PROXY header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProxyHeader {
-    /// The connection is the proxy's own, to see whether we live.
+    /// The connection is the proxy's own, such as a health check.
     Local,
-    /// The connection is a client's.
+    /// The connection of a client.
     Client(Box<ProxiedClient>),
 }
 
-/// A client's address, and where it connected to.
+/// The client's address and the destination address.
 type Addresses = (SocketAddr, SocketAddr);
 
-/// What a header says about a client.
+/// The client in a PROXY header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxiedClient {
-    /// The client's address, and where it connected to.
+    /// The client's address and the destination address.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
     tls: Option<ProxiedTls>,
 }
 
-/// What TLS settled between client and proxy.
+/// The TLS session between client and proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ProxiedTls {
     flags: u8,
-    /// 0 only for a certificate that the proxy has verified.
+    /// The verification result; 0 only if the proxy verified a certificate.
     verdict: u32,
     certificate: Option<Vec<u8>>,
     common_name: Option<Vec<u8>>,
 }
 
-/// Why a header cannot be read.
+/// The reason why a header is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyHeaderError {
-    /// Something else comes first.
+    /// The connection does not begin with a header.
     #[error("the connection does not begin with a PROXY header of version 2")]
     Missing,
-    /// Version 1, which can say nothing about certificates.
+    /// Version 1, which cannot carry certificates.
     #[error("the PROXY header is of version 1; version 2 is needed")]
     Version1,
-    /// More than we take.
+    /// The header is longer than the maximum.
     #[error("the PROXY header is too long")]
     TooLong,
-    /// It is no header.
+    /// The header is malformed; a description.
     #[error("the PROXY header is malformed: {0}")]
     Malformed(&'static str),
 }
@@ -61,31 +61,31 @@ const SUBTYPE_SSL_CLIENT_CERT: u8 = 0x28;
 const CLIENT_CERT: u8 = CLIENT_CERT_CONN | CLIENT_CERT_SESS;
 
 impl ProxyHeader {
-    /// Octets that say how many follow.
+    /// Length of the prefix in bytes. It contains the length of the rest.
     pub const PREFIX: usize = 16;
-    /// Most octets behind the prefix: a certificate and what goes with it.
+    /// Maximum length after the prefix in bytes: room for a certificate.
     pub const MOST: usize = 8 << 10;
 
-    /// Whether a connection that begins so may begin with a header.
+    /// Checks that the first bytes of a connection can begin a header.
     ///
     /// # Errors
     /// [`ProxyHeaderError::Missing`] or [`ProxyHeaderError::Version1`]
-    pub fn may_begin(octets: &[u8]) -> Result<(), ProxyHeaderError> {
-        if octets
+    pub fn may_begin(bytes: &[u8]) -> Result<(), ProxyHeaderError> {
+        if bytes
             .iter()
             .zip(SIGNATURE)
-            .all(|(is, wanted)| is == wanted)
+            .all(|(byte, expected)| byte == expected)
         {
             return Ok(());
         }
-        Err(if octets.first() == Some(&b'P') {
+        Err(if bytes.first() == Some(&b'P') {
             ProxyHeaderError::Version1
         } else {
             ProxyHeaderError::Missing
         })
     }
 
-    /// How many octets follow a prefix.
+    /// The number of bytes after a prefix.
     ///
     /// # Errors
     /// [`ProxyHeaderError`]
@@ -100,12 +100,12 @@ impl ProxyHeader {
         }
     }
 
-    /// Reads a whole header.
+    /// Parses a complete header.
     ///
     /// # Errors
     /// [`ProxyHeaderError`]
-    pub fn read(octets: &[u8]) -> Result<Self, ProxyHeaderError> {
-        let (prefix, body) = octets
+    pub fn read(bytes: &[u8]) -> Result<Self, ProxyHeaderError> {
+        let (prefix, body) = bytes
             .split_first_chunk()
             .ok_or(ProxyHeaderError::Malformed("it is cut short"))?;
         if Self::length(prefix)? != body.len() {
@@ -113,7 +113,7 @@ impl ProxyHeader {
         }
         let [.., command, family, _, _] = *prefix;
         match command {
-            // What else it says is to be ignored.
+            // The specification requires to ignore the rest.
             0x20 => return Ok(Self::Local),
             0x21 => {}
             _ => {
@@ -123,34 +123,36 @@ impl ProxyHeader {
             }
         }
         let (addresses, fields) = addresses(family, body)?;
-        let tls = read_fields(octets, octets.len() - fields.len())?;
+        let tls = read_fields(bytes, bytes.len() - fields.len())?;
         Ok(Self::Client(Box::new(ProxiedClient { addresses, tls })))
     }
 }
 
-/// The addresses at the front of the body, and what follows them.
+/// The addresses at the beginning of the body, and the rest of the body.
 fn addresses(family: u8, body: &[u8]) -> Result<(Option<Addresses>, &[u8]), ProxyHeaderError> {
     const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("its addresses are cut short");
-    /// Two paths of Unix sockets.
+    /// Length of two Unix socket paths in bytes.
     const UNIX: usize = 2 * 108;
     match family {
         0x00 => Ok((None, body)),
         0x11 => {
-            let (octets, rest) = body.split_first_chunk::<12>().ok_or(CUT)?;
-            let [a, b, c, d, e, f, g, h, ports @ ..] = *octets;
-            let (from, to) = (Ipv4Addr::new(a, b, c, d), Ipv4Addr::new(e, f, g, h));
+            let (bytes, rest) = body.split_first_chunk::<12>().ok_or(CUT)?;
+            let [a, b, c, d, e, f, g, h, ports @ ..] = *bytes;
+            let from = Ipv4Addr::new(a, b, c, d);
+            let to = Ipv4Addr::new(e, f, g, h);
             Ok((Some(with_ports(from.into(), to.into(), ports)), rest))
         }
         0x21 => {
             let (from, rest) = body.split_first_chunk::<16>().ok_or(CUT)?;
             let (to, rest) = rest.split_first_chunk::<16>().ok_or(CUT)?;
             let (ports, rest) = rest.split_first_chunk::<4>().ok_or(CUT)?;
-            let (from, to) = (Ipv6Addr::from(*from), Ipv6Addr::from(*to));
+            let from = Ipv6Addr::from(*from);
+            let to = Ipv6Addr::from(*to);
             Ok((Some(with_ports(from.into(), to.into(), *ports)), rest))
         }
         0x31 => Ok((None, body.get(UNIX..).ok_or(CUT)?)),
         _ => Err(ProxyHeaderError::Malformed(
-            "its address family is unknown, or not of streams",
+            "its address family is unknown, or not a stream",
         )),
     }
 }
@@ -162,22 +164,20 @@ fn with_ports(from: IpAddr, to: IpAddr, [a, b, c, d]: [u8; 4]) -> Addresses {
     )
 }
 
-/// What TLS settled, if the fields from `at` on say so.
+/// The TLS field among the fields that begin at `at`, if present.
 fn read_fields(header: &[u8], at: usize) -> Result<Option<ProxiedTls>, ProxyHeaderError> {
     let mut tls = None;
     let mut rest = header.get(at..).unwrap_or_default();
     while !rest.is_empty() {
-        let before = header.len() - rest.len();
+        let field_at = header.len() - rest.len();
         let (kind, value);
         (kind, value, rest) = field(rest)?;
         match kind {
             TYPE_SSL if tls.is_some() => {
-                return Err(ProxyHeaderError::Malformed(
-                    "it says twice what TLS settled",
-                ));
+                return Err(ProxyHeaderError::Malformed("its TLS field is repeated"));
             }
             TYPE_SSL => tls = Some(ProxiedTls::read(value)?),
-            TYPE_CRC32C if !checksum_is(header, before + 3, value) => {
+            TYPE_CRC32C if !checksum_is(header, field_at + 3, value) => {
                 return Err(ProxyHeaderError::Malformed("its checksum is wrong"));
             }
             _ => {}
@@ -186,31 +186,31 @@ fn read_fields(header: &[u8], at: usize) -> Result<Option<ProxiedTls>, ProxyHead
     Ok(tls)
 }
 
-/// Type, value and what follows.
-fn field(octets: &[u8]) -> Result<(u8, &[u8], &[u8]), ProxyHeaderError> {
+/// Splits the first field into type, value and the rest.
+fn field(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), ProxyHeaderError> {
     const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("a field is cut short");
-    let ([kind, high, low], rest) = octets.split_first_chunk::<3>().ok_or(CUT)?;
+    let ([kind, high, low], rest) = bytes.split_first_chunk::<3>().ok_or(CUT)?;
     let (value, rest) = rest
         .split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))
         .ok_or(CUT)?;
     Ok((*kind, value, rest))
 }
 
-/// Whether the CRC-32C of the header, with zeros where it stands itself, is this.
-fn checksum_is(header: &[u8], at: usize, said: &[u8]) -> bool {
-    let zeroed = header.iter().enumerate().map(|(place, octet)| {
-        if (at..at + 4).contains(&place) {
+/// Whether the CRC-32C of the header, with zeros in place of the checksum at `at`, equals `checksum`.
+fn checksum_is(header: &[u8], at: usize, checksum: &[u8]) -> bool {
+    let zeroed = header.iter().enumerate().map(|(index, byte)| {
+        if (at..at + 4).contains(&index) {
             0
         } else {
-            *octet
+            *byte
         }
     });
-    said == crc32c(zeroed).to_be_bytes()
+    checksum == crc32c(zeroed).to_be_bytes()
 }
 
-fn crc32c(octets: impl Iterator<Item = u8>) -> u32 {
-    !octets.fold(u32::MAX, |sum, octet| {
-        (0..8).fold(sum ^ u32::from(octet), |sum, _| {
+fn crc32c(bytes: impl Iterator<Item = u8>) -> u32 {
+    !bytes.fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| {
             sum >> 1 ^ if sum & 1 == 1 { 0x82f6_3b78 } else { 0 }
         })
     })
@@ -218,7 +218,7 @@ fn crc32c(octets: impl Iterator<Item = u8>) -> u32 {
 
 impl ProxiedTls {
     fn read(value: &[u8]) -> Result<Self, ProxyHeaderError> {
-        const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("what TLS settled is cut short");
+        const CUT: ProxyHeaderError = ProxyHeaderError::Malformed("its TLS field is cut short");
         let ([flags, verdict @ ..], mut rest) = value.split_first_chunk::<5>().ok_or(CUT)?;
         let mut tls = Self {
             flags: *flags,
@@ -228,12 +228,12 @@ impl ProxiedTls {
         while !rest.is_empty() {
             let (kind, value);
             (kind, value, rest) = field(rest)?;
-            let place = match kind {
+            let slot = match kind {
                 SUBTYPE_SSL_CN => &mut tls.common_name,
                 SUBTYPE_SSL_CLIENT_CERT => &mut tls.certificate,
                 _ => continue,
             };
-            if place.replace(value.to_vec()).is_some() {
+            if slot.replace(value.to_vec()).is_some() {
                 return Err(ProxyHeaderError::Malformed("it names two clients"));
             }
         }
@@ -242,7 +242,7 @@ impl ProxiedTls {
 }
 
 impl ProxiedClient {
-    /// Who the client is.
+    /// The identity of the client.
     pub(super) fn identity(&self, belief: Belief) -> Result<Forwarded, ForwardedRefusal> {
         let tls = self
             .tls

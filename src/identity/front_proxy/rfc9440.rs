@@ -1,7 +1,7 @@
-//! `Client-Cert` and `Client-Cert-Chain` as a front proxy sends them (RFC 9440): structured fields, read strictly.
-//! Verifies nothing.
+//! Parses `Client-Cert` and `Client-Cert-Chain` of a front proxy (RFC 9440): structured fields, parsed strictly. Verifies no
+//! certificate.
 
-use super::{ForwardedRefusal, MOST_CERTIFICATES};
+use super::{ForwardedRefusal, MAX_CERTIFICATES};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
@@ -18,16 +18,16 @@ pub(super) fn read(
             None => ForwardedRefusal::Missing,
         });
     };
-    // What HAProxy makes of a client that showed none.
+    // HAProxy sends this for a client without a certificate.
     if leaf.trim_ascii() == b"::" && chain.is_none() {
         return Err(ForwardedRefusal::Missing);
     }
     let mut certificates = vec![byte_sequence(leaf)?];
     for item in chain
         .into_iter()
-        .flat_map(|chain| chain.split(|octet| *octet == b','))
+        .flat_map(|chain| chain.split(|byte| *byte == b','))
     {
-        if certificates.len() >= MOST_CERTIFICATES {
+        if certificates.len() >= MAX_CERTIFICATES {
             return Err(ForwardedRefusal::Malformed("Client-Cert-Chain is too long"));
         }
         certificates.push(byte_sequence(item)?);
@@ -35,14 +35,15 @@ pub(super) fn read(
     Ok(certificates)
 }
 
-/// RFC 9651 section 4.2.7, without parameters: RFC 9440 knows none. Padding as the gateways write it that we know.
+/// Parses a byte sequence (RFC 9651 section 4.2.7). Parameters are rejected, since RFC 9440 defines none. Padding is
+/// required, as known gateways write it.
 fn byte_sequence(text: &[u8]) -> Result<CertificateDer<'static>, ForwardedRefusal> {
     let inner = text
         .trim_ascii()
         .strip_prefix(b":")
         .and_then(|rest| rest.strip_suffix(b":"));
     let inner = inner.ok_or(ForwardedRefusal::Malformed(
-        "a certificate does not stand between colons",
+        "a certificate is not between colons",
     ))?;
     match STANDARD.decode(inner) {
         Ok(der) if !der.is_empty() => Ok(CertificateDer::from(der)),

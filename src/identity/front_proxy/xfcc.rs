@@ -1,29 +1,29 @@
-//! `X-Forwarded-Client-Cert` as Envoy sends it: one element, whose certificate counts and whose other words do not.
-//! Verifies nothing but that the element agrees with itself.
+//! Parses `X-Forwarded-Client-Cert` of Envoy: one element, of which only the certificate is used. Verifies only that the
+//! element is consistent.
 
-use super::{ForwardedRefusal, MOST_CERTIFICATES};
+use super::{ForwardedRefusal, MAX_CERTIFICATES};
 use crate::tls::sha256_text;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
-    let element = Element::read(field.ok_or(ForwardedRefusal::Missing)?)?;
+    let element = XfccElement::read(field.ok_or(ForwardedRefusal::Missing)?)?;
     let certificate = element.certificate.ok_or(ForwardedRefusal::WithoutCertificate(
         "the element has no Cert; in Envoy, set `set_current_client_cert_details: { cert: true }`",
     ))?;
-    // What nginx makes of a client that showed none.
+    // nginx sends this for a client without a certificate.
     if certificate.is_empty() && element.hash.is_none() && element.chain.is_none() {
         return Err(ForwardedRefusal::Missing);
     }
-    let only = certificates(certificate)?;
-    let [leaf] = only.as_slice() else {
+    let leaf_only = certificates(certificate)?;
+    let [leaf] = leaf_only.as_slice() else {
         return Err(ForwardedRefusal::Malformed("Cert is not one certificate"));
     };
     if element.hash.is_some_and(|hash| !is_hash_of(hash, leaf)) {
         return Err(ForwardedRefusal::Malformed("Hash is not that of Cert"));
     }
     let Some(chain) = element.chain else {
-        return Ok(only);
+        return Ok(leaf_only);
     };
     let chain = certificates(chain)?;
     if chain.first() != Some(leaf) {
@@ -34,15 +34,15 @@ pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>,
     Ok(chain)
 }
 
-/// What counts of an element, as it stands there.
+/// The raw values of the used keys of an element.
 #[derive(Debug, Default)]
-struct Element<'f> {
+struct XfccElement<'f> {
     certificate: Option<&'f [u8]>,
     chain: Option<&'f [u8]>,
     hash: Option<&'f [u8]>,
 }
 
-impl<'f> Element<'f> {
+impl<'f> XfccElement<'f> {
     fn read(field: &'f [u8]) -> Result<Self, ForwardedRefusal> {
         let mut element = Self::default();
         let mut rest = field.trim_ascii();
@@ -50,22 +50,26 @@ impl<'f> Element<'f> {
             return Err(ForwardedRefusal::Missing);
         }
         loop {
-            let (key, value, end) = pair(rest)?;
-            let place = match () {
+            let KeyValue {
+                key,
+                value,
+                rest: after,
+            } = pair(rest)?;
+            let slot = match () {
                 () if key.eq_ignore_ascii_case(b"cert") => Some(&mut element.certificate),
                 () if key.eq_ignore_ascii_case(b"chain") => Some(&mut element.chain),
                 () if key.eq_ignore_ascii_case(b"hash") => Some(&mut element.hash),
                 () => None,
             };
-            if place.is_some_and(|place| place.replace(value).is_some()) {
+            if slot.is_some_and(|slot| slot.replace(value).is_some()) {
                 return Err(ForwardedRefusal::Malformed(
-                    "a key stands twice in the element",
+                    "a key of the element is repeated",
                 ));
             }
-            match end.split_first() {
+            match after.split_first() {
                 None => return Ok(element),
                 Some((b';', more)) => rest = more,
-                // Every proxy on the way may have added one, and none says whose the request is.
+                // Each proxy on the path may add an element, so several elements are ambiguous.
                 Some((b',', _)) => return Err(ForwardedRefusal::Several),
                 Some(_) => {
                     return Err(ForwardedRefusal::Malformed(
@@ -77,21 +81,26 @@ impl<'f> Element<'f> {
     }
 }
 
-/// Key, value and what follows them.
-type Pair<'f> = (&'f [u8], &'f [u8], &'f [u8]);
+/// The first pair of a text.
+struct KeyValue<'f> {
+    key: &'f [u8],
+    value: &'f [u8],
+    /// The text after the pair.
+    rest: &'f [u8],
+}
 
-fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
+fn pair(text: &[u8]) -> Result<KeyValue<'_>, ForwardedRefusal> {
     const NOT_A_PAIR: ForwardedRefusal =
         ForwardedRefusal::Malformed("the element is not made of KEY=VALUE");
     let equals = text
         .iter()
-        .position(|octet| *octet == b'=')
+        .position(|byte| *byte == b'=')
         .ok_or(NOT_A_PAIR)?;
     let (key, rest) = text.split_at(equals);
     if key.is_empty()
         || !key
             .iter()
-            .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
     {
         return Err(NOT_A_PAIR);
     }
@@ -99,65 +108,64 @@ fn pair(text: &[u8]) -> Result<Pair<'_>, ForwardedRefusal> {
     let Some(quoted) = value.strip_prefix(b"\"") else {
         let end = value
             .iter()
-            .position(|octet| matches!(octet, b';' | b','))
+            .position(|byte| matches!(byte, b';' | b','))
             .unwrap_or(value.len());
         let (value, rest) = value.split_at(end);
         if value.contains(&b'"') {
-            return Err(ForwardedRefusal::Malformed("a quote stands within a value"));
+            return Err(ForwardedRefusal::Malformed("a value contains a quote"));
         }
-        return Ok((key, value, rest));
+        return Ok(KeyValue { key, value, rest });
     };
-    // A backslash takes its neighbour along, whatever it is: Envoy escapes quotes, and subjects have escapes themselves.
-    let (mut at, mut escaped) = (0, false);
-    for octet in quoted {
-        match octet {
+    // A backslash escapes the next byte: Envoy escapes quotes, and subjects contain escapes themselves.
+    let mut escaped = false;
+    for (at, byte) in quoted.iter().enumerate() {
+        match byte {
             b'"' if !escaped => {
-                return Ok((
+                return Ok(KeyValue {
                     key,
-                    quoted.get(..at).unwrap_or_default(),
-                    quoted.get(at + 1..).unwrap_or_default(),
-                ));
+                    value: quoted.get(..at).unwrap_or_default(),
+                    rest: quoted.get(at + 1..).unwrap_or_default(),
+                });
             }
             b'\\' => escaped = !escaped,
             _ => escaped = false,
         }
-        at += 1;
     }
     Err(ForwardedRefusal::Malformed("a quoted value does not end"))
 }
 
-/// URL-encoded PEM.
+/// Parses certificates in URL-encoded PEM.
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
     const BAD: ForwardedRefusal =
         ForwardedRefusal::Malformed("a certificate is not URL-encoded PEM");
     let pem = url_decoded(text).ok_or(BAD)?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
-        .take(MOST_CERTIFICATES + 1)
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
+        .take(MAX_CERTIFICATES + 1)
         .collect();
-    match read {
-        Ok(read) if read.len() > MOST_CERTIFICATES => {
+    match parsed {
+        Ok(certificates) if certificates.len() > MAX_CERTIFICATES => {
             Err(ForwardedRefusal::Malformed("Chain is too long"))
         }
-        Ok(read) if !read.is_empty() => Ok(read),
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(BAD),
     }
 }
 
 fn url_decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
-    let mut octets = text.iter();
-    while let Some(octet) = octets.next() {
-        decoded.push(match octet {
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
             b'%' => {
                 let mut digit = || {
-                    octets
+                    bytes
                         .next()
                         .and_then(|digit| char::from(*digit).to_digit(16))
                 };
                 u8::try_from(digit()? << 4 | digit()?).ok()?
             }
             b'\\' | b'"' => return None,
-            octet if octet.is_ascii_graphic() => *octet,
+            byte if byte.is_ascii_graphic() => *byte,
             _ => return None,
         });
     }
@@ -265,7 +273,7 @@ mod tests {
         fn a_quoted_value_ends_where_it_was_meant_to(text in "\\PC{0,30}", noise in "[;,=\"\\\\a-cA-C%0-9]{0,40}") {
             let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
             let element = format!("Subject=\"{escaped}\";Cert=x");
-            let read = Element::read(element.as_bytes()).unwrap();
+            let read = XfccElement::read(element.as_bytes()).unwrap();
             prop_assert_eq!(read.certificate, Some(&b"x"[..]));
             let _ = read_text(&noise);
         }

@@ -1,5 +1,5 @@
-//! Identity headers: the sets that upstreams understand, and the block that tells an upstream who the client is.
-//! Written from verified facts only. Does not touch requests; `forward` removes and adds.
+//! Identity headers: the supported sets of header fields, and the block that tells an upstream the client's identity.
+//! Written from verified facts only. `forward` removes and adds the fields.
 
 mod names;
 mod nginx;
@@ -20,18 +20,18 @@ use super::known_client::KnownClient;
 use std::sync::Arc;
 use text::field_value;
 
-/// A set of headers that upstreams understand.
+/// A set of identity headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentitySet {
-    /// `X-Client-CN`, `X-Client-User` and their kin.
+    /// `X-Client-CN`, `X-Client-User` and the like.
     XClient,
-    /// `X-SSL-Client-Verify` and its kin, with the names and forms of HAProxy's documentation.
+    /// `X-SSL-Client-Verify` and the like, with the names and formats of HAProxy's documentation.
     XSsl,
-    /// `ssl-client-verify` and its kin, with the names and forms of nginx and its ingress controller.
+    /// `ssl-client-verify` and the like, with the names and formats of nginx and its ingress controller.
     Nginx,
     /// `X-Forwarded-Client-Cert` as Envoy writes it, without the certificate itself.
     Xfcc,
-    /// The same with the certificate.
+    /// `X-Forwarded-Client-Cert` with the certificate.
     XfccCert,
     /// `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
     Rfc9440,
@@ -64,34 +64,34 @@ impl IdentitySet {
     }
 }
 
-/// What one upstream wants to be told.
+/// The identity headers of one upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentitySelection {
-    /// In the order in which they are written.
+    /// The sets, in the order in which they are written.
     pub sets: Vec<IdentitySet>,
-    /// For whom assertions are meant (`aud`); empty where none are written.
+    /// The audience of assertions (`aud`); empty if none are written.
     pub audience: Arc<str>,
 }
 
-/// Says which fields of the block are missing because they would be too large.
+/// The field that lists the fields left out because they are too large.
 const LEFT_OUT: &str = "x-identity-left-out";
 
-/// Longest value of text that is sent; a longer one is left out, since half a name is another name.
+/// Longest text value in bytes. A longer value is left out, since a truncated name is another name.
 const TEXT_LIMIT: usize = 4096;
-/// Longest value that holds a certificate.
+/// Longest value with a certificate, in bytes.
 const CERTIFICATE_LIMIT: usize = 12 << 10;
-/// Longest value that holds a chain.
+/// Longest value with a chain, in bytes.
 const CHAIN_LIMIT: usize = 16 << 10;
 
-/// The fields of a block, while they are collected.
+/// Writes the fields of a block.
 #[derive(Default)]
-struct Collected {
+struct BlockWriter {
     rendered: String,
     left_out: Vec<&'static str>,
 }
 
-impl Collected {
-    /// Adds a value of whatever octets, so that it has one reading.
+impl BlockWriter {
+    /// Adds a value with any characters, encoded unambiguously.
     fn text(&mut self, name: &'static str, value: &str) {
         self.value(name, &field_value(value), TEXT_LIMIT);
     }
@@ -107,39 +107,41 @@ impl Collected {
     }
 }
 
-/// What upstreams are told about one client, ready to be written. Made once for each connection, generation and
-/// selection, and anew when its assertion has lived for half its time.
+/// The identity headers of one client, rendered. Created once per connection, generation and selection, and again after
+/// half the lifetime of its assertion.
 #[derive(Clone, Debug, Default)]
 pub struct IdentityBlock {
     rendered: String,
-    /// From when until when (seconds since 1970) it may be used; `None` is always.
+    /// Start and end of its validity (seconds since 1970); `None` if unlimited.
     fresh: Option<(u64, u64)>,
 }
 
 impl IdentityBlock {
-    /// What is told at `now` (seconds since 1970) about a client.
+    /// Creates the block of a client at `now` (seconds since 1970).
     pub fn new(
         selection: &IdentitySelection,
         client: &KnownClient<'_>,
         signer: Option<&AssertionSigner>,
         now: u64,
     ) -> Self {
-        let mut fields = Collected::default();
+        let mut fields = BlockWriter::default();
         let mut fresh = None;
         for set in &selection.sets {
             match set {
                 IdentitySet::XClient => x_client::write(&mut fields, client),
                 IdentitySet::XSsl => x_ssl::write(&mut fields, client),
                 IdentitySet::Nginx => nginx::write(&mut fields, client),
-                IdentitySet::Xfcc => xfcc::write(&mut fields, client, xfcc::Extent::Names),
+                IdentitySet::Xfcc => {
+                    xfcc::write(&mut fields, client, xfcc::CertificateDetail::Names)
+                }
                 IdentitySet::XfccCert => {
-                    xfcc::write(&mut fields, client, xfcc::Extent::Certificate)
+                    xfcc::write(&mut fields, client, xfcc::CertificateDetail::Certificate)
                 }
                 IdentitySet::Rfc9440 => rfc9440::write(&mut fields, client),
                 IdentitySet::Jwt => {
-                    let made = signer
+                    let assertion = signer
                         .and_then(|signer| signer.assertion(client, &selection.audience, now));
-                    if let Some(Assertion { text, renew_at }) = made {
+                    if let Some(Assertion { text, renew_at }) = assertion {
                         fields.value("x-portcullis-assertion", &text, CERTIFICATE_LIMIT);
                         fresh = Some((now, renew_at));
                     }
@@ -156,7 +158,7 @@ impl IdentityBlock {
         }
     }
 
-    /// What is told about a client of which nothing is known.
+    /// Creates the block of an unknown client.
     pub fn for_nobody(sets: &[IdentitySet]) -> Self {
         let selection = IdentitySelection {
             sets: sets.to_vec(),
@@ -165,18 +167,18 @@ impl IdentityBlock {
         Self::new(&selection, &KnownClient::default(), None, 0)
     }
 
-    /// Whether it may still be used; `now` is in seconds since 1970 and only asked for where it matters.
+    /// Whether the block is still valid. `now` returns seconds since 1970, and is called only if needed.
     pub fn is_fresh(&self, now: impl FnOnce() -> u64) -> bool {
         self.fresh
             .is_none_or(|(from, until)| (from..until).contains(&now()))
     }
 
-    /// As the lines of an HTTP/1.1 head.
+    /// The field lines of an HTTP/1.1 head.
     pub fn rendered(&self) -> &[u8] {
         self.rendered.as_bytes()
     }
 
-    /// Names and values.
+    /// The names and values of the fields.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.rendered
             .split("\r\n")

@@ -1,6 +1,7 @@
-//! Which names belong to identity headers, of ours and of others. Removes nothing; `forward` does.
+//! The field names of identity headers, of this gateway and of others. `forward` removes such fields.
 
-/// Fields by which the gateway tells an upstream who a client is, folded. No route keeps a client's.
+/// Fields with which the gateway tells an upstream the client's identity, folded. Every route removes them from client
+/// requests.
 pub const WRITTEN_IDENTITY_FIELDS: &[&str] = &[
     // x-client
     "x-client-verify",
@@ -17,7 +18,7 @@ pub const WRITTEN_IDENTITY_FIELDS: &[&str] = &[
     "x-client-dns",
     "x-client-uri",
     "x-client-email",
-    // Not written, but an upstream may take them for part of this set.
+    // Not written, but an upstream may accept them as part of this set.
     "x-client-dn",
     "x-client-san",
     "x-client-roles",
@@ -50,7 +51,7 @@ pub const WRITTEN_IDENTITY_FIELDS: &[&str] = &[
     "x-portcullis-shadow",
 ];
 
-/// Fields by which other gateways tell an upstream about a client certificate or a user, folded.
+/// Fields with which other gateways tell an upstream a client certificate or user, folded.
 pub const FOREIGN_IDENTITY_FIELDS: &[&str] = &[
     // like x-client
     "x-client-cert",
@@ -134,7 +135,7 @@ pub const FOREIGN_IDENTITY_FIELDS: &[&str] = &[
     "x-userinfo",
     "x-id-token",
     "oam-remote-user",
-    // where the client is, as others say
+    // client addresses of other gateways
     "true-client-ip",
     "client-ip",
     "x-cluster-client-ip",
@@ -148,8 +149,8 @@ pub const FOREIGN_IDENTITY_FIELDS: &[&str] = &[
     "cf-visitor",
 ];
 
-/// Every field by which some gateway tells an upstream about a client certificate or a user, folded. None of them is
-/// ever taken from a client, whichever sets are in use, since the upstream may believe any of them.
+/// All fields with which a gateway tells an upstream a client certificate or user, folded. They are removed from client
+/// requests regardless of the sets in use, since the upstream may trust any of them.
 pub fn identity_field_names() -> impl Iterator<Item = &'static str> {
     WRITTEN_IDENTITY_FIELDS
         .iter()
@@ -157,9 +158,9 @@ pub fn identity_field_names() -> impl Iterator<Item = &'static str> {
         .copied()
 }
 
-/// Families of such fields, by how their names begin, folded. They grow with each release of who makes them.
+/// Name prefixes of such fields, folded. The products add fields with each release.
 pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
-    // The sets that the gateway writes, and what resembles them.
+    // The sets that the gateway writes, and similar names.
     "x-client-",
     "x-ssl-",
     "ssl-client-",
@@ -167,7 +168,7 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "tls-client-",
     "x-forwarded-tls-client-",
     "x-cert-",
-    // What authorizers are told beside all that.
+    // Additional fields for authorizers.
     "x-portcullis-",
     // oauth2-proxy, Authelia, authentik, Vouch, Pomerium
     "x-auth-request-",
@@ -190,7 +191,7 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "shib-",
     "sm-",
     "iv-",
-    // Oracle WebLogic; WebSphere, whose names begin with a dollar sign
+    // Oracle WebLogic; WebSphere (its names begin with a dollar sign)
     "wl-proxy-",
     "-ws",
     // Amazon, Google, Microsoft, Tailscale, Kubernetes
@@ -212,12 +213,13 @@ pub const IDENTITY_FIELD_PREFIXES: &[&str] = &[
     "cf-connecting-",
     "fastly-client-",
     "fly-client-",
-    // Envoy and linkerd, which take these only from their own kind
+    // Envoy and linkerd, which accept these only from their own proxies
     "x-envoy-",
     "l5d-",
 ];
 
-/// Families of fields that authorizers and upstreams believe to be the gateway's own, folded. No route keeps a client's.
+/// Name prefixes of fields that authorizers and upstreams attribute to the gateway, folded. Every route removes them from
+/// client requests.
 const WRITTEN_PREFIXES: &[&str] = &[
     "x-portcullis-",
     "x-ssl-client-",
@@ -227,46 +229,45 @@ const WRITTEN_PREFIXES: &[&str] = &[
     "x-client-cert",
 ];
 
-/// Whether a field is one by which the gateway itself says who a client is, in whatever spelling.
+/// Whether the gateway itself writes this field as an identity header, in any spelling.
 pub fn is_written_identity_field(name: &str) -> bool {
     WRITTEN_IDENTITY_FIELDS
         .iter()
         .any(|known| folded_equal(known, name))
-        || WRITTEN_PREFIXES.iter().any(|family| begins(family, name))
+        || WRITTEN_PREFIXES.iter().any(|prefix| begins(prefix, name))
 }
 
-/// Whether a client's field could be taken for an identity header: any case, and any other character than letters and
-/// digits in place of a dash, since CGI and its heirs make `_` of all of them.
+/// Whether an upstream could read a client's field as an identity header. Names are folded: case is ignored, and every
+/// character except letters and digits equals a dash, since CGI and its successors map all of them to `_`.
 pub fn is_identity_field(name: &str) -> bool {
     identity_field_names().any(|known| folded_equal(known, name))
         || IDENTITY_FIELD_PREFIXES
             .iter()
-            .any(|family| begins(family, name))
+            .any(|prefix| begins(prefix, name))
 }
 
-/// Whether a name begins as a family does (which is folded), to somebody who folds.
-pub fn begins(family: &str, name: &str) -> bool {
-    name.len() >= family.len()
-        && family
+/// Whether a name, folded, begins with a prefix, which is folded already.
+pub fn begins(prefix: &str, name: &str) -> bool {
+    name.len() >= prefix.len()
+        && prefix
             .bytes()
             .zip(name.bytes())
-            .all(|(wanted, is)| wanted == fold(is))
+            .all(|(expected, byte)| expected == fold(byte))
 }
 
-/// Whether a name is the known one (which is folded) to somebody who folds: any case, and any other character than
-/// letters and digits in place of a dash.
+/// Whether a name, folded, equals the known name, which is folded already.
 pub fn folded_equal(known: &str, name: &str) -> bool {
     known.len() == name.len()
         && known
             .bytes()
             .zip(name.bytes())
-            .all(|(wanted, is)| wanted == fold(is))
+            .all(|(expected, byte)| expected == fold(byte))
 }
 
-/// An octet of a name as somebody sees it who folds: lower case, and a dash for all but letters and digits.
-pub fn fold(octet: u8) -> u8 {
-    if octet.is_ascii_alphanumeric() {
-        octet.to_ascii_lowercase()
+/// Folds a byte of a field name: lower case, and a dash for every byte except letters and digits.
+pub fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
     } else {
         b'-'
     }
@@ -315,9 +316,9 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_folded_and_each_name_passes_the_first_octet_filter() {
+    fn the_list_is_folded_and_each_name_passes_the_first_byte_filter() {
         for name in identity_field_names() {
-            assert!(name.bytes().all(|octet| fold(octet) == octet), "{name}");
+            assert!(name.bytes().all(|byte| fold(byte) == byte), "{name}");
             assert!(is_identity_field(name), "{name}");
         }
     }

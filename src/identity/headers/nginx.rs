@@ -1,9 +1,9 @@
-//! The set `nginx`: what nginx and its ingress controller for Kubernetes tell. Verifies nothing.
+//! Writes the set `nginx`: the fields of nginx and its ingress controller for Kubernetes.
 
 use super::text::{ascii_name, url_encoded_pem};
-use super::{CERTIFICATE_LIMIT, Collected, KnownClient, TEXT_LIMIT};
+use super::{BlockWriter, CERTIFICATE_LIMIT, KnownClient, TEXT_LIMIT};
 
-pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
+pub(super) fn write(fields: &mut BlockWriter, client: &KnownClient<'_>) {
     let Some(certificate) = &client.certificate else {
         return fields.text("ssl-client-verify", "NONE");
     };

@@ -1,11 +1,11 @@
-//! The set `rfc9440`: the certificate and its chain as structured fields (RFC 9440 section 2). Verifies nothing.
+//! Writes the set `rfc9440`: the certificate and its chain as structured fields (RFC 9440 section 2).
 
-use super::{CERTIFICATE_LIMIT, CHAIN_LIMIT, Collected, KnownClient};
+use super::{BlockWriter, CERTIFICATE_LIMIT, CHAIN_LIMIT, KnownClient};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 
-pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
+pub(super) fn write(fields: &mut BlockWriter, client: &KnownClient<'_>) {
     let Some((leaf, rest)) = client
         .certificate
         .as_ref()
@@ -20,7 +20,7 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     }
 }
 
-/// RFC 9651 section 4.1.8.
+/// A byte sequence (RFC 9651 section 4.1.8).
 fn byte_sequence(der: &CertificateDer<'_>) -> String {
     format!(":{}:", STANDARD.encode(der))
 }

@@ -185,7 +185,7 @@ fn alternative_names_are_told_by_kind() {
 }
 
 #[test]
-fn rfc_9440_gives_the_octets_of_leaf_and_chain() {
+fn rfc_9440_gives_the_bytes_of_leaf_and_chain() {
     let [leaf, one, other] = ["leaf", "one", "other"].map(|name| certificate(name, |_| {}));
     let fields = told(
         &[IdentitySet::Rfc9440],
@@ -259,7 +259,7 @@ fn a_user_without_a_certificate_is_a_user() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whatever a CA signs: who reads strictly finds the name, and no other field.
+    /// For any names that a CA signs, a strict parser finds the name and no other field.
     #[test]
     fn no_name_breaks_out_of_its_quotes(
         name in r#"[a-z"\\;=, \u{e4}#+<>\x01]{1,12}"#,
@@ -277,7 +277,7 @@ proptest! {
         let expected = vec![("O".to_owned(), organization), ("CN".to_owned(), name)];
         prop_assert_eq!(of_rfc_4514(&pairs[2].1), expected);
         for (_, value) in told(&ALL, std::slice::from_ref(&der)) {
-            prop_assert!(value.bytes().all(|octet| (b' '..0x7f).contains(&octet)), "{}", value);
+            prop_assert!(value.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{}", value);
         }
     }
 }

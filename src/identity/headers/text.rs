@@ -1,42 +1,47 @@
-//! Values of identity headers as text: one reading each, ASCII, on one line. Knows no set.
+//! Encodes values of identity headers: unambiguous, ASCII, on one line.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 use std::fmt::Write;
 
-/// Printable ASCII as it is; every other byte and `%` percent-encoded, so that a value has one reading.
+/// Encodes a value: printable ASCII unchanged, every other byte and `%` percent-encoded, so that the result is
+/// unambiguous.
 pub(super) fn field_value(text: &str) -> String {
-    percent_encoded(text, |octet| (b' '..0x7f).contains(&octet) && octet != b'%')
+    percent_encoded(text, |byte| (b' '..0x7f).contains(&byte) && byte != b'%')
 }
 
-/// All octets but those that `keeps` accepts as `%XX`.
+/// Percent-encodes all bytes except those that `keeps` accepts.
 pub(super) fn percent_encoded(text: &str, keeps: impl Fn(u8) -> bool) -> String {
     let mut value = String::with_capacity(text.len());
-    for octet in text.bytes() {
-        if keeps(octet) {
-            value.push(char::from(octet));
+    for byte in text.bytes() {
+        if keeps(byte) {
+            value.push(char::from(byte));
         } else {
             // Writing to a String cannot fail.
-            let _ = write!(value, "%{octet:02X}");
+            let _ = write!(value, "%{byte:02X}");
         }
     }
     value
 }
 
-/// Values in one field, parted by commas; commas and percent signs within a value are percent-encoded.
+/// Joins values with commas. Commas and percent signs within a value are percent-encoded.
 pub(super) fn list<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
-    let one = |value: &str| {
-        percent_encoded(value, |octet| {
-            octet.is_ascii_graphic() && octet != b',' && octet != b'%'
+    let encode = |value: &str| {
+        percent_encoded(value, |byte| {
+            byte.is_ascii_graphic() && byte != b',' && byte != b'%'
         })
     };
-    values.into_iter().map(one).collect::<Vec<_>>().join(", ")
+    values
+        .into_iter()
+        .map(encode)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
-/// A distinguished name (RFC 4514) in ASCII, as OpenSSL and with it nginx, Envoy and HAProxy write it: other characters
-/// as pairs of hexadecimal digits. So are quotes and backslashes of a value, which the RFC allows: whoever looks for the
-/// end of a quoted text finds no other than ours.
+/// A distinguished name (RFC 4514) in ASCII, as OpenSSL, nginx, Envoy and HAProxy write it: other characters are pairs of
+/// hexadecimal digits. Quotes and backslashes of a value are encoded the same way, which the RFC allows, so that a value
+/// cannot end a quoted text.
 pub fn ascii_name(name: &str) -> String {
     let mut ascii = String::with_capacity(name.len());
     let mut rest = name.chars();
@@ -51,8 +56,8 @@ pub fn ascii_name(name: &str) -> String {
             },
             ' '..='~' => ascii.push(letter),
             other => {
-                for octet in other.encode_utf8(&mut [0; 4]).bytes() {
-                    let _ = write!(ascii, "\\{octet:02X}");
+                for byte in other.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(ascii, "\\{byte:02X}");
                 }
             }
         }
@@ -73,8 +78,8 @@ pub fn url_encoded_pem(der: &CertificateDer<'_>) -> String {
     }
     pem.push_str("-----END CERTIFICATE-----\n");
     // RFC 3986: unreserved.
-    percent_encoded(&pem, |octet| {
-        octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
+    percent_encoded(&pem, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
     })
 }
 

@@ -1,9 +1,9 @@
-//! The set `x-client`: what is known about the client, field by field. Verifies nothing.
+//! Writes the set `x-client`: one field per fact about the client.
 
 use super::text::list;
-use super::{Collected, KnownClient, TEXT_LIMIT};
+use super::{BlockWriter, KnownClient, TEXT_LIMIT};
 
-pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
+pub(super) fn write(fields: &mut BlockWriter, client: &KnownClient<'_>) {
     let verdict = if client.certificate.is_some() {
         "SUCCESS"
     } else {

@@ -1,13 +1,14 @@
-//! The set `x-ssl`: the names of HAProxy's documentation, with values in HAProxy's forms. Verifies nothing.
+//! Writes the set `x-ssl`: the field names of HAProxy's documentation, with values in HAProxy's formats.
 
 use super::text::{ascii_name, list};
-use super::{Collected, KnownClient, TEXT_LIMIT};
+use super::{BlockWriter, KnownClient, TEXT_LIMIT};
 use crate::tls::PeerCertificate;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// Without a certificate only `X-SSL` is said: HAProxy's verdict 0 means "no error", also where nobody showed one.
-pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
+/// Writes the fields. Without a certificate only `X-SSL` is written: in HAProxy, result 0 means "no error" even without a
+/// certificate.
+pub(super) fn write(fields: &mut BlockWriter, client: &KnownClient<'_>) {
     fields.text("x-ssl", "1");
     let Some(certificate) = &client.certificate else {
         return;
@@ -36,7 +37,7 @@ pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>) {
     fields.text("x-ssl-client-serial", &peer.serial.to_ascii_uppercase());
 }
 
-/// Subject alternative names with their kinds, as OpenSSL writes them.
+/// Subject alternative names with their kinds, in the format of OpenSSL.
 fn alternative_names(peer: &PeerCertificate) -> Vec<String> {
     let kinds = [
         ("DNS", &peer.dns_names),
@@ -49,7 +50,7 @@ fn alternative_names(peer: &PeerCertificate) -> Vec<String> {
         .collect()
 }
 
-/// `YYMMDDhhmmssZ`; the number itself where no calendar has it.
+/// Formats a time as `YYMMDDhhmmssZ`, or as the number if it is out of range.
 fn time_text(seconds: i64) -> String {
     let form = format_description!("[year repr:last_two][month][day][hour][minute][second]Z");
     let text = OffsetDateTime::from_unix_timestamp(seconds)

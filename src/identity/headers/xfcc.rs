@@ -1,40 +1,44 @@
-//! The sets `xfcc` and `xfcc-cert`: `X-Forwarded-Client-Cert` in the grammar, order and quoting of Envoy, with one element,
-//! ours. Verifies nothing.
+//! Writes the sets `xfcc` and `xfcc-cert`: `X-Forwarded-Client-Cert` in the grammar, order and quoting of Envoy, with one
+//! element.
 
 use super::text::{ascii_name, percent_encoded, url_encoded_pem};
-use super::{CERTIFICATE_LIMIT, Collected, KnownClient};
+use super::{BlockWriter, CERTIFICATE_LIMIT, KnownClient};
 
-/// How much of a certificate is told.
+/// The part of the certificate that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// Its digest and names.
+pub(super) enum CertificateDetail {
+    /// Digest and names.
     Names,
-    /// All of it.
+    /// Digest, names and the certificate.
     Certificate,
 }
 
 const NAME: &str = "x-forwarded-client-cert";
 
-pub(super) fn write(fields: &mut Collected, client: &KnownClient<'_>, extent: Extent) {
+pub(super) fn write(fields: &mut BlockWriter, client: &KnownClient<'_>, detail: CertificateDetail) {
     if client.certificate.is_none() {
         return;
     }
-    let whole = element(client, extent);
-    if extent == Extent::Certificate && whole.len() > CERTIFICATE_LIMIT {
-        // Who the client is can still be said.
+    let full = element(client, detail);
+    if detail == CertificateDetail::Certificate && full.len() > CERTIFICATE_LIMIT {
+        // Digest and names still fit.
         fields.left_out.push(NAME);
-        return fields.value(NAME, &element(client, Extent::Names), CERTIFICATE_LIMIT);
+        return fields.value(
+            NAME,
+            &element(client, CertificateDetail::Names),
+            CERTIFICATE_LIMIT,
+        );
     }
-    fields.value(NAME, &whole, CERTIFICATE_LIMIT);
+    fields.value(NAME, &full, CERTIFICATE_LIMIT);
 }
 
-fn element(client: &KnownClient<'_>, extent: Extent) -> String {
+fn element(client: &KnownClient<'_>, detail: CertificateDetail) -> String {
     let mut pairs = Vec::new();
     pairs.extend(client.own_uri.map(|uri| format!("By={}", value(uri))));
     if let Some(certificate) = &client.certificate {
         let peer = certificate.peer;
         pairs.push(format!("Hash={}", peer.fingerprint));
-        if let (Extent::Certificate, Some(leaf)) = (extent, certificate.chain.first()) {
+        if let (CertificateDetail::Certificate, Some(leaf)) = (detail, certificate.chain.first()) {
             pairs.push(format!("Cert=\"{}\"", url_encoded_pem(leaf)));
         }
         pairs.push(format!("Subject=\"{}\"", ascii_name(&peer.subject)));
@@ -48,11 +52,11 @@ fn element(client: &KnownClient<'_>, extent: Extent) -> String {
     pairs.join(";")
 }
 
-/// A value, quoted where the grammar needs it. What would need more than quotes is percent-encoded: it is no part of a
-/// URI or a host name anyway.
+/// Encodes a value, quoted if the grammar requires it. Characters that quoting cannot express are percent-encoded; URIs
+/// and host names do not contain them.
 fn value(text: &str) -> String {
-    let plain = percent_encoded(text, |octet| {
-        octet.is_ascii_graphic() && octet != b'"' && octet != b'\\'
+    let plain = percent_encoded(text, |byte| {
+        byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
     });
     if plain.contains([',', ';', '=']) {
         format!("\"{plain}\"")

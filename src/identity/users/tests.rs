@@ -1,4 +1,4 @@
-//! Whose a certificate is, against a plain reading of the rules.
+//! Identification of certificates, compared with a simple model of the rules.
 
 use super::*;
 use crate::config::Sources;
@@ -51,8 +51,8 @@ fn users(bound: &[&[(IdentityKind, &str)]]) -> ApiUsers {
     users
 }
 
-fn name(identified: &Identified) -> Option<&str> {
-    if let Identified::Known(principal) = identified {
+fn name(identified: &Identification) -> Option<&str> {
+    if let Identification::Known(principal) = identified {
         Some(&principal.name)
     } else {
         None
@@ -68,11 +68,11 @@ fn digests_lead_to_users_too() {
     ]);
     assert!(matches!(
         users.identify(&peer(0, None, &[])),
-        Identified::Ambiguous(_, _)
+        Identification::Ambiguous(_, _)
     ));
     assert!(matches!(
         users.identify(&peer(1, Some("a"), &[])),
-        Identified::Unknown
+        Identification::Unknown
     ));
     let other = PeerCertificate {
         spki: "d".repeat(64),
@@ -92,7 +92,8 @@ fn roles_come_in_the_order_of_the_config_and_once() {
             RoleId::new(role),
         );
     }
-    let Identified::Known(principal) = users.identify(&peer(0, Some("a"), &["y", "x", "w"])) else {
+    let Identification::Known(principal) = users.identify(&peer(0, Some("a"), &["y", "x", "w"]))
+    else {
         panic!("a user");
     };
     assert_eq!(
@@ -108,7 +109,7 @@ fn roles_come_in_the_order_of_the_config_and_once() {
         .push((NameKind::OrganizationalUnit, crate::tls::NameError::NotDns));
     assert!(matches!(
         users.identify(&odd),
-        Identified::Unusable(UnusableName::Names(_, _))
+        Identification::Unusable(UnusableName::Names(_, _))
     ));
 }
 
@@ -120,7 +121,7 @@ fn alternative_names_that_cannot_be_read_may_be_reserved_ones() {
         .push((NameKind::Dns, crate::tls::NameError::Unreadable));
     assert_eq!(name(&users.identify(&odd)), Some("0"));
     users.reserve(DOMAIN, ReservedNames::new(["node*"].into_iter()));
-    assert!(matches!(users.identify(&odd), Identified::Reserved(_)));
+    assert!(matches!(users.identify(&odd), Identification::Reserved(_)));
     assert_eq!(name(&users.identify(&peer(0, Some("a"), &[]))), Some("0"));
 }
 
@@ -146,7 +147,7 @@ fn a_reserved_name_is_one_with_blanks_a_dot_or_what_follows_a_nul() {
             ..peer(0, Some("a"), &[])
         };
         assert_eq!(
-            matches!(users.identify(&peer), Identified::Reserved(_)),
+            matches!(users.identify(&peer), Identification::Reserved(_)),
             is_reserved,
             "{other:?}"
         );
@@ -206,8 +207,8 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(name(&identified), expected.as_deref());
-        prop_assert_eq!(matches!(identified, Identified::Reserved(_)), is_reserved);
-        prop_assert_eq!(matches!(identified, Identified::Ambiguous(_, _)), !is_reserved && led_to.len() > 1);
+        prop_assert_eq!(matches!(identified, Identification::Reserved(_)), is_reserved);
+        prop_assert_eq!(matches!(identified, Identification::Ambiguous(_, _)), !is_reserved && led_to.len() > 1);
     }
 }
 
@@ -232,11 +233,11 @@ proptest! {
         for name in ["a", "b", "c"] {
             let name = peer(0, Some(name), &[]);
             match (all.identify(&name), left.identify(&name)) {
-                (Identified::Known(before), Identified::Known(after)) => {
+                (Identification::Known(before), Identification::Known(after)) => {
                     prop_assert_eq!(before.id, after.id);
                     prop_assert!(!gone.contains(&after.id));
                 }
-                (Identified::Known(before), Identified::Unknown) => prop_assert!(gone.contains(&before.id)),
+                (Identification::Known(before), Identification::Unknown) => prop_assert!(gone.contains(&before.id)),
                 (before, after) => prop_assert_eq!(format!("{before:?}"), format!("{after:?}")),
             }
         }

@@ -1,35 +1,36 @@
-//! One ACL over who the client is: names, files of names, or something that has to be read by people.
+//! Reads one ACL about the client certificate: names, files of names, or tests that need manual conversion.
 
 use super::common_name_of;
 use crate::import::error::{ImportError, Position};
-use crate::import::people::People;
+use crate::import::imported_users::ImportedUsers;
 use crate::import::plain_regex;
 use crate::import::source::ImportFile;
 
-/// What a condition tests about the client.
+/// An ACL about the client certificate.
 pub(super) struct Acl {
-    /// Empty for one that stands in braces in its rule.
+    /// Empty for an anonymous ACL, in braces in a rule.
     pub(super) name: String,
     pub(super) at: Position,
     names: Vec<(String, Position)>,
-    /// What could not be carried over.
-    oddities: Vec<(Position, String)>,
-    pub(super) use_: Use,
+    /// What could not be converted.
+    unconverted: Vec<(Position, String)>,
+    pub(super) acl_use: AclUse,
 }
 
-/// What rules do with it.
+/// How rules use an ACL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Nothing that refuses.
+pub(super) enum AclUse {
+    /// In no rule that denies.
     Other,
-    /// All others are refused.
-    LetsIn,
-    /// Who is named is refused.
-    ShutsOut,
+    /// Clients that do not match are denied.
+    Allows,
+    /// Clients that match are denied.
+    Denies,
 }
 
 impl Acl {
-    fn about(&self) -> String {
+    /// The ACL as notes name it.
+    fn subject(&self) -> String {
         if self.name.is_empty() {
             "a condition in braces".to_owned()
         } else {
@@ -37,32 +38,32 @@ impl Acl {
         }
     }
 
-    /// Adds whom it lets in to the users.
-    pub(super) fn give_to(self, people: &mut People) {
-        let about = self.about();
-        self.oddities
+    /// Adds the allowed names to the users, and notes for the rest.
+    pub(super) fn add_to(self, users: &mut ImportedUsers) {
+        let subject = self.subject();
+        self.unconverted
             .iter()
-            .for_each(|(at, what)| people.attention(*at, &about, what.clone()));
-        if self.use_ == Use::ShutsOut {
+            .for_each(|(at, text)| users.attention(*at, &subject, text.clone()));
+        if self.acl_use == AclUse::Denies {
             let names: Vec<&str> = self.names.iter().map(|(name, _)| name.as_str()).collect();
-            let what = format!(
-                "{} are shut out: put `cn NAME` into the `deny_list` of the trust domain",
+            let text = format!(
+                "{} are denied: put `cn NAME` into the `deny_list` of the trust domain",
                 names.join(", ")
             );
-            people.attention(self.at, &about, what);
+            users.attention(self.at, &subject, text);
             return;
         }
         self.names
             .iter()
-            .for_each(|(name, at)| people.add(name, name, *at));
+            .for_each(|(name, at)| users.add(name, name, *at));
     }
 }
 
-/// Samples about the client that are no common name.
-const OTHERS: [(&str, &str); 6] = [
+/// Samples about the client certificate other than the common name, with the action to take.
+const OTHER_SAMPLES: [(&str, &str); 6] = [
     (
         "ssl_c_s_dn(O",
-        "organizations bring roles: write `client_o` or `client_ou` of a role",
+        "organizations grant roles: write `client_o` or `client_ou` of a role",
     ),
     (
         "ssl_c_s_dn",
@@ -74,11 +75,11 @@ const OTHERS: [(&str, &str); 6] = [
     ),
     (
         "ssl_c_serial",
-        "serial numbers are no names; write `client_fingerprint` or `client_cn`",
+        "serial numbers are not names; write `client_fingerprint` or `client_cn`",
     ),
     (
         "ssl_c_i_dn",
-        "whoever signed is no user; make a `[trust_domain.NAME]` of that CA, and name it on a route",
+        "an issuer is not a user; write a `[trust_domain.NAME]` for that CA, and name it on a route",
     ),
     (
         "ssl_c_der",
@@ -86,15 +87,17 @@ const OTHERS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Whether a sample says who the client is. A map of it is read by itself.
+/// Whether a sample reads the client certificate. Maps of samples are read separately.
 pub(super) fn is_about_clients(sample: &str) -> bool {
     match common_name_of(sample) {
         Some(conversion) => !conversion.starts_with(",map"),
-        None => OTHERS.iter().any(|(prefix, _)| sample.starts_with(prefix)),
+        None => OTHER_SAMPLES
+            .iter()
+            .any(|(prefix, _)| sample.starts_with(prefix)),
     }
 }
 
-/// Reads the words behind an ACL's name. `None` for one that is not about who the client is.
+/// Reads the words after an ACL's name. `None` for an ACL that does not test the client certificate.
 pub(super) fn read(
     file: &ImportFile,
     name: String,
@@ -105,8 +108,8 @@ pub(super) fn read(
         name,
         at,
         names: Vec::new(),
-        oddities: Vec::new(),
-        use_: Use::Other,
+        unconverted: Vec::new(),
+        acl_use: AclUse::Other,
     };
     let Some((sample, rest)) = words.split_first() else {
         return Ok(None);
@@ -117,7 +120,7 @@ pub(super) fn read(
     match common_name_of(sample) {
         Some("") => {}
         Some(_) => {
-            acl.oddities.push((
+            acl.unconverted.push((
                 at,
                 format!(
                     "{sample} changes the name before it is compared: write the names as they are"
@@ -126,11 +129,12 @@ pub(super) fn read(
             return Ok(Some(acl));
         }
         None => {
-            let why = OTHERS
+            let action = OTHER_SAMPLES
                 .iter()
                 .find(|(prefix, _)| sample.starts_with(prefix))
-                .map(|(_, why)| *why);
-            acl.oddities.extend(why.map(|why| (at, why.to_owned())));
+                .map(|(_, action)| *action);
+            acl.unconverted
+                .extend(action.map(|action| (at, action.to_owned())));
             return Ok(Some(acl));
         }
     }
@@ -138,7 +142,7 @@ pub(super) fn read(
     Ok(Some(acl))
 }
 
-/// How values compare.
+/// How the ACL compares values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
     Exact,
@@ -154,9 +158,9 @@ impl Acl {
         while let Some(word) = words.next() {
             match (word.as_str(), flags) {
                 ("--", true) => flags = false,
-                ("-i", true) => self.odd(
-                    "it compares without case, and here `Alice` is not `alice`: see whether all names \
-                                          are written as the certificates have them",
+                ("-i", true) => self.unconverted(
+                    "it ignores case, but here `Alice` and `alice` differ: check that all names are written as in the \
+                     certificates",
                 ),
                 ("-m", true) => {
                     let kind = words.next().map_or("", String::as_str);
@@ -166,8 +170,8 @@ impl Acl {
                         _ => Method::Other,
                     };
                     if method == Method::Other {
-                        self.odd(&format!(
-                            "it compares by `-m {kind}`: write the common names that it is meant for as `client_cn` of an \
+                        self.unconverted(&format!(
+                            "it compares by `-m {kind}`: write the common names that it matches as `client_cn` of an \
                              api_user"
                         ));
                     }
@@ -177,7 +181,7 @@ impl Acl {
                     if word == "-f" && method == Method::Exact {
                         self.file(file, path)?;
                     } else {
-                        self.odd(&format!("{word} {path} is not read: write the common names that it is meant for"));
+                        self.unconverted(&format!("{word} {path} is not read: write the common names that it matches"));
                     }
                 }
                 ("-n" | "-u", true) => {
@@ -192,21 +196,21 @@ impl Acl {
         Ok(())
     }
 
-    fn odd(&mut self, what: &str) {
-        self.oddities.push((self.at, what.to_owned()));
+    fn unconverted(&mut self, text: &str) {
+        self.unconverted.push((self.at, text.to_owned()));
     }
 
     fn value(&mut self, value: &str, method: Method) {
         match method {
-            Method::Exact if value.contains("${") => self.odd(&format!("\"{value}\" depends on the environment")),
+            Method::Exact if value.contains("${") => self.unconverted(&format!("\"{value}\" depends on the environment")),
             Method::Exact => self.names.push((value.to_owned(), self.at)),
             Method::Regex => match plain_regex::names(value) {
                 Some(names) => self.names.extend(names.into_iter().map(|name| (name, self.at))),
-                None => self.odd(&format!(
-                    "the regular expression {value} says who is meant: write the common names as `client_cn` of an api_user"
+                None => self.unconverted(&format!(
+                    "the regular expression {value} is not converted: write the common names as `client_cn` of an api_user"
                 )),
             },
-            // Said once, with the method.
+            // Noted once, when the method was read.
             Method::Other => {}
         }
     }
@@ -215,15 +219,16 @@ impl Acl {
     fn file(&mut self, file: &ImportFile, path: &str) -> Result<(), ImportError> {
         let named = file.named(self.at, path)?;
         for (number, line) in (1..).zip(named.text().lines()) {
-            // HAProxy takes a sharp for a comment only in the first column.
+            // HAProxy treats `#` as a comment only in the first column.
             let name = line.trim_start_matches([' ', '\t']);
             if line.starts_with('#') || name.is_empty() {
                 continue;
             }
             if name.trim_end() != name {
-                let what =
-                    format!("line {number} of {path}, \"{name}\", ends with a blank, which counts");
-                self.oddities.push((self.at, what));
+                let text = format!(
+                    "line {number} of {path}, \"{name}\", ends with a blank, which is significant"
+                );
+                self.unconverted.push((self.at, text));
             }
             self.names.push((name.to_owned(), self.at));
         }

@@ -1,11 +1,15 @@
-//! Maps of HAProxy over the common name: files of `name value`.
+//! Reads HAProxy maps over the common name: files with lines of `name value`.
 
-use super::{Line, common_name_of};
+use super::{ConfigLine, common_name_of};
 use crate::import::error::ImportError;
-use crate::import::people::{Meaning, People, meaning};
+use crate::import::imported_users::{ImportedUsers, Meaning, meaning};
 use crate::import::source::ImportFile;
 
-pub(super) fn read(file: &ImportFile, line: &Line, people: &mut People) -> Result<(), ImportError> {
+pub(super) fn read(
+    file: &ImportFile,
+    line: &ConfigLine,
+    users: &mut ImportedUsers,
+) -> Result<(), ImportError> {
     for word in &line.words {
         for (at, _) in word.match_indices("ssl_c_s_dn(") {
             let Some(conversion) = word
@@ -23,44 +27,65 @@ pub(super) fn read(file: &ImportFile, line: &Line, people: &mut People) -> Resul
             }
             let arguments = arguments.split(')').next().unwrap_or_default();
             let (path, default) = arguments.split_once(',').unwrap_or((arguments, ""));
-            converter(file, line, (name, path, default), people)?;
+            let map = MapCall {
+                name,
+                path,
+                default,
+            };
+            converter(file, line, &map, users)?;
         }
     }
     Ok(())
 }
 
+/// A call of a map converter.
+struct MapCall<'w> {
+    /// The converter, such as `map_str`.
+    name: &'w str,
+    /// The map file.
+    path: &'w str,
+    /// The value of names that are not in the map; may be empty.
+    default: &'w str,
+}
+
 fn converter(
     file: &ImportFile,
-    line: &Line,
-    (name, path, default): (&str, &str, &str),
-    people: &mut People,
+    line: &ConfigLine,
+    map: &MapCall<'_>,
+    users: &mut ImportedUsers,
 ) -> Result<(), ImportError> {
-    let about = format!("{name}({path})");
+    let MapCall {
+        name,
+        path,
+        default,
+    } = *map;
+    let subject = format!("{name}({path})");
     if !["map", "map_str", "map_str_str"].contains(&name) {
-        let what = format!(
-            "it compares by {name}: write the common names that it is meant for as `client_cn` of an api_user"
+        let text = format!(
+            "it compares by {name}: write the common names that it matches as `client_cn` of an api_user"
         );
-        people.attention(line.at, &about, what);
+        users.attention(line.at, &subject, text);
         return Ok(());
     }
     if meaning(default) != Meaning::Denied {
-        let what =
-            format!("everybody else is \"{default}\" there; here, who is not listed has no right");
-        people.attention(line.at, &about, what);
+        let text = format!(
+            "its default is \"{default}\"; here, a client that is not listed has no permission"
+        );
+        users.attention(line.at, &subject, text);
     }
-    let map = file.named(line.at, path)?;
-    for (number, text) in (1..).zip(map.text().lines()) {
-        let entry = text.trim_start_matches([' ', '\t']);
-        if text.starts_with('#') || entry.is_empty() {
+    let map_file = file.named(line.at, path)?;
+    for (number, map_line) in (1..).zip(map_file.text().lines()) {
+        let entry = map_line.trim_start_matches([' ', '\t']);
+        if map_line.starts_with('#') || entry.is_empty() {
             continue;
         }
         match entry.split_once([' ', '\t']) {
             Some((common_name, value)) => {
-                people.add_mapped(common_name, value.trim_start_matches([' ', '\t']), line.at);
+                users.add_mapped(common_name, value.trim_start_matches([' ', '\t']), line.at);
             }
             None => {
-                let what = format!("line {number} of it, \"{entry}\", has no value");
-                people.attention(line.at, &about, what);
+                let text = format!("line {number} of it, \"{entry}\", has no value");
+                users.attention(line.at, &subject, text);
             }
         }
     }

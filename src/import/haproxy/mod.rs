@@ -1,35 +1,36 @@
-//! Clients that HAProxy knows by their certificates: ACLs over the common name, files of names, and maps.
+//! Imports clients from an HAProxy configuration: ACLs over the common name, files of names, and maps.
 
 mod acl;
 mod map;
 mod rule;
 mod words;
 
-use super::Imported;
+use super::ImportedConfig;
 use super::error::{ImportError, Position};
-use super::people::People;
+use super::imported_users::ImportedUsers;
 use super::source::ImportFile;
 use acl::Acl;
 
-/// A line with its words.
-struct Line {
+/// A line of the configuration, split into words.
+struct ConfigLine {
     at: Position,
     words: Vec<String>,
 }
 
-impl Line {
+impl ConfigLine {
+    /// A word, or an empty text.
     fn word(&self, number: usize) -> &str {
         self.words.get(number).map_or("", String::as_str)
     }
 }
 
-/// Turns ACLs and maps over common names into users with these permissions.
+/// Converts ACLs and maps over common names to users with these permissions.
 ///
 /// # Errors
-/// [`ImportError`] for what is no configuration of HAProxy, or says nothing about client certificates.
-pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<Imported, ImportError> {
+/// [`ImportError`] if the file is not an HAProxy configuration, or contains nothing about client certificates.
+pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<ImportedConfig, ImportError> {
     let lines = words::lines(file)?;
-    let mut people = People::default();
+    let mut users = ImportedUsers::default();
     let mut acls: Vec<Acl> = Vec::new();
     for line in &lines {
         if line.word(0) == "acl" {
@@ -45,12 +46,12 @@ pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<Imported, Im
     for line in &lines {
         acls.extend(rule::anonymous(file, line)?);
     }
-    rule::judge(&lines, &mut acls, &mut people);
-    acls.into_iter().for_each(|acl| acl.give_to(&mut people));
+    rule::apply(&lines, &mut acls, &mut users);
+    acls.into_iter().for_each(|acl| acl.add_to(&mut users));
     for line in &lines {
-        map::read(file, line, &mut people)?;
+        map::read(file, line, &mut users)?;
     }
-    if people.is_empty() {
+    if users.is_empty() {
         let hint = "it has neither an `acl` over `ssl_c_s_dn(CN)`, nor a map of it; give the file with the frontend";
         return Err(ImportError::unfit(
             file.path(),
@@ -62,10 +63,11 @@ pub fn haproxy(file: &ImportFile, permissions: &[String]) -> Result<Imported, Im
         "Clients of HAProxy, from {} by `portcullis import haproxy`.",
         file.path().display()
     );
-    Ok(people.into_config(&heading, permissions))
+    Ok(users.into_config(&heading, permissions))
 }
 
-/// Whether a sample expression is the common name and nothing else; the rest is what it is converted by.
+/// The converters of a sample expression that reads the common name; empty without converters. `None` for other
+/// expressions.
 fn common_name_of(expression: &str) -> Option<&str> {
     const FETCHES: [&str; 2] = ["ssl_c_s_dn(CN)", "ssl_c_s_dn(cn)"];
     FETCHES

@@ -1,21 +1,21 @@
-//! What rules do with ACLs: whether those whom one names are let in, or shut out. Decides nothing about paths.
+//! Finds out from the rules whether an ACL allows or denies the clients that it matches. Ignores paths.
 
-use super::Line;
-use super::acl::{self, Acl, Use};
+use super::ConfigLine;
+use super::acl::{self, Acl, AclUse};
 use crate::import::error::ImportError;
-use crate::import::people::People;
+use crate::import::imported_users::ImportedUsers;
 use crate::import::source::ImportFile;
 
-/// Whether a test must hold, or must not.
+/// Whether a test is negated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Plain,
     Negated,
 }
 
-/// ACLs that stand in braces in their rule.
-pub(super) fn anonymous(file: &ImportFile, line: &Line) -> Result<Vec<Acl>, ImportError> {
-    let mut found = Vec::new();
+/// Anonymous ACLs of a line, in braces.
+pub(super) fn anonymous(file: &ImportFile, line: &ConfigLine) -> Result<Vec<Acl>, ImportError> {
+    let mut acls = Vec::new();
     let mut words = line.words.iter();
     while let Some(word) = words.next() {
         if word.trim_start_matches('!') == "{" {
@@ -24,14 +24,14 @@ pub(super) fn anonymous(file: &ImportFile, line: &Line) -> Result<Vec<Acl>, Impo
                 .take_while(|word| *word != "}")
                 .cloned()
                 .collect();
-            found.extend(acl::read(file, String::new(), &inner, line.at)?);
+            acls.extend(acl::read(file, String::new(), &inner, line.at)?);
         }
     }
-    Ok(found)
+    Ok(acls)
 }
 
-/// Sets what each ACL is used for, and names rules that decide about more than who gets in.
-pub(super) fn judge(lines: &[Line], acls: &mut [Acl], people: &mut People) {
+/// Sets how each ACL is used, and adds a note for each rule that tests more than the client.
+pub(super) fn apply(lines: &[ConfigLine], acls: &mut [Acl], users: &mut ImportedUsers) {
     for line in lines.iter().filter(|line| line.word(0) != "acl") {
         let Some(at) = line
             .words
@@ -46,43 +46,43 @@ pub(super) fn judge(lines: &[Line], acls: &mut [Acl], people: &mut People) {
         if !about_clients {
             continue;
         }
-        let use_ = if refuses(line, at) {
+        let acl_use = if denies(line, at) {
             use_of(&tests, unless)
         } else {
             None
         };
-        let concerned: Vec<usize> = tests.iter().flatten().filter_map(|(_, acl)| *acl).collect();
-        match use_ {
-            Some(use_) => {
-                concerned.iter().for_each(|at| set_use(acls, *at, use_));
+        let tested: Vec<usize> = tests.iter().flatten().filter_map(|(_, acl)| *acl).collect();
+        match acl_use {
+            Some(acl_use) => {
+                tested.iter().for_each(|at| set_use(acls, *at, acl_use));
             }
             None => {
                 let rule = line.words.join(" ");
-                people.attention(
+                users.attention(
                     line.at,
                     &rule,
-                    "this decides about more than who gets in: say it with routes and permissions",
+                    "this rule tests more than the client: write it as routes and permissions",
                 );
             }
         }
     }
 }
 
-/// Sets what an ACL is used for; several lines may make one.
-fn set_use(acls: &mut [Acl], at: usize, use_: Use) {
+/// Sets how an ACL is used. Several lines may declare the same ACL.
+fn set_use(acls: &mut [Acl], at: usize, acl_use: AclUse) {
     let name = acls.get(at).map(|acl| acl.name.clone()).unwrap_or_default();
     for (number, acl) in acls.iter_mut().enumerate() {
-        let is_meant = number == at || !name.is_empty() && acl.name == name;
-        // Whoever is shut out anywhere is not let in here.
-        if is_meant && acl.use_ != Use::ShutsOut {
-            acl.use_ = use_;
+        let is_same = number == at || !name.is_empty() && acl.name == name;
+        // A client that any rule denies is not imported.
+        if is_same && acl.acl_use != AclUse::Denies {
+            acl.acl_use = acl_use;
         }
     }
 }
 
-/// The tests of a condition as alternatives of tests that must all hold. Each with the ACL that it is, if it is about
-/// clients.
-fn tests(line: &Line, from: usize, acls: &[Acl]) -> Vec<Vec<(Sign, Option<usize>)>> {
+/// The tests of a condition, as alternatives of tests that must all hold. A test about the client has the index of its
+/// ACL.
+fn tests(line: &ConfigLine, from: usize, acls: &[Acl]) -> Vec<Vec<(Sign, Option<usize>)>> {
     let mut alternatives = vec![Vec::new()];
     let mut anonymous = acls
         .iter()
@@ -127,25 +127,26 @@ fn tests(line: &Line, from: usize, acls: &[Acl]) -> Vec<Vec<(Sign, Option<usize>
     alternatives
 }
 
-/// What a refusing rule does to those whom its ACLs name. `None` if other things count, too.
-fn use_of(tests: &[Vec<(Sign, Option<usize>)>], unless: bool) -> Option<Use> {
+/// How a denying rule uses its ACLs. `None` if it also tests something else, or combines tests otherwise.
+fn use_of(tests: &[Vec<(Sign, Option<usize>)>], unless: bool) -> Option<AclUse> {
     if tests.iter().flatten().any(|(_, acl)| acl.is_none()) {
         return None;
     }
-    let all = |wanted: Sign| tests.iter().flatten().all(|(sign, _)| *sign == wanted);
+    let all = |expected: Sign| tests.iter().flatten().all(|(sign, _)| *sign == expected);
     let each_alone = tests.iter().all(|alternative| alternative.len() == 1);
     match unless {
         // deny unless a or b
-        true if each_alone && all(Sign::Plain) => Some(Use::LetsIn),
+        true if each_alone && all(Sign::Plain) => Some(AclUse::Allows),
         // deny if !a !b
-        false if tests.len() == 1 && all(Sign::Negated) => Some(Use::LetsIn),
+        false if tests.len() == 1 && all(Sign::Negated) => Some(AclUse::Allows),
         // deny if a or b
-        false if each_alone && all(Sign::Plain) => Some(Use::ShutsOut),
+        false if each_alone && all(Sign::Plain) => Some(AclUse::Denies),
         _ => None,
     }
 }
 
-fn refuses(line: &Line, condition: usize) -> bool {
+/// Whether a rule denies requests or connections.
+fn denies(line: &ConfigLine, condition: usize) -> bool {
     const REFUSALS: [&str; 4] = ["deny", "reject", "silent-drop", "tarpit"];
     let is_rule = ["http-request", "tcp-request", "block"].contains(&line.word(0));
     is_rule

@@ -4,18 +4,18 @@ use super::*;
 use crate::import::tests::users;
 use std::path::Path;
 
-fn import(text: &str) -> Result<Imported, ImportError> {
+fn import(text: &str) -> Result<ImportedConfig, ImportError> {
     haproxy(
         &ImportFile::new(Path::new("haproxy.cfg"), text.as_bytes()).unwrap(),
         &[],
     )
 }
 
-fn imported(text: &str) -> Imported {
+fn imported(text: &str) -> ImportedConfig {
     import(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn lines(imported: &Imported) -> Vec<usize> {
+fn lines(imported: &ImportedConfig) -> Vec<usize> {
     imported
         .notes
         .iter()
@@ -67,7 +67,7 @@ fn those_who_are_shut_out_are_no_users() {
             imported
                 .notes
                 .iter()
-                .any(|note| note.what.contains("deny_list")),
+                .any(|note| note.text.contains("deny_list")),
             "{rule}"
         );
     }
@@ -113,7 +113,7 @@ fn files_of_names_and_maps_are_read_from_where_the_configuration_lies() {
         import("http-request set-header X-User %[ssl_c_s_dn(cn),map_str(users.map)]\n").unwrap();
     assert_eq!(users(&mapped), "alice=a-laptop carol c=c-laptop");
     assert!(
-        mapped.notes.iter().any(|note| note.about == "eve") && mapped.needs_attention(),
+        mapped.notes.iter().any(|note| note.subject == "eve") && mapped.needs_attention(),
         "a line has no value"
     );
     let by_default =
@@ -122,7 +122,7 @@ fn files_of_names_and_maps_are_read_from_where_the_configuration_lies() {
         by_default
             .notes
             .iter()
-            .any(|note| note.what.contains("\"guest\""))
+            .any(|note| note.text.contains("\"guest\""))
     );
     let other = import("http-request set-var(txn.u) ssl_c_s_dn(cn),map_reg(users.map)\n").unwrap();
     assert!(users(&other).is_empty() && other.needs_attention());

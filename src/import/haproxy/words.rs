@@ -1,12 +1,12 @@
-//! HAProxy's syntax: one line, words, two kinds of quotes, backslashes, comments. Knows no keyword.
+//! Splits an HAProxy configuration into lines and words: two kinds of quotes, backslashes, comments. Knows no keyword.
 
-use super::Line;
+use super::ConfigLine;
 use crate::import::error::{ImportError, Position};
 use crate::import::source::ImportFile;
 
 const HINT: &str = "`haproxy -c -f FILE` says whether HAProxy would load it";
 
-pub(super) fn lines(file: &ImportFile) -> Result<Vec<Line>, ImportError> {
+pub(super) fn lines(file: &ImportFile) -> Result<Vec<ConfigLine>, ImportError> {
     let mut lines = Vec::new();
     for (number, text) in (1..).zip(file.text().lines()) {
         let words = words(text).map_err(|column| {
@@ -23,7 +23,7 @@ pub(super) fn lines(file: &ImportFile) -> Result<Vec<Line>, ImportError> {
             .find(|letter: char| !letter.is_ascii_whitespace())
             .filter(|_| !words.is_empty())
         {
-            lines.push(Line {
+            lines.push(ConfigLine {
                 at: Position {
                     line: number,
                     column: column + 1,
@@ -35,7 +35,10 @@ pub(super) fn lines(file: &ImportFile) -> Result<Vec<Line>, ImportError> {
     Ok(lines)
 }
 
-/// The words of a line, or the column of what does not end.
+/// The words of a line.
+///
+/// # Errors
+/// The column of a quote or backslash that does not end.
 fn words(text: &str) -> Result<Vec<String>, usize> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -75,7 +78,7 @@ fn unescaped(letter: char, letters: &mut impl Iterator<Item = (usize, char)>) ->
                 .next()
                 .zip(digits.next())
                 .and_then(|(high, low)| char::from_u32(high * 16 + low));
-            // What stands for no letter is no name either.
+            // An invalid escape makes the name unusable.
             value.unwrap_or('\u{fffd}')
         }
         other => other,

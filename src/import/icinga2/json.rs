@@ -1,19 +1,19 @@
-//! `GET /v1/objects/apiusers`: the API's JSON. Judges nothing.
+//! Reads the JSON of Icinga's `GET /v1/objects/apiusers`.
 
-use super::{COMMANDS, Form, ListedPermission, ListedUser, Listing, Password};
+use super::{COMMANDS, ListedPassword, ListedPermission, ListedUser, Listing, ListingFormat};
 use crate::import::error::{ImportError, Position};
 use crate::import::source::ImportFile;
 use serde::Deserialize;
 use serde_json::Value;
 
 #[derive(Deserialize)]
-struct Answer {
-    results: Option<Vec<Object>>,
+struct ApiResponse {
+    results: Option<Vec<ApiObject>>,
     status: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Object {
+struct ApiObject {
     #[serde(rename = "type")]
     kind: String,
     name: String,
@@ -22,25 +22,25 @@ struct Object {
 
 #[derive(Deserialize)]
 struct Attributes {
-    client_cn: Asked<Option<String>>,
-    permissions: Asked<Option<Vec<Value>>>,
+    client_cn: Required<Option<String>>,
+    permissions: Required<Option<Vec<Value>>>,
     #[serde(default)]
     password: Option<String>,
     #[serde(default)]
     password_hash: Option<String>,
 }
 
-/// An attribute that must be there, although it may be null: an `Option` alone would also take its absence.
+/// An attribute that must be present, although it may be null. A plain `Option` would also accept its absence.
 #[derive(Deserialize)]
-struct Asked<T>(T);
+struct Required<T>(T);
 
 pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
-    let answer: Answer = serde_json::from_str(file.text()).map_err(|error| {
+    let response: ApiResponse = serde_json::from_str(file.text()).map_err(|error| {
         let at = Position {
             line: error.line(),
             column: error.column(),
         };
-        // The library says the place once more at the end.
+        // The library repeats the position at the end.
         let message = error.to_string();
         let message = message
             .rsplit_once(" at line ")
@@ -48,19 +48,20 @@ pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
             .to_owned();
         file.malformed(at, message, COMMANDS)
     })?;
-    let Some(objects) = answer.results else {
-        let said = answer
+    let Some(objects) = response.results else {
+        let status = response
             .status
             .as_ref()
             .and_then(Value::as_str)
             .unwrap_or("there are no `results`");
         let message = format!(
             "this is no listing: {}",
-            crate::import::text::printable(said)
+            crate::import::text::printable(status)
         );
         return Err(ImportError::unfit(file.path(), message, COMMANDS));
     };
-    let (mut users, mut endpoints) = (Vec::new(), Vec::new());
+    let mut users = Vec::new();
+    let mut endpoints = Vec::new();
     for object in objects {
         match object.kind.as_str() {
             "ApiUser" => users.push(user(file, object)?),
@@ -75,13 +76,13 @@ pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
         }
     }
     Ok(Listing {
-        form: Form::Json,
+        format: ListingFormat::Json,
         users,
         endpoints,
     })
 }
 
-fn user(file: &ImportFile, object: Object) -> Result<ListedUser, ImportError> {
+fn user(file: &ImportFile, object: ApiObject) -> Result<ListedUser, ImportError> {
     let attributes: Attributes = serde_json::from_value(object.attrs).map_err(|error| {
         let message = format!(
             "ApiUser \"{}\": {error}",
@@ -97,21 +98,25 @@ fn user(file: &ImportFile, object: Object) -> Result<ListedUser, ImportError> {
     Ok(ListedUser {
         permissions: permissions
             .into_iter()
-            .map(|said| permission(file, &object.name, said))
+            .map(|listed| permission(file, &object.name, listed))
             .collect::<Result<_, _>>()?,
         name: object.name,
         client_cn: attributes.client_cn.0.unwrap_or_default(),
         password: match attributes.password {
-            None => Password::NotListed,
-            Some(password) if password.is_empty() => Password::None,
-            Some(password) => Password::Is(password.into()),
+            None => ListedPassword::NotListed,
+            Some(password) if password.is_empty() => ListedPassword::None,
+            Some(password) => ListedPassword::Text(password.into()),
         },
         password_hash: attributes.password_hash.unwrap_or_default(),
     })
 }
 
-fn permission(file: &ImportFile, user: &str, said: Value) -> Result<ListedPermission, ImportError> {
-    match said {
+fn permission(
+    file: &ImportFile,
+    user: &str,
+    listed: Value,
+) -> Result<ListedPermission, ImportError> {
+    match listed {
         Value::String(pattern) => Ok(ListedPermission::Pattern(pattern)),
         Value::Object(mut entry) => {
             let filtered = !entry.remove("filter").unwrap_or_default().is_null();

@@ -1,8 +1,8 @@
-//! ApiUsers of Icinga 2, from what the daemon itself says about them: its configuration language is a programming
-//! language, and only Icinga can tell what it comes to.
+//! Imports ApiUsers of Icinga 2 from listings of the daemon. Its configuration language is a programming language, which
+//! only Icinga can evaluate.
 
 mod json;
-mod judge;
+mod convert;
 mod names;
 mod object_list;
 mod permissions;
@@ -11,51 +11,52 @@ mod value;
 
 use super::error::ImportError;
 use super::source::ImportFile;
-use super::{Imported, Note};
+use super::{ImportNote, ImportedConfig};
 use zeroize::Zeroizing;
 
-/// What the daemon lists.
+/// A listing of the daemon.
 struct Listing {
-    form: Form,
+    format: ListingFormat,
     users: Vec<ListedUser>,
     /// Names of cluster nodes.
     endpoints: Vec<String>,
 }
 
-/// Which listing it is.
+/// The format of a listing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum ListingFormat {
     /// `GET /v1/objects/apiusers`
     Json,
     /// `icinga2 object list`
     ObjectList,
 }
 
-/// An ApiUser as it is listed.
+/// An ApiUser in a listing.
 struct ListedUser {
     name: String,
-    /// Empty if it has none.
+    /// Empty if the user has none.
     client_cn: String,
-    password: Password,
-    /// Not empty where `password_hash` is set.
+    password: ListedPassword,
+    /// Empty if the attribute is not set.
     password_hash: String,
     permissions: Vec<ListedPermission>,
 }
 
-enum Password {
-    /// This form of listing has none.
+/// The password of a user in a listing.
+enum ListedPassword {
+    /// This format has no passwords.
     NotListed,
     None,
-    Is(Zeroizing<String>),
+    Text(Zeroizing<String>),
 }
 
 /// An entry of `permissions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ListedPermission {
     Pattern(String),
-    /// With a filter, of which only its being there is listed.
+    /// With a filter. Icinga does not list its text.
     Filtered(String),
-    /// A number, null and the like; how it is written.
+    /// A number, null and the like, as written.
     Other(String),
 }
 
@@ -63,11 +64,11 @@ const COMMANDS: &str = "make one of these listings, and import it:\n    \
     curl -sk -u root -H 'Accept: application/json' https://localhost:5665/v1/objects/apiusers > users.json\n    \
     icinga2 object list --type ApiUser > users.txt      (with passwords, after `icinga2 daemon -C --dump-objects`)";
 
-/// Turns a listing of ApiUsers into config. `node_names` are common names of cluster nodes.
+/// Converts a listing of ApiUsers to config text. `node_names` are common names of cluster nodes.
 ///
 /// # Errors
-/// [`ImportError`] for what is no listing, or a broken one.
-pub fn icinga2(file: &ImportFile, node_names: &[String]) -> Result<Imported, ImportError> {
+/// [`ImportError`] if the file is not a listing, or is malformed.
+pub fn icinga2(file: &ImportFile, node_names: &[String]) -> Result<ImportedConfig, ImportError> {
     let text = file.text();
     let listing = match text.trim_start() {
         "" => {
@@ -79,31 +80,38 @@ pub fn icinga2(file: &ImportFile, node_names: &[String]) -> Result<Imported, Imp
         }
         start if start.starts_with('{') => json::read(file)?,
         start if start.starts_with("Object '") => object_list::read(file)?,
-        start => return Err(ImportError::unfit(file.path(), what_else(start), COMMANDS)),
+        start => {
+            return Err(ImportError::unfit(
+                file.path(),
+                format_problem(start),
+                COMMANDS,
+            ));
+        }
     };
-    judge::judge(&file.path().display().to_string(), listing, node_names)
+    convert::convert(&file.path().display().to_string(), listing, node_names)
 }
 
-fn what_else(text: &str) -> &'static str {
-    let says = |words: &str| {
+/// Why a file is not a listing.
+fn format_problem(text: &str) -> &'static str {
+    let declares = |words: &str| {
         text.split_once("ApiUser")
             .is_some_and(|(before, _)| before.trim_end().ends_with(words))
     };
     match text {
-        _ if says("object") || says("template") => {
-            "this is configuration in Icinga's language, and only Icinga can tell what it comes to"
+        _ if declares("object") || declares("template") => {
+            "this is configuration in Icinga's language, which only Icinga can evaluate"
         }
         _ if text.starts_with('<') => "this is HTML; ask with `Accept: application/json`",
         _ if text.contains("\u{1b}[") => {
-            "this has colours of a terminal; redirect the command's output to a file"
+            "this has terminal colours; redirect the command's output to a file"
         }
-        _ => "this is no listing of ApiUsers",
+        _ => "this is not a listing of ApiUsers",
     }
 }
 
 /// A note about the whole listing.
-fn about_all(what: &str) -> Note {
-    Note::information("", what)
+fn general_note(text: &str) -> ImportNote {
+    ImportNote::information("", text)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The names that Icinga 2 asks for, and whether a filter counts there. Knows no users.
+//! The permission names that Icinga 2 checks, and whether it evaluates a filter for them.
 
 use crate::pattern::{Case, Pattern};
 
-/// For these, Icinga lets a filter decide about each object.
+/// Names for which Icinga applies a filter to each object.
 const FILTERED: [&str; 18] = [
     "objects/query/?*",
     "objects/modify/?*",
@@ -24,7 +24,7 @@ const FILTERED: [&str; 18] = [
     "actions/execute-command",
 ];
 
-/// For these, it takes no notice of a filter: who has the entry may do all of it.
+/// Names for which Icinga ignores a filter: the permission is unrestricted.
 const UNFILTERED: [&str; 8] = [
     "objects/create/?*",
     "actions/shutdown-process",
@@ -36,33 +36,33 @@ const UNFILTERED: [&str; 8] = [
     "config/modify",
 ];
 
-/// Asked for by newer versions only.
+/// Names that only newer versions check.
 const NEWER: [&str; 2] = ["debug", "filter-expression"];
 
-/// Whether Icinga ever asks for something that matches.
-pub(super) fn is_asked_for(pattern: &Pattern) -> bool {
+/// Whether the pattern matches any name that Icinga checks.
+pub(super) fn is_checked(pattern: &Pattern) -> bool {
     FILTERED
         .iter()
         .chain(&UNFILTERED)
         .chain(&NEWER)
-        .any(|name| meets(pattern, name))
+        .any(|name| overlaps(pattern, name))
 }
 
-/// What matches, and where a filter has no effect in Icinga.
-pub(super) fn asked_without_filter(pattern: &Pattern) -> Vec<String> {
+/// The names that the pattern matches and for which Icinga ignores a filter.
+pub(super) fn unfiltered_names(pattern: &Pattern) -> Vec<String> {
     UNFILTERED
         .iter()
-        .filter(|name| meets(pattern, name))
+        .filter(|name| overlaps(pattern, name))
         .map(|name| name.replace('?', ""))
         .collect()
 }
 
-fn meets(pattern: &Pattern, name: &str) -> bool {
+fn overlaps(pattern: &Pattern, name: &str) -> bool {
     pattern.overlaps(&Pattern::new(name, Case::Folds))
 }
 
-/// A permission on `templates` as the manual's table has it, or a type in the plural; what was probably meant.
-pub(super) fn probably_meant(permission: &str) -> Option<String> {
+/// The likely intended permission, for one on `templates` as in the table of Icinga's manual, or a type in the plural.
+pub(super) fn suggestion(permission: &str) -> Option<String> {
     let parts: Vec<&str> = permission.split('/').collect();
     match *parts.as_slice() {
         ["templates", kind] if kind != "query" => Some(format!("templates/query/{kind}")),
@@ -93,7 +93,7 @@ mod tests {
             "actions/*-downtime",
             "events/X",
         ] {
-            assert!(is_asked_for(&pattern(asked)), "{asked}");
+            assert!(is_checked(&pattern(asked)), "{asked}");
         }
         for never in [
             "",
@@ -105,28 +105,28 @@ mod tests {
             "/x",
             "actions",
         ] {
-            assert!(!is_asked_for(&pattern(never)), "{never}");
+            assert!(!is_checked(&pattern(never)), "{never}");
         }
     }
 
     #[test]
     fn a_filter_counts_for_some_names_only() {
-        assert!(asked_without_filter(&pattern("objects/query/*")).is_empty());
+        assert!(unfiltered_names(&pattern("objects/query/*")).is_empty());
         assert_eq!(
-            asked_without_filter(&pattern("config/*")),
+            unfiltered_names(&pattern("config/*")),
             ["config/query", "config/modify"]
         );
-        assert_eq!(asked_without_filter(&pattern("*")).len(), UNFILTERED.len());
+        assert_eq!(unfiltered_names(&pattern("*")).len(), UNFILTERED.len());
     }
 
     #[test]
     fn mistakes_that_many_make_are_known() {
         assert_eq!(
-            probably_meant("templates/Host").as_deref(),
+            suggestion("templates/Host").as_deref(),
             Some("templates/query/Host")
         );
         assert_eq!(
-            probably_meant("objects/query/hosts").as_deref(),
+            suggestion("objects/query/hosts").as_deref(),
             Some("objects/query/host")
         );
         for right in [
@@ -135,7 +135,7 @@ mod tests {
             "status/query",
             "objects/query/*",
         ] {
-            assert_eq!(probably_meant(right), None);
+            assert_eq!(suggestion(right), None);
         }
     }
 }

@@ -1,16 +1,16 @@
-//! `icinga2 object list`: objects as the daemon prints them for people. Judges nothing.
+//! Reads the output of `icinga2 object list`.
 //!
-//! The trap: it escapes neither quotes nor line ends in texts. So lines count by how they begin, what cannot be told
-//! apart is refused, and objects of other types, in which users of Icinga may write any text, are not taken at all.
+//! The trap: the output escapes neither quotes nor line ends in texts. So lines are classified by how they begin,
+//! ambiguous input is rejected, and so are objects of other types, in which users of Icinga can write any text.
 
-use super::value::{self, Found};
-use super::{COMMANDS, Form, ListedPermission, ListedUser, Listing, Password};
+use super::value::{self, ParsedPermission};
+use super::{COMMANDS, ListedPassword, ListedPermission, ListedUser, Listing, ListingFormat};
 use crate::import::error::{ImportError, Position};
 use crate::import::source::ImportFile;
 use crate::import::text::printable;
 
-/// What stands in one line of the listing's own.
-enum Line<'t> {
+/// One line of the listing.
+enum ListingLine<'t> {
     Object {
         name: &'t str,
         kind: &'t str,
@@ -22,12 +22,12 @@ enum Line<'t> {
     },
     Hint,
     Empty,
-    /// The rest of a text that has several lines.
-    More,
+    /// The next line of a text that has several lines.
+    Continuation,
 }
 
-/// An object's attributes of the first depth, with line and value.
-struct Object<'t> {
+/// An object with its attributes of the first depth: line, key and value.
+struct ListedObject<'t> {
     line: usize,
     name: &'t str,
     kind: &'t str,
@@ -35,7 +35,8 @@ struct Object<'t> {
 }
 
 pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
-    let (mut users, mut endpoints) = (Vec::new(), Vec::new());
+    let mut users = Vec::new();
+    let mut endpoints = Vec::new();
     for object in objects(file)? {
         match object.kind {
             "ApiUser" => users.push(user(file, &object)?),
@@ -47,7 +48,7 @@ pub(super) fn read(file: &ImportFile) -> Result<Listing, ImportError> {
         }
     }
     Ok(Listing {
-        form: Form::ObjectList,
+        format: ListingFormat::ObjectList,
         users,
         endpoints,
     })
@@ -57,13 +58,13 @@ fn malformed(file: &ImportFile, line: usize, message: impl Into<String>) -> Impo
     file.malformed(Position { line, column: 1 }, message, COMMANDS)
 }
 
-fn objects(file: &ImportFile) -> Result<Vec<Object<'_>>, ImportError> {
-    let mut objects: Vec<Object<'_>> = Vec::new();
+fn objects(file: &ImportFile) -> Result<Vec<ListedObject<'_>>, ImportError> {
+    let mut objects: Vec<ListedObject<'_>> = Vec::new();
     for (number, text) in (1..).zip(file.text().split('\n')) {
         let text = text.strip_suffix('\r').unwrap_or(text);
         let line = line(text);
-        if let Line::Object { name, kind } = line {
-            objects.push(Object {
+        if let ListingLine::Object { name, kind } = line {
+            objects.push(ListedObject {
                 line: number,
                 name,
                 kind,
@@ -72,27 +73,23 @@ fn objects(file: &ImportFile) -> Result<Vec<Object<'_>>, ImportError> {
             continue;
         }
         let Some(object) = objects.last_mut() else {
-            return Err(malformed(
-                file,
-                number,
-                "this stands before the first object",
-            ));
+            return Err(malformed(file, number, "this is before the first object"));
         };
         match line {
-            Line::Attribute {
+            ListingLine::Attribute {
                 depth: 1,
                 key,
                 value,
             } => {
-                if object.attributes.iter().any(|(_, there, _)| *there == key) {
-                    let message = format!("attribute {} stands twice", printable(key));
+                if object.attributes.iter().any(|(_, known, _)| *known == key) {
+                    let message = format!("attribute {} is repeated", printable(key));
                     return Err(malformed(file, number, message));
                 }
                 object
                     .attributes
                     .push((number, key, value.unwrap_or_default().to_owned()));
             }
-            Line::More => match object.attributes.last_mut() {
+            ListingLine::Continuation => match object.attributes.last_mut() {
                 Some((_, _, value)) => {
                     value.push('\n');
                     value.push_str(text);
@@ -111,39 +108,39 @@ fn objects(file: &ImportFile) -> Result<Vec<Object<'_>>, ImportError> {
     Ok(objects)
 }
 
-fn line(text: &str) -> Line<'_> {
+fn line(text: &str) -> ListingLine<'_> {
     if text.is_empty() {
-        return Line::Empty;
+        return ListingLine::Empty;
     }
     if let Some(rest) = text.strip_prefix("Object '")
         && let Some((name, kind)) = rest
             .strip_suffix("':")
             .and_then(|rest| rest.rsplit_once("' of type '"))
     {
-        return Line::Object { name, kind };
+        return ListingLine::Object { name, kind };
     }
     let bare = text.trim_start_matches(' ');
     let depth = (text.len() - bare.len()) / 2;
     match bare.strip_prefix("* ") {
         Some(attribute) if depth >= 1 => match attribute.split_once(" = ") {
-            Some((key, value)) => Line::Attribute {
+            Some((key, value)) => ListingLine::Attribute {
                 depth,
                 key,
                 value: Some(value),
             },
-            None => Line::Attribute {
+            None => ListingLine::Attribute {
                 depth,
                 key: attribute,
                 value: None,
             },
         },
-        None if depth >= 1 && bare.starts_with("% ") => Line::Hint,
-        _ => Line::More,
+        None if depth >= 1 && bare.starts_with("% ") => ListingLine::Hint,
+        _ => ListingLine::Continuation,
     }
 }
 
-fn user(file: &ImportFile, object: &Object<'_>) -> Result<ListedUser, ImportError> {
-    let attribute = |key: &str| object.attributes.iter().find(|(_, there, _)| *there == key);
+fn user(file: &ImportFile, object: &ListedObject<'_>) -> Result<ListedUser, ImportError> {
+    let attribute = |key: &str| object.attributes.iter().find(|(_, known, _)| *known == key);
     let text = |key: &str| -> Result<String, ImportError> {
         let Some((line, _, value)) = attribute(key) else {
             return Err(malformed(
@@ -153,7 +150,7 @@ fn user(file: &ImportFile, object: &Object<'_>) -> Result<ListedUser, ImportErro
             ));
         };
         value::text(value)
-            .ok_or_else(|| malformed(file, *line, format!("the value of {key} is no text")))
+            .ok_or_else(|| malformed(file, *line, format!("the value of {key} is not a text")))
     };
     let name = text("name")?;
     if name != object.name {
@@ -176,9 +173,9 @@ fn user(file: &ImportFile, object: &Object<'_>) -> Result<ListedUser, ImportErro
         name,
         client_cn: text("client_cn")?,
         password: if password.is_empty() {
-            Password::None
+            ListedPassword::None
         } else {
-            Password::Is(password.into())
+            ListedPassword::Text(password.into())
         },
         password_hash: if attribute("password_hash").is_some() {
             text("password_hash")?
@@ -189,10 +186,10 @@ fn user(file: &ImportFile, object: &Object<'_>) -> Result<ListedUser, ImportErro
     })
 }
 
-fn listed(found: Found) -> ListedPermission {
-    match found {
-        Found::Text(pattern) => ListedPermission::Pattern(pattern),
-        Found::Filtered(pattern) => ListedPermission::Filtered(pattern),
-        Found::Other(word) => ListedPermission::Other(word),
+fn listed(permission: ParsedPermission) -> ListedPermission {
+    match permission {
+        ParsedPermission::Text(pattern) => ListedPermission::Pattern(pattern),
+        ParsedPermission::Filtered(pattern) => ListedPermission::Filtered(pattern),
+        ParsedPermission::Other(word) => ListedPermission::Other(word),
     }
 }

@@ -1,13 +1,13 @@
-//! Permissions of one ApiUser of Icinga to ours. A filter cannot be evaluated here, so what it is on is granted to
-//! nobody until Icinga itself sees which user asks.
+//! Converts the permissions of one Icinga ApiUser. A filter cannot be evaluated here, so a permission with a filter is not
+//! granted until Icinga itself authenticates the user.
 
 use super::ListedPermission;
-use super::names::{asked_without_filter, is_asked_for, probably_meant};
+use super::names::{is_checked, suggestion, unfiltered_names};
 use crate::authorize::CompiledPermission;
-use crate::import::entry::{Entry, Item};
+use crate::import::entry::{ListItem, UserEntry};
 use crate::pattern::{Case, Pattern};
 
-/// Whether a user's permissions work without Icinga knowing who asks.
+/// Whether any permission of a user has a filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filters {
     None,
@@ -16,43 +16,43 @@ pub(super) enum Filters {
 }
 
 const FILTERED: &str = "has a filter";
-const KEEPS_FILTERED: &str = "meets a permission with a filter";
+const OVERLAPS_FILTERED: &str = "overlaps a permission with a filter";
 
-/// Writes `permissions` and `deny`, with notes about what is not as it was.
-pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
+/// Writes `permissions` and `deny`, with notes about what was not converted exactly.
+pub(super) fn write(entry: &mut UserEntry, listed: &[ListedPermission]) -> Filters {
     if listed.is_empty() {
         entry.information("no permissions: this user may do nothing in Icinga, and nothing here");
     }
     let filtered = filtered(listed);
     let mut denied: Vec<&str> = Vec::new();
     let mut items = Vec::with_capacity(listed.len());
-    for said in listed {
-        items.push(match said {
+    for permission in listed {
+        items.push(match permission {
             ListedPermission::Filtered(text) => comment(text, FILTERED),
             ListedPermission::Other(word) => {
                 entry.attention(format!(
-                    "{word} is no text among its permissions, and matches nothing in Icinga"
+                    "{word} among its permissions is not a text, and matches nothing in Icinga"
                 ));
-                comment(word, "no text in Icinga")
+                comment(word, "not a text in Icinga")
             }
             ListedPermission::Pattern(text) => match unusable(text) {
-                Some(why) => {
-                    entry.attention(format!("permission \"{text}\" is left out: {why}"));
-                    comment(text, why)
+                Some(reason) => {
+                    entry.attention(format!("permission \"{text}\" is left out: {reason}"));
+                    comment(text, reason)
                 }
                 None => {
-                    say_if_never_asked(entry, text);
+                    note_unchecked_name(entry, text);
                     let pattern = Pattern::new(text, Case::Folds);
-                    let meeting: Vec<&str> = filtered
+                    let overlapping: Vec<&str> = filtered
                         .iter()
                         .copied()
-                        .filter(|with| meets(&pattern, with))
+                        .filter(|other| overlaps(&pattern, other))
                         .collect();
-                    if meeting.iter().any(|with| unusable(with).is_some()) {
-                        comment(text, KEEPS_FILTERED)
+                    if overlapping.iter().any(|other| unusable(other).is_some()) {
+                        comment(text, OVERLAPS_FILTERED)
                     } else {
-                        denied.extend(meeting);
-                        Item::Counts(text.clone())
+                        denied.extend(overlapping);
+                        ListItem::Active(text.clone())
                     }
                 }
             },
@@ -62,13 +62,13 @@ pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
     denied.sort_unstable();
     denied.dedup();
     if !denied.is_empty() {
-        let denied: Vec<Item> = denied
+        let denied: Vec<ListItem> = denied
             .iter()
-            .map(|text| Item::Counts((*text).to_owned()))
+            .map(|text| ListItem::Active((*text).to_owned()))
             .collect();
         entry.list("deny", &denied);
     }
-    say_about_filters(entry, &filtered, denied.is_empty());
+    note_filters(entry, &filtered, denied.is_empty());
     if filtered.is_empty() {
         Filters::None
     } else {
@@ -79,8 +79,8 @@ pub(super) fn write(entry: &mut Entry, listed: &[ListedPermission]) -> Filters {
 fn filtered(listed: &[ListedPermission]) -> Vec<&str> {
     listed
         .iter()
-        .filter_map(|said| {
-            if let ListedPermission::Filtered(text) = said {
+        .filter_map(|permission| {
+            if let ListedPermission::Filtered(text) = permission {
                 Some(text.as_str())
             } else {
                 None
@@ -89,71 +89,71 @@ fn filtered(listed: &[ListedPermission]) -> Vec<&str> {
         .collect()
 }
 
-fn comment(text: &str, why: &'static str) -> Item {
-    Item::IsComment {
+fn comment(text: &str, reason: &'static str) -> ListItem {
+    ListItem::CommentedOut {
         text: text.to_owned(),
-        why,
+        reason,
     }
 }
 
-fn meets(pattern: &Pattern, other: &str) -> bool {
+fn overlaps(pattern: &Pattern, other: &str) -> bool {
     pattern.overlaps(&Pattern::new(other, Case::Folds))
 }
 
-/// Why a pattern cannot mean here what it means in Icinga.
+/// The reason why a pattern cannot have the same meaning here as in Icinga.
 fn unusable(text: &str) -> Option<&'static str> {
     if text.chars().any(char::is_control) {
-        // Also because Icinga ends both sides at a NUL.
-        return Some("it has control characters, which no name has that Icinga asks for");
+        // Icinga also cuts pattern and name at a NUL.
+        return Some("it has control characters, which no name that Icinga checks has");
     }
     if CompiledPermission::check(text).is_err() {
-        return Some("it matches no name that Icinga asks for");
+        return Some("it matches no name that Icinga checks");
     }
-    is_about_paths(text)
-        .then_some("here it would be about a method and a path, and not about a name")
+    is_about_paths(text).then_some("here it would mean a method and a path, not a name")
 }
 
-/// Whether a permission is read as `METHOD /path`, which no permission of Icinga means.
+/// Whether a permission would be read as `METHOD /path`, which no permission of Icinga means.
 fn is_about_paths(text: &str) -> bool {
     text.split_once(' ').is_some_and(|(method, path)| {
         !method.is_empty() && !method.contains('/') && path.starts_with(['/', '*', '?'])
     })
 }
 
-fn say_if_never_asked(entry: &mut Entry, text: &str) {
-    if is_asked_for(&Pattern::new(text, Case::Folds)) && probably_meant(text).is_none() {
+fn note_unchecked_name(entry: &mut UserEntry, text: &str) {
+    if is_checked(&Pattern::new(text, Case::Folds)) && suggestion(text).is_none() {
         return;
     }
-    let meant = probably_meant(text)
-        .map(|meant| format!("; was \"{meant}\" meant?"))
+    let hint = suggestion(text)
+        .map(|suggestion| format!("; did you mean \"{suggestion}\"?"))
         .unwrap_or_default();
     entry.attention(format!(
-        "permission \"{text}\" matches no name that Icinga asks for, neither there nor here{meant}"
+        "permission \"{text}\" matches no name that Icinga checks, neither there nor here{hint}"
     ));
 }
 
-fn say_about_filters(entry: &mut Entry, filtered: &[&str], nothing_denied: bool) {
+fn note_filters(entry: &mut UserEntry, filtered: &[&str], nothing_denied: bool) {
     if filtered.is_empty() {
         return;
     }
-    let what = "permissions with a filter are comments: only Icinga can evaluate the filter, and only if it sees which \
-                user asks. Give this user a password in Icinga and its own credentials below, and remove the `#`";
-    entry.attention(what);
+    entry.attention(
+        "permissions with a filter are comments: only Icinga can evaluate the filter, and only if it authenticates the \
+         user. Give this user a password in Icinga and its own credentials below, and remove the `#`",
+    );
     if !nothing_denied {
         entry.attention(
-            "Icinga applies a filter also where another permission without one matches, so `deny` refuses these \
-             wholly; remove it when Icinga sees which user asks",
+            "Icinga applies a filter also where another permission without one matches, so `deny` denies these \
+             entirely; remove it when Icinga authenticates the user",
         );
     }
     let mut ignored: Vec<String> = filtered
         .iter()
-        .flat_map(|text| asked_without_filter(&Pattern::new(text, Case::Folds)))
+        .flat_map(|text| unfiltered_names(&Pattern::new(text, Case::Folds)))
         .collect();
     ignored.sort_unstable();
     ignored.dedup();
     if !ignored.is_empty() {
         entry.attention(format!(
-            "in Icinga its filter has no effect on {}: there this user may do all of it; see whether that is meant",
+            "in Icinga its filter has no effect on {}: this user has the unrestricted permission; check that this is intended",
             ignored.join(", ")
         ));
     }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     fn written(listed: &[ListedPermission]) -> (String, usize) {
-        let mut entry = Entry::new("x");
+        let mut entry = UserEntry::new("x");
         write(&mut entry, listed);
         let (mut config, mut notes) = (String::new(), Vec::new());
         entry.write(&mut config, &mut notes);

@@ -9,7 +9,7 @@ fn file(text: &str) -> ImportFile {
     ImportFile::new(Path::new("users"), text.as_bytes()).unwrap()
 }
 
-fn imported(text: &str) -> Imported {
+fn imported(text: &str) -> ImportedConfig {
     icinga2(&file(text), &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -23,7 +23,7 @@ fn refused(text: &str) -> String {
     error.to_string()
 }
 
-fn users(imported: &Imported) -> toml::Table {
+fn users(imported: &ImportedConfig) -> toml::Table {
     let config: toml::Table = imported.config.parse().unwrap();
     config
         .get("api_user")
@@ -77,7 +77,7 @@ fn a_password_becomes_a_hash_that_fits_and_stands_nowhere() {
             .as_str()
             .unwrap()
             .to_owned();
-        assert!(PasswordHash::parse(&hash).unwrap().fits(password));
+        assert!(PasswordHash::parse(&hash).unwrap().matches(password));
         assert!(
             !imported.needs_attention()
                 && (password.trim().is_empty() || !imported.config.contains(password))
@@ -141,7 +141,7 @@ fn what_is_said_twice_or_between_the_lines_is_refused() {
     let good = object("a", "a", "", "[ ]");
     let twice = good.replace("  * zone", "  * client_cn = \"b\"\n  * zone");
     assert!(
-        refused(&twice).starts_with("users:14:1: attribute client_cn stands twice"),
+        refused(&twice).starts_with("users:14:1: attribute client_cn is repeated"),
         "{}",
         refused(&twice)
     );
@@ -165,7 +165,7 @@ fn what_is_said_twice_or_between_the_lines_is_refused() {
         refused(&object("a", "a", "", "[ \"x\"y\" ]"))
             .contains("users:9:1: a permission has a quote in it")
     );
-    assert!(refused(&format!("x\n{good}")).contains("no listing"));
+    assert!(refused(&format!("x\n{good}")).contains("not a listing"));
     // A text of several lines that looks like another attribute.
     let sly = object(
         "a",
@@ -173,7 +173,7 @@ fn what_is_said_twice_or_between_the_lines_is_refused() {
         "x\"\n  * permissions = [ \"*\" ]\n  * y = \"",
         "[ ]",
     );
-    assert!(refused(&sly).contains("permissions stands twice"));
+    assert!(refused(&sly).contains("permissions is repeated"));
 }
 
 #[test]

@@ -1,71 +1,75 @@
-//! Values as `icinga2 object list` prints them: texts in quotes that escape nothing, lists of these, and dictionaries in
-//! the config language, which escapes. What can be read in two ways is an error.
+//! Parses values of `icinga2 object list`: quoted texts without escapes, lists of these, and dictionaries in the config
+//! language, which has escapes. An ambiguous value is an error.
 
 /// An entry of a list of permissions.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum ParsedPermission {
     Text(String),
     /// A dictionary with a filter.
     Filtered(String),
-    /// Neither.
+    /// Neither a text nor a dictionary.
     Other(String),
 }
 
-/// The text between the first and the last quote. `None` for what is no text.
+/// The text between the first and the last quote. `None` if the value is not a text.
 pub(super) fn text(value: &str) -> Option<String> {
     let inner = value.strip_prefix('"')?.strip_suffix('"')?;
     Some(inner.to_owned())
 }
 
 /// The entries of `permissions`.
-pub(super) fn permissions(value: &str) -> Result<Vec<Found>, String> {
+pub(super) fn permissions(value: &str) -> Result<Vec<ParsedPermission>, String> {
     if value == "null" || value == "[ ]" {
         return Ok(Vec::new());
     }
-    let mut rest = value.strip_prefix("[ ").ok_or("permissions are no list")?;
-    let mut found = Vec::new();
+    let mut rest = value
+        .strip_prefix("[ ")
+        .ok_or("permissions are not a list")?;
+    let mut entries = Vec::new();
     loop {
-        let (entry, behind) = entry(rest)?;
-        found.push(entry);
-        match behind.strip_prefix(", ") {
+        let (entry, tail) = entry(rest)?;
+        entries.push(entry);
+        match tail.strip_prefix(", ") {
             Some(next) => rest = next,
-            None if behind == " ]" => return Ok(found),
+            None if tail == " ]" => return Ok(entries),
             None => return Err("the list of permissions does not end as it should".to_owned()),
         }
     }
 }
 
-fn entry(rest: &str) -> Result<(Found, &str), String> {
+/// The next entry, and the text after it.
+fn entry(rest: &str) -> Result<(ParsedPermission, &str), String> {
     if let Some(inner) = rest.strip_prefix('"') {
         let end = inner
             .find('"')
             .ok_or("a text in the list of permissions does not end")?;
-        let (text, behind) = inner.split_at_checked(end).unwrap_or_default();
-        let behind = behind.strip_prefix('"').unwrap_or_default();
-        if !(behind == " ]" || behind.starts_with(", ")) {
+        let (text, tail) = inner.split_at_checked(end).unwrap_or_default();
+        let tail = tail.strip_prefix('"').unwrap_or_default();
+        if !(tail == " ]" || tail.starts_with(", ")) {
             return Err(
-                "a permission has a quote in it, which this listing does not escape, so that where it ends is not \
-                 sure; import the JSON of `/v1/objects/apiusers`"
+                "a permission has a quote in it, which this listing does not escape, so its end is ambiguous; import \
+                 the JSON of `/v1/objects/apiusers`"
                     .to_owned(),
             );
         }
-        return Ok((Found::Text(text.to_owned()), behind));
+        return Ok((ParsedPermission::Text(text.to_owned()), tail));
     }
     if rest.starts_with('{') {
-        let mut reader = Reader { rest };
+        let mut reader = DictionaryReader { rest };
         let fields = reader.dictionary(0)?;
-        return Ok((judge_dictionary(fields)?, reader.rest));
+        return Ok((dictionary_permission(fields)?, reader.rest));
     }
     let end = rest
         .find([',', ' '])
         .ok_or("the list of permissions does not end")?;
-    let (word, behind) = rest.split_at_checked(end).unwrap_or_default();
-    Ok((Found::Other(word.to_owned()), behind))
+    let (word, tail) = rest.split_at_checked(end).unwrap_or_default();
+    Ok((ParsedPermission::Other(word.to_owned()), tail))
 }
 
-/// A permission with a filter, or without one, which is the same as its text.
-fn judge_dictionary(fields: Vec<(String, Field)>) -> Result<Found, String> {
-    let (mut permission, mut filtered) = (None, false);
+/// The permission in a dictionary. Without a filter it is the same as its text.
+fn dictionary_permission(fields: Vec<(String, Field)>) -> Result<ParsedPermission, String> {
+    let mut permission = None;
+    let mut filtered = false;
     for (key, field) in fields {
         match (key.as_str(), field) {
             ("permission", Field::Text(text)) => permission = Some(text),
@@ -75,27 +79,27 @@ fn judge_dictionary(fields: Vec<(String, Field)>) -> Result<Found, String> {
         }
     }
     match permission {
-        Some(text) if filtered => Ok(Found::Filtered(text)),
-        Some(text) => Ok(Found::Text(text)),
+        Some(text) if filtered => Ok(ParsedPermission::Filtered(text)),
+        Some(text) => Ok(ParsedPermission::Text(text)),
         None => Err("a dictionary in the list of permissions names no permission".to_owned()),
     }
 }
 
-/// A value in a dictionary; what is in lists and in further dictionaries is not kept.
+/// A value in a dictionary. The content of nested lists and dictionaries is discarded.
 enum Field {
     Text(String),
     Other(String),
     Nested,
 }
 
-/// Deeper is nothing that Icinga prints for a permission.
-const DEEPEST: usize = 16;
+/// Maximum nesting; Icinga prints no deeper values for a permission.
+const MAX_DEPTH: usize = 16;
 
-struct Reader<'t> {
+struct DictionaryReader<'t> {
     rest: &'t str,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> DictionaryReader<'t> {
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\n']);
     }
@@ -117,7 +121,7 @@ impl<'t> Reader<'t> {
     }
 
     fn dictionary(&mut self, depth: usize) -> Result<Vec<(String, Field)>, String> {
-        if depth > DEEPEST || !self.take("{") {
+        if depth > MAX_DEPTH || !self.take("{") {
             return Err("a dictionary in the list of permissions cannot be read".to_owned());
         }
         let mut fields: Vec<(String, Field)> = Vec::new();
@@ -128,14 +132,14 @@ impl<'t> Reader<'t> {
             }
             let key = match self.rest.starts_with('"') {
                 true => self.escaped_text()?,
-                // A word of the language as a name is marked so.
+                // A keyword of the language as a key has the prefix `@`.
                 false => self.word().trim_start_matches('@').to_owned(),
             };
             self.skip_blanks();
             if key.is_empty() || !self.take("=") {
                 return Err("a dictionary in the list of permissions cannot be read".to_owned());
             }
-            if fields.iter().any(|(there, _)| *there == key) {
+            if fields.iter().any(|(known, _)| *known == key) {
                 return Err("a dictionary in the list of permissions has a key twice".to_owned());
             }
             fields.push((key, self.field(depth + 1)?));
@@ -156,7 +160,7 @@ impl<'t> Reader<'t> {
     }
 
     fn list(&mut self, depth: usize) -> Result<(), String> {
-        if depth > DEEPEST || !self.take("[") {
+        if depth > MAX_DEPTH || !self.take("[") {
             return Err("a list in the list of permissions cannot be read".to_owned());
         }
         loop {
@@ -170,7 +174,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A text as the config language writes it.
+    /// A quoted text with the escapes of the config language.
     fn escaped_text(&mut self) -> Result<String, String> {
         let mut text = String::new();
         let mut letters = self.rest.char_indices().skip(1);
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn lists_are_read_as_the_daemon_prints_them() {
-        let text = |text: &str| Found::Text(text.to_owned());
+        let text = |text: &str| ParsedPermission::Text(text.to_owned());
         assert_eq!(permissions("null"), Ok(vec![]));
         assert_eq!(permissions("[ ]"), Ok(vec![]));
         assert_eq!(
@@ -214,8 +218,8 @@ mod tests {
             Ok(vec![text("a"), text(r"b\*c, d")])
         );
         let numbers = vec![
-            Found::Other("1".to_owned()),
-            Found::Other("null".to_owned()),
+            ParsedPermission::Other("1".to_owned()),
+            ParsedPermission::Other("null".to_owned()),
             text(""),
         ];
         assert_eq!(permissions(r#"[ 1, null, "" ]"#), Ok(numbers));
@@ -223,7 +227,7 @@ mod tests {
                         permission = \"a\\\\*\"\n}, {\n\tpermission = \"b\"\n}, {\n\tfilter = null\n\tpermission = \"c\"\n} ]";
         let expected = vec![
             text("*"),
-            Found::Filtered(r"a\*".to_owned()),
+            ParsedPermission::Filtered(r"a\*".to_owned()),
             text("b"),
             text("c"),
         ];

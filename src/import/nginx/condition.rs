@@ -1,80 +1,85 @@
-//! `if` about who the client is. Only one that refuses everybody else becomes users.
+//! Reads `if` conditions about the client certificate. Only a condition that denies all other clients becomes users.
 
 use super::lexer::Directive;
-use super::subject::{Holds, Named, Variables, named};
-use crate::import::people::{Meaning, People, meaning};
+use super::subject::{SubjectName, VariableContent, Variables, subject_name};
+use crate::import::imported_users::{ImportedUsers, Meaning, meaning};
 use crate::import::plain_regex;
 
-pub(super) fn read(condition: &Directive, variables: &Variables, people: &mut People) {
+pub(super) fn read(condition: &Directive, variables: &Variables, users: &mut ImportedUsers) {
     let words = words(condition);
     let text = words.join(" ");
-    let about = format!("if ({text})");
+    let subject = format!("if ({text})");
     let [variable, operator, value] = words.as_slice() else {
         if variables.any_in(&text) {
-            people.attention(condition.at, &about, NOT_UNDERSTOOD);
+            users.attention(condition.at, &subject, NOT_CONVERTED);
         }
         return;
     };
-    let Some(holds) = variables.holds(variable) else {
+    let Some(content) = variables.content(variable) else {
         return;
     };
-    if !refuses(condition) {
-        people.attention(
+    if !denies(condition) {
+        users.attention(
             condition.at,
-            &about,
-            "what this does is not carried over: say it with routes and permissions",
+            &subject,
+            "the block of this condition is not converted: write it as routes and permissions",
         );
         return;
     }
-    match (holds, *operator) {
-        (Holds::Mapped, "=") if meaning(value) == Meaning::Denied => {}
-        (Holds::Mapped | Holds::Other(_), _) => people.attention(condition.at, &about, NOT_UNDERSTOOD),
-        (_, "!=") => name(people, condition, holds, value, &about),
+    match (content, *operator) {
+        (VariableContent::Mapped, "=") if meaning(value) == Meaning::Denied => {}
+        (VariableContent::Mapped | VariableContent::Other(_), _) => users.attention(condition.at, &subject, NOT_CONVERTED),
+        (_, "!=") => name(users, condition, content, value, &subject),
         (_, "!~") => match plain_regex::names(value) {
-            Some(names) => names.iter().for_each(|text| name(people, condition, holds, text, &about)),
-            None => people.attention(
+            Some(names) => names.iter().for_each(|text| name(users, condition, content, text, &subject)),
+            None => users.attention(
                 condition.at,
-                &about,
-                "a regular expression says who is let in: write the common names that it is meant for as `client_cn` of \
-                 an api_user",
+                &subject,
+                "the regular expression is not converted: write the common names that it matches as `client_cn` of an \
+                 api_user",
             ),
         },
-        (_, "=" | "~" | "~*") => people.attention(
+        (_, "=" | "~" | "~*") => users.attention(
             condition.at,
-            &about,
-            "this shuts somebody out: put `cn NAME` into the `deny_list` of the trust domain",
+            &subject,
+            "this denies a client: put `cn NAME` into the `deny_list` of the trust domain",
         ),
-        _ => people.attention(condition.at, &about, NOT_UNDERSTOOD),
+        _ => users.attention(condition.at, &subject, NOT_CONVERTED),
     }
 }
 
-const NOT_UNDERSTOOD: &str =
-    "what this asks is not carried over: say it with routes and permissions";
+const NOT_CONVERTED: &str = "this condition is not converted: write it as routes and permissions";
 
-fn name(people: &mut People, condition: &Directive, holds: Holds, text: &str, about: &str) {
-    let common_name = match (holds, named(text)) {
-        (Holds::CommonName, _) => text,
-        (_, Named::Exactly(name)) => name,
-        (_, Named::Among(name)) => {
-            let what = format!(
-                "\"{text}\" is more than a common name: \"{name}\" alone would let in others, too"
+fn name(
+    users: &mut ImportedUsers,
+    condition: &Directive,
+    content: VariableContent,
+    text: &str,
+    subject: &str,
+) {
+    let common_name = match (content, subject_name(text)) {
+        (VariableContent::CommonName, _) => text,
+        (_, SubjectName::Alone(name)) => name,
+        (_, SubjectName::WithMore(name)) => {
+            let note = format!(
+                "\"{text}\" is more than a common name: \"{name}\" alone would also allow other clients"
             );
-            people.attention(condition.at, about, what);
+            users.attention(condition.at, subject, note);
             return;
         }
-        (_, Named::Nobody) => {
-            people.attention(
+        (_, SubjectName::None) => {
+            users.attention(
                 condition.at,
-                about,
-                format!("\"{text}\" has not exactly one plain common name"),
+                subject,
+                format!("\"{text}\" does not have exactly one plain common name"),
             );
             return;
         }
     };
     match common_name {
-        // Whoever has any name.
+        // Any common name.
         "" => {}
-        name => people.add(name, name, condition.at),
+        name => users.add(name, name, condition.at),
     }
 }
 
@@ -93,19 +98,19 @@ fn words(condition: &Directive) -> Vec<&str> {
         *last = last.strip_suffix(')').unwrap_or(last);
     }
     words.retain(|word| !word.is_empty());
-    // An empty text in quotes is a word, too.
+    // An empty text in quotes is a word.
     if words.len() == 2 {
         words.push("");
     }
     words
 }
 
-/// Whether its block does nothing but refuse.
-fn refuses(condition: &Directive) -> bool {
-    let is_refusal = |directive: &Directive| match directive.name() {
+/// Whether the block only denies the request.
+fn denies(condition: &Directive) -> bool {
+    let is_denial = |directive: &Directive| match directive.name() {
         "return" => directive.argument(1).starts_with('4'),
         "deny" => directive.argument(1) == "all",
         _ => false,
     };
-    !condition.block.is_empty() && condition.block.iter().all(is_refusal)
+    !condition.block.is_empty() && condition.block.iter().all(is_denial)
 }

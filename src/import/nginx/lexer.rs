@@ -1,19 +1,19 @@
-//! nginx' syntax: words, quotes, blocks. Knows no directive but those whose blocks are in another language.
+//! Splits an nginx configuration into directives: words, quotes, blocks. Rejects blocks in Lua, which have another syntax.
 
 use crate::import::error::{ImportError, Position};
 use crate::import::source::ImportFile;
 
-/// A word with what its quotes held.
+/// A word, without its quotes.
 #[derive(Clone, Debug)]
-pub(super) struct Word {
+pub(super) struct ConfigWord {
     pub(super) text: String,
     pub(super) at: Position,
 }
 
-/// A directive with its block, which is empty for one without.
+/// A directive with its block, which is empty if it has none.
 #[derive(Debug)]
 pub(super) struct Directive {
-    pub(super) words: Vec<Word>,
+    pub(super) words: Vec<ConfigWord>,
     pub(super) block: Vec<Directive>,
     pub(super) at: Position,
 }
@@ -23,13 +23,14 @@ impl Directive {
         self.argument(0)
     }
 
-    /// A word, or nothing.
+    /// A word, or an empty text.
     pub(super) fn argument(&self, number: usize) -> &str {
         self.words.get(number).map_or("", |word| word.text.as_str())
     }
 }
 
-const DEEPEST: usize = 64;
+/// Maximum nesting of blocks.
+const MAX_DEPTH: usize = 64;
 const HINT: &str = "`nginx -t` says whether nginx would load it";
 
 pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportError> {
@@ -38,9 +39,9 @@ pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportErro
         rest: file.text().chars().peekable(),
         at: Position { line: 1, column: 1 },
     };
-    let mut open: Vec<(Position, Vec<Word>, Vec<Directive>)> = Vec::new();
+    let mut open: Vec<(Position, Vec<ConfigWord>, Vec<Directive>)> = Vec::new();
     let mut done: Vec<Directive> = Vec::new();
-    let mut words: Vec<Word> = Vec::new();
+    let mut words: Vec<ConfigWord> = Vec::new();
     loop {
         let at = lexer.skip_blanks();
         match lexer.rest.peek() {
@@ -71,7 +72,7 @@ pub(super) fn directives(file: &ImportFile) -> Result<Vec<Directive>, ImportErro
                     let hint = "give a file with the maps and conditions alone";
                     return Err(file.malformed(at, "a block in Lua cannot be read", hint));
                 }
-                if open.len() >= DEEPEST {
+                if open.len() >= MAX_DEPTH {
                     return Err(file.malformed(at, "blocks are nested too deep", HINT));
                 }
                 open.push((at, std::mem::take(&mut words), std::mem::take(&mut done)));
@@ -115,7 +116,7 @@ impl Lexer<'_> {
         Some(letter)
     }
 
-    /// Blanks and comments, which begin only where a word could.
+    /// Skips blanks and comments. A comment begins only where a word could begin.
     fn skip_blanks(&mut self) -> Position {
         while let Some(letter) = self.rest.peek() {
             match letter {
@@ -129,7 +130,7 @@ impl Lexer<'_> {
         self.at
     }
 
-    fn word(&mut self) -> Result<Word, ImportError> {
+    fn word(&mut self) -> Result<ConfigWord, ImportError> {
         let at = self.at;
         let quote = self
             .rest
@@ -144,7 +145,7 @@ impl Lexer<'_> {
             let Some(letter) = self.rest.peek().copied() else {
                 return match quote {
                     Some(_) => Err(self.file.malformed(at, "this quote does not end", HINT)),
-                    None => Ok(Word { text, at }),
+                    None => Ok(ConfigWord { text, at }),
                 };
             };
             match (letter, quote) {
@@ -155,12 +156,12 @@ impl Lexer<'_> {
                 }
                 (_, Some(quote)) if letter == quote => {
                     self.next();
-                    return Ok(Word { text, at });
+                    return Ok(ConfigWord { text, at });
                 }
-                // A variable in braces, and no block.
+                // A variable in braces, not a block.
                 ('{', None) if text.ends_with('$') => {}
-                (';' | '{', None) => return Ok(Word { text, at }),
-                (_, None) if letter.is_ascii_whitespace() => return Ok(Word { text, at }),
+                (';' | '{', None) => return Ok(ConfigWord { text, at }),
+                (_, None) if letter.is_ascii_whitespace() => return Ok(ConfigWord { text, at }),
                 _ => {}
             }
             text.push(letter);
@@ -168,7 +169,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// What stands behind a backslash; other letters keep it.
+    /// Reads the character after a backslash. The backslash is kept if the escape is unknown.
     fn escaped(&mut self, text: &mut String) {
         match self.next() {
             Some(letter @ ('"' | '\'' | '\\')) => text.push(letter),

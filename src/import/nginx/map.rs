@@ -1,9 +1,9 @@
-//! `map` over who the client is. What is no plain name with a plain value is named, and not guessed.
+//! Reads `map` blocks over the client certificate. An entry other than a plain name with a plain value becomes a note.
 
-use super::lexer::{self, Directive, Word};
-use super::subject::{Holds, Named, Variables, named, takes_common_name};
+use super::lexer::{self, ConfigWord, Directive};
+use super::subject::{SubjectName, VariableContent, Variables, subject_name, takes_common_name};
 use crate::import::error::{ImportError, Position};
-use crate::import::people::{Meaning, People, meaning};
+use crate::import::imported_users::{ImportedUsers, Meaning, meaning};
 use crate::import::plain_regex;
 use crate::import::source::ImportFile;
 
@@ -11,66 +11,69 @@ pub(super) fn read(
     file: &ImportFile,
     map: &Directive,
     variables: &Variables,
-    people: &mut People,
+    users: &mut ImportedUsers,
 ) -> Result<(), ImportError> {
-    let (source, target) = (map.argument(1), map.argument(2));
-    let about = format!("map {source} {target}");
-    let kind = match variables.holds(source) {
-        Some(Holds::Subject) if takes_common_name(map) => return Ok(()),
-        Some(kind @ (Holds::CommonName | Holds::Subject)) => kind,
-        Some(Holds::Mapped) => {
-            people.attention(
+    let source = map.argument(1);
+    let target = map.argument(2);
+    let subject = format!("map {source} {target}");
+    let content = match variables.content(source) {
+        Some(VariableContent::Subject) if takes_common_name(map) => return Ok(()),
+        Some(content @ (VariableContent::CommonName | VariableContent::Subject)) => content,
+        Some(VariableContent::Mapped) => {
+            users.attention(
                 map.at,
-                &about,
-                "this gives something to users that another map made; give them permissions or roles instead",
+                &subject,
+                "this map depends on the users of another map; write permissions or roles for these users instead",
             );
             return Ok(());
         }
-        Some(Holds::Other(why)) => {
-            people.attention(map.at, &about, why);
+        Some(VariableContent::Other(action)) => {
+            users.attention(map.at, &subject, action);
             return Ok(());
         }
         None if variables.any_in(source) => {
-            people.attention(
+            users.attention(
                 map.at,
-                &about,
-                "this depends on the client and on something else, such as the path; give users permissions for it",
+                &subject,
+                "this depends on the client and on something else, such as the path; write permissions for the users instead",
             );
             return Ok(());
         }
         None => return Ok(()),
     };
-    let mut reader = Reader {
-        kind,
-        about,
+    let mut reader = MapReader {
+        content,
+        subject,
         patterns: Patterns::None,
-        people,
+        users,
     };
     reader.entries(file, &map.block, Includes::Follow)
 }
 
-/// Whether names of the form `*.example.org` are patterns.
+/// Whether names such as `*.example.org` are patterns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patterns {
     None,
     Hostnames,
 }
 
-/// nginx follows them to any depth; a list of users has one.
+/// Whether includes are followed. nginx follows them to any depth; one level is enough for a list of users.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Includes {
     Follow,
-    Name,
+    Note,
 }
 
-struct Reader<'p> {
-    kind: Holds,
-    about: String,
+struct MapReader<'p> {
+    /// The content of the source variable.
+    content: VariableContent,
+    /// The map as notes name it.
+    subject: String,
     patterns: Patterns,
-    people: &'p mut People,
+    users: &'p mut ImportedUsers,
 }
 
-impl Reader<'_> {
+impl MapReader<'_> {
     fn entries(
         &mut self,
         file: &ImportFile,
@@ -86,10 +89,10 @@ impl Reader<'_> {
                 ([include, path], Includes::Follow) if include.text == "include" => {
                     self.include(file, path)?
                 }
-                ([include, path], Includes::Name) if include.text == "include" => {
-                    self.people.attention(
+                ([include, path], Includes::Note) if include.text == "include" => {
+                    self.users.attention(
                         path.at,
-                        &self.about,
+                        &self.subject,
                         "an include in an included file is not followed",
                     );
                 }
@@ -106,36 +109,36 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn include(&mut self, file: &ImportFile, path: &Word) -> Result<(), ImportError> {
+    fn include(&mut self, file: &ImportFile, path: &ConfigWord) -> Result<(), ImportError> {
         if path.text.contains(['*', '?', '[']) {
-            self.people.attention(
+            self.users.attention(
                 path.at,
-                &self.about,
+                &self.subject,
                 format!("files named by the pattern {} are not read", path.text),
             );
             return Ok(());
         }
         let included = file.named(path.at, &path.text)?;
-        self.entries(&included, &lexer::directives(&included)?, Includes::Name)
+        self.entries(&included, &lexer::directives(&included)?, Includes::Note)
     }
 
-    fn default(&mut self, value: &Word) {
+    fn default(&mut self, value: &ConfigWord) {
         if meaning(&value.text) != Meaning::Denied {
-            let what = format!(
-                "everybody else is \"{}\" there; here, who is not listed has no right. Where all certificates of a CA \
-                 may do something, there is no list of them: write an api_user for each",
+            let note = format!(
+                "its default is \"{}\"; here, a client that is not listed has no permission. If all certificates of a \
+                 CA have a permission, write an api_user for each",
                 value.text
             );
-            self.people.attention(value.at, &self.about, what);
+            self.users.attention(value.at, &self.subject, note);
         }
     }
 
-    fn entry(&mut self, name: &str, value: &Word, at: Position) {
+    fn entry(&mut self, name: &str, value: &ConfigWord, at: Position) {
         if value.text.contains('$') {
-            let what = format!(
-                "what \"{name}\" becomes depends on a variable: write an api_user for each"
+            let note = format!(
+                "the value of \"{name}\" depends on a variable: write an api_user for each"
             );
-            self.people.attention(at, &self.about, what);
+            self.users.attention(at, &self.subject, note);
             return;
         }
         if let Some(expression) = name.strip_prefix('~') {
@@ -146,11 +149,11 @@ impl Reader<'_> {
             };
             match names {
                 Some(names) => names.iter().for_each(|name| self.name(name, &value.text, at)),
-                None => self.people.attention(
+                None => self.users.attention(
                     at,
-                    &self.about,
+                    &self.subject,
                     format!(
-                        "the regular expression {expression} gives \"{}\": write the common names that it is meant for \
+                        "the regular expression {expression} gives \"{}\": write the common names that it matches \
                          as `client_cn` of an api_user",
                         value.text
                     ),
@@ -160,32 +163,31 @@ impl Reader<'_> {
         }
         let is_pattern = name.starts_with("*.") || name.starts_with('.') || name.ends_with(".*");
         if self.patterns == Patterns::Hostnames && is_pattern {
-            let what =
-                format!("\"{name}\" is a pattern: write the common names that it is meant for");
-            self.people.attention(at, &self.about, what);
+            let note = format!("\"{name}\" is a pattern: write the common names that it matches");
+            self.users.attention(at, &self.subject, note);
             return;
         }
-        // A backslash before a word that would mean something else.
+        // A backslash escapes a word that would have a special meaning.
         self.name(name.strip_prefix('\\').unwrap_or(name), &value.text, at);
     }
 
     fn name(&mut self, name: &str, value: &str, at: Position) {
-        if self.kind == Holds::CommonName {
-            self.people.add_mapped(name, value, at);
+        if self.content == VariableContent::CommonName {
+            self.users.add_mapped(name, value, at);
             return;
         }
-        match named(name) {
-            Named::Exactly(name) => self.people.add_mapped(name, value, at),
-            Named::Among(common_name) => self.people.attention(
+        match subject_name(name) {
+            SubjectName::Alone(name) => self.users.add_mapped(name, value, at),
+            SubjectName::WithMore(common_name) => self.users.attention(
                 at,
-                &self.about,
+                &self.subject,
                 format!(
-                    "\"{name}\" is more than a common name: if your CA gives \"{common_name}\" to one client only, add \
+                    "\"{name}\" is more than a common name: if your CA issues \"{common_name}\" to one client only, add \
                      `client_cn = \"{common_name}\"` to an api_user; else write its `client_fingerprint`"
                 ),
             ),
-            Named::Nobody => {
-                self.people.attention(at, &self.about, format!("\"{name}\" has not exactly one plain common name"));
+            SubjectName::None => {
+                self.users.attention(at, &self.subject, format!("\"{name}\" does not have exactly one plain common name"));
             }
         }
     }

@@ -1,73 +1,84 @@
-//! Which of nginx' variables say who the client is, and what a subject in one of its forms says. Reads no directive but
-//! maps that take the common name out of the subject.
+//! Finds the nginx variables that identify the client, and reads the common name of a subject. Reads no directive but maps
+//! that extract the common name from the subject.
 
 use super::lexer::Directive;
 
-/// What a variable holds.
+/// The content of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(super) enum VariableContent {
     /// The common name.
     CommonName,
     /// The whole subject: `CN=alice,O=Example` or `/O=Example/CN=alice`.
     Subject,
-    /// What a map made of one of these.
+    /// The result of a map over a variable about the client.
     Mapped,
-    /// Something of the certificate that is no name.
+    /// A part of the certificate other than a name, with the action to take.
     Other(&'static str),
 }
 
-/// The variables that say who the client is.
+/// The variables about the client certificate.
 pub(super) struct Variables {
-    known: Vec<(String, Holds)>,
+    known: Vec<(String, VariableContent)>,
 }
 
-const OTHERS: [(&str, &str); 4] = [
+/// Variables about the client certificate other than names, with the action to take.
+const OTHER_VARIABLES: [(&str, &str); 4] = [
     (
         "$ssl_client_fingerprint",
         "a SHA-1 can be forged; write SHA-256 fingerprints as `client_fingerprint`",
     ),
     (
         "$ssl_client_serial",
-        "serial numbers are no names; write `client_fingerprint` or `client_cn`",
+        "serial numbers are not names; write `client_fingerprint` or `client_cn`",
     ),
     (
         "$ssl_client_i_dn",
-        "whoever signed is no user; make a `[trust_domain.NAME]` of that CA, and name it on a route",
+        "an issuer is not a user; write a `[trust_domain.NAME]` for that CA, and name it on a route",
     ),
     (
         "$ssl_client_i_dn_legacy",
-        "whoever signed is no user; make a `[trust_domain.NAME]` of that CA, and name it on a route",
+        "an issuer is not a user; write a `[trust_domain.NAME]` for that CA, and name it on a route",
     ),
 ];
 
 impl Variables {
     pub(super) fn of(directives: &[&Directive]) -> Self {
         let mut known = vec![
-            ("$ssl_client_s_dn".to_owned(), Holds::Subject),
-            ("$ssl_client_s_dn_legacy".to_owned(), Holds::Subject),
+            ("$ssl_client_s_dn".to_owned(), VariableContent::Subject),
+            (
+                "$ssl_client_s_dn_legacy".to_owned(),
+                VariableContent::Subject,
+            ),
         ];
-        known.extend(OTHERS.map(|(name, why)| (name.to_owned(), Holds::Other(why))));
+        known.extend(
+            OTHER_VARIABLES.map(|(name, action)| (name.to_owned(), VariableContent::Other(action))),
+        );
         let maps = || {
             directives
                 .iter()
                 .filter(|directive| directive.name() == "map")
         };
-        // nginx has no such variable, but its users know it from maps that make it.
+        // nginx has no such variable, but many configurations define it by a map.
         if !maps().any(|map| map.argument(2) == "$ssl_client_s_dn_cn") {
-            known.push(("$ssl_client_s_dn_cn".to_owned(), Holds::CommonName));
+            known.push((
+                "$ssl_client_s_dn_cn".to_owned(),
+                VariableContent::CommonName,
+            ));
         }
         let mut variables = Self { known };
-        // A map may stand before the one that makes its source.
+        // A map may precede the map that defines its source.
         loop {
             let before = variables.known.len();
             for map in maps() {
-                let holds = match variables.holds(map.argument(1)) {
-                    Some(Holds::Subject) if takes_common_name(map) => Holds::CommonName,
-                    Some(_) => Holds::Mapped,
+                let content = match variables.content(map.argument(1)) {
+                    Some(VariableContent::Subject) if takes_common_name(map) => {
+                        VariableContent::CommonName
+                    }
+                    Some(_) => VariableContent::Mapped,
                     None => continue,
                 };
-                if variables.holds(map.argument(2)).is_none() {
-                    variables.known.push((map.argument(2).to_owned(), holds));
+                if variables.content(map.argument(2)).is_none() {
+                    variables.known.push((map.argument(2).to_owned(), content));
                 }
             }
             if variables.known.len() == before {
@@ -76,16 +87,16 @@ impl Variables {
         }
     }
 
-    /// What a variable holds. `None` for one that has nothing to do with certificates.
-    pub(super) fn holds(&self, variable: &str) -> Option<Holds> {
+    /// The content of a variable. `None` if it does not depend on the client certificate.
+    pub(super) fn content(&self, variable: &str) -> Option<VariableContent> {
         let plain = variable.replace(['{', '}'], "");
         self.known
             .iter()
             .find(|(name, _)| *name == plain)
-            .map(|(_, holds)| *holds)
+            .map(|(_, content)| *content)
     }
 
-    /// Whether a text mentions any of them.
+    /// Whether a text contains any of these variables.
     pub(super) fn any_in(&self, text: &str) -> bool {
         let plain = text.replace(['{', '}'], "");
         plain.split('$').skip(1).any(|part| {
@@ -100,25 +111,25 @@ impl Variables {
     }
 }
 
-/// Whether a map over the subject does no more than take the common name out of it.
+/// Whether a map over the subject only extracts the common name.
 pub(super) fn takes_common_name(map: &Directive) -> bool {
-    let mut taken = 0;
+    let mut extracted = 0;
     map.block
         .iter()
         .all(|entry| match (entry.name(), entry.argument(1)) {
             ("default", "") | ("volatile", _) => true,
             (expression, value) if value.starts_with('$') => {
-                taken += 1;
+                extracted += 1;
                 expression
                     .strip_prefix('~')
                     .is_some_and(|expression| is_about_common_name(expression, value))
             }
             _ => false,
         })
-        && taken > 0
+        && extracted > 0
 }
 
-/// `(^|,)CN=(?<name>[^,]+)` and its like, with the group as value.
+/// Whether an expression is like `(^|,)CN=(?<name>[^,]+)`, and the value is its group.
 fn is_about_common_name(expression: &str, value: &str) -> bool {
     const BEFORE: [&str; 10] = [
         "",
@@ -132,12 +143,12 @@ fn is_about_common_name(expression: &str, value: &str) -> bool {
         "(?:^|/)",
         "(,|^)",
     ];
-    const BEHIND: [&str; 8] = ["", "$", ",", "/", "(,|$)", "(?:,|$)", "(,.*)?$", ".*$"];
+    const AFTER: [&str; 8] = ["", "$", ",", "/", "(,|$)", "(?:,|$)", "(,.*)?$", ".*$"];
     const INNER: [&str; 4] = ["[^,]+", "[^,]*", "[^/]+", "[^,/]+"];
     let Some((before, rest)) = expression.split_once("CN=(") else {
         return false;
     };
-    let Some((group, behind)) = rest.split_once(')') else {
+    let Some((group, after)) = rest.split_once(')') else {
         return false;
     };
     let named = group
@@ -146,7 +157,7 @@ fn is_about_common_name(expression: &str, value: &str) -> bool {
         .and_then(|rest| rest.split_once('>'));
     let (is_value, inner) = match named {
         Some((name, inner)) => (value.strip_prefix('$') == Some(name), inner),
-        // With a group before it, it is the second one.
+        // A group before it makes it the second group.
         None => (
             value
                 == if before.contains('(') && !before.contains("(?:") {
@@ -157,24 +168,24 @@ fn is_about_common_name(expression: &str, value: &str) -> bool {
             group,
         ),
     };
-    is_value && INNER.contains(&inner) && BEFORE.contains(&before) && BEHIND.contains(&behind)
+    is_value && INNER.contains(&inner) && BEFORE.contains(&before) && AFTER.contains(&after)
 }
 
-/// What a whole subject says about whom it names.
+/// The common name of a complete subject.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Named<'s> {
-    /// Nothing but a common name.
-    Exactly(&'s str),
-    /// A common name, and more that it has to have.
-    Among(&'s str),
-    /// None, or several.
-    Nobody,
+pub(super) enum SubjectName<'s> {
+    /// The subject is only this common name.
+    Alone(&'s str),
+    /// This common name and other attributes.
+    WithMore(&'s str),
+    /// No common name, or several.
+    None,
 }
 
 /// Reads `CN=alice,O=Example` or `/O=Example/CN=alice`.
-pub(super) fn named(subject: &str) -> Named<'_> {
+pub(super) fn subject_name(subject: &str) -> SubjectName<'_> {
     if subject.contains('\\') {
-        return Named::Nobody;
+        return SubjectName::None;
     }
     let separator = if subject.starts_with('/') { '/' } else { ',' };
     let parts: Vec<&str> = subject
@@ -183,9 +194,9 @@ pub(super) fn named(subject: &str) -> Named<'_> {
         .collect();
     let mut names = parts.iter().filter_map(|part| part.strip_prefix("CN="));
     match (names.next(), names.next(), parts.len()) {
-        (Some(name), None, 1) if !name.contains('+') => Named::Exactly(name),
-        (Some(name), None, _) => Named::Among(name),
-        _ => Named::Nobody,
+        (Some(name), None, 1) if !name.contains('+') => SubjectName::Alone(name),
+        (Some(name), None, _) => SubjectName::WithMore(name),
+        _ => SubjectName::None,
     }
 }
 
@@ -215,13 +226,19 @@ mod tests {
     }
 
     #[test]
-    fn subjects_name_one_or_nobody() {
-        assert_eq!(named("CN=alice"), Named::Exactly("alice"));
-        assert_eq!(named("/CN=alice"), Named::Exactly("alice"));
-        assert_eq!(named("CN=alice,O=Example"), Named::Among("alice"));
-        assert_eq!(named("/O=Example/CN=alice"), Named::Among("alice"));
-        for nobody in ["", "O=Example", "CN=a,CN=b", "CN=a\\,b", "alice"] {
-            assert_eq!(named(nobody), Named::Nobody, "{nobody}");
+    fn a_subject_has_one_common_name_or_none() {
+        assert_eq!(subject_name("CN=alice"), SubjectName::Alone("alice"));
+        assert_eq!(subject_name("/CN=alice"), SubjectName::Alone("alice"));
+        assert_eq!(
+            subject_name("CN=alice,O=Example"),
+            SubjectName::WithMore("alice")
+        );
+        assert_eq!(
+            subject_name("/O=Example/CN=alice"),
+            SubjectName::WithMore("alice")
+        );
+        for other in ["", "O=Example", "CN=a,CN=b", "CN=a\\,b", "alice"] {
+            assert_eq!(subject_name(other), SubjectName::None, "{other}");
         }
     }
 }

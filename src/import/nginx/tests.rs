@@ -8,11 +8,11 @@ fn file(text: &str) -> ImportFile {
     ImportFile::new(Path::new("nginx.conf"), text.as_bytes()).unwrap()
 }
 
-fn imported(text: &str) -> Imported {
+fn imported(text: &str) -> ImportedConfig {
     nginx(&file(text), &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn lines(imported: &Imported) -> Vec<usize> {
+fn lines(imported: &ImportedConfig) -> Vec<usize> {
     imported
         .notes
         .iter()
@@ -38,7 +38,7 @@ fn words_of_access_are_no_names() {
     let imported = imported("map $ssl_client_s_dn_cn $ok { default 0; alice 1; bob on; eve 0; }");
     assert_eq!(users(&imported), "alice=alice bob=bob");
     assert!(
-        imported.notes.iter().any(|note| note.about == "eve"),
+        imported.notes.iter().any(|note| note.subject == "eve"),
         "who is left out is named"
     );
 }
@@ -75,7 +75,7 @@ fn a_whole_subject_is_a_user_only_if_it_is_no_more_than_a_common_name() {
         imported
             .notes
             .iter()
-            .any(|note| note.what.contains("client_cn = \"bob\""))
+            .any(|note| note.text.contains("client_cn = \"bob\""))
     );
 }
 

@@ -1,12 +1,11 @@
-//! Connections of one client share what a snapshot sees of it: certificate, user, and what upstreams are told. Looks at no
-//! client itself.
+//! Connections of one client share its view in one snapshot: certificate, user, and identity headers.
 //!
-//! Sharing gives no right. A view belongs to one snapshot; each connection compares its times with the clock as if it were
-//! its own; and only clients are shared who are users by a certificate that has not expired. No refusal is.
+//! Sharing grants nothing. A view belongs to one snapshot, and each connection compares its times with the clock. Only
+//! views of users with a certificate that has not expired are shared, and no rejection is.
 
-use super::{ClientView, ConnectedClient, Standing, Voice, expiry, is_over};
+use super::{ClientIdentity, ClientView, ConnectedClient, FrontProxyRole, expiry, is_over};
+use crate::buffer_pool::SharedValues;
 use crate::host::HostName;
-use crate::recycled::SharedValues;
 use crate::snapshot::Snapshot;
 use crate::tls::ChainDigest;
 use std::cell::RefCell;
@@ -15,7 +14,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-/// All on which it depends, beside the time, what one snapshot sees of a client.
+/// All inputs, except the time, on which the view of a client in one snapshot depends.
 #[derive(PartialEq, Eq, Hash)]
 struct ViewKey {
     listener: Arc<str>,
@@ -24,19 +23,19 @@ struct ViewKey {
     source: IpAddr,
 }
 
-/// The views of one snapshot. Keeps neither it nor them alive.
+/// The views of one snapshot. Keeps neither the snapshot nor the views alive.
 struct SnapshotViews {
     snapshot: Weak<Snapshot>,
     views: SharedValues<ViewKey, ClientView>,
 }
 
 thread_local! {
-    /// Nearly always of one snapshot.
+    /// Nearly always the views of one snapshot.
     static VIEWS: RefCell<Vec<SnapshotViews>> = const { RefCell::new(Vec::new()) };
 }
 
 impl ConnectedClient {
-    /// What another connection of this client has found in this snapshot, if it holds now.
+    /// The view that another connection of this client has in this snapshot, if it is valid now.
     pub(super) fn shared_view(
         &self,
         snapshot: &Arc<Snapshot>,
@@ -50,14 +49,14 @@ impl ConnectedClient {
         if !view.holds(snapshot, now) {
             return None;
         }
-        // Each connection tells of its certificate.
+        // Each connection reports its certificate.
         if let Some(peer) = &view.peer {
-            expiry::tell(&self.telemetry, snapshot, &view.standing, peer);
+            expiry::report(&self.telemetry, snapshot, &view.identity, peer);
         }
         Some(view)
     }
 
-    /// Lets other connections of this client find what was found here.
+    /// Shares a view with other connections of this client.
     pub(super) fn share(&self, snapshot: &Arc<Snapshot>, view: &Rc<ClientView>) {
         if !view.can_be_shared() {
             return;
@@ -77,7 +76,7 @@ impl ConnectedClient {
         });
     }
 
-    /// `None` for clients that share nothing: those without a certificate, and those behind a PROXY header.
+    /// `None` for clients without a certificate and clients behind a PROXY header, which share no view.
     fn key(&self) -> Option<ViewKey> {
         if self.facts.chain.is_empty() || self.remote.header.is_some() {
             return None;
@@ -92,14 +91,14 @@ impl ConnectedClient {
 }
 
 impl SnapshotViews {
-    /// The address stays the snapshot's own for as long as this refers to it.
+    /// The weak reference keeps the address from being used for another snapshot.
     fn is_of(&self, snapshot: &Arc<Snapshot>) -> bool {
         std::ptr::eq(self.snapshot.as_ptr(), Arc::as_ptr(snapshot))
     }
 }
 
 impl ClientView {
-    /// That an expired certificate is tolerated is told of for each connection, so such a view is a connection's own.
+    /// A tolerated expired certificate is reported for each connection, so such a view is not shared.
     fn can_be_shared(&self) -> bool {
         let is_valid = self
             .peer
@@ -107,8 +106,8 @@ impl ClientView {
             .is_some_and(|peer| !is_over(peer.not_after));
         is_valid
             && matches!(
-                (&self.standing, &self.voice),
-                (Standing::Known(_), Voice::Own)
+                (&self.identity, &self.role),
+                (ClientIdentity::Known(_), FrontProxyRole::Own)
             )
     }
 }

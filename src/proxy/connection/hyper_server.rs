@@ -1,10 +1,10 @@
-//! A connection that hyper serves, from its first request to its end: HTTP/1.1 behind the guard, and HTTP/2.
+//! A connection served by hyper, until its end: HTTP/1.1 behind the guard, and HTTP/2.
 
 use crate::proxy::activity;
-use crate::proxy::exchange::{ConnectionContext, RecordedBody, answer};
+use crate::proxy::exchange::{ConnectionContext, RecordedBody, serve_request};
 use crate::proxy::guard::Guard;
 use crate::proxy::http1;
-use crate::proxy::present::Look;
+use crate::proxy::recheck::RecheckResult;
 use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{CorkedStream, RecordStream, Records};
@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-/// Answers the requests of a connection, whatever its HTTP version.
-fn requests_of(
+/// The service for the requests of a connection, in any HTTP version.
+fn request_service(
     context: &Rc<ConnectionContext>,
 ) -> impl Service<
     Request<Incoming>,
@@ -31,8 +31,8 @@ fn requests_of(
     let context = context.clone();
     service_fn(move |request| {
         let context = context.clone();
-        // hyper and the runtime move what they are given several times, so it is small.
-        Box::pin(async move { Ok::<_, Infallible>(answer(context, request).await) })
+        // Boxed: hyper and the runtime move the future several times.
+        Box::pin(async move { Ok::<_, Infallible>(serve_request(context, request).await) })
     })
 }
 
@@ -44,15 +44,16 @@ pub(super) async fn serve_guarded<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = hyper::server::conn::http1::Builder::new()
-        // The guard has its own timers, which know idle from slow; and its own limit, below hyper's.
+        // The guard has timers that distinguish idle from slow clients, and a lower limit for heads.
         .header_read_timeout(None)
         .max_header_size(limits.head_size.saturating_add(4096))
         .max_buf_size((limits.head_size + 4096).max(64 * 1024))
         .max_headers(crate::forward::MAX_FIELDS + 1)
-        .serve_connection(TokioIo::new(stream), requests_of(&context))
+        .serve_connection(TokioIo::new(stream), request_service(&context))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let (mut closing, mut gives_way) = (false, false);
+    let mut closing = false;
+    let mut evicted = false;
     let has_begun_request = || {
         context
             .guard
@@ -61,24 +62,24 @@ pub(super) async fn serve_guarded<S>(
     };
     let outcome = loop {
         tokio::select! {
-            // The guard reads before it is asked what it has.
+            // The guard is polled before its state is queried.
             biased;
             outcome = connection.as_mut() => break outcome,
-            () = told_to_close(&context), if !closing => {
+            () = close_requested(&context), if !closing => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();
                 if let Some(guard) = &context.guard {
-                    guard.take_no_more();
+                    guard.stop_requests();
                 }
             }
-            () = context.activity.told_to_give_way(has_begun_request), if !gives_way => {
-                // hyper is not told: a request that comes at this moment is answered.
-                gives_way = true;
+            () = context.activity.evicted(has_begun_request), if !evicted => {
+                // No graceful shutdown in hyper: a request that arrives now is served.
+                evicted = true;
                 if let Some(guard) = &context.guard {
-                    guard.take_no_more();
+                    guard.stop_requests();
                 }
             }
-            () = stuck(&context) => break Ok(()),
+            () = recheck_until_stuck(&context) => break Ok(()),
         }
     };
     log_end(&context, outcome);
@@ -96,43 +97,47 @@ pub(super) async fn serve_http2<R>(
     let head_size = u32::try_from(limits.head_size).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(MomentTimer::default())
-        // Ours has it already.
+        // The gateway adds the date itself.
         .auto_date_header(false)
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(head_size)
-        // Rapid reset (CVE-2023-44487): few streams may be reset before they were answered.
+        // Rapid reset (CVE-2023-44487): few streams may be reset before a response.
         .max_pending_accept_reset_streams(32)
         .max_local_error_reset_streams(128)
-        // A client that opens no window holds at most this for each of its streams.
+        // Bounds the memory of each stream if the client opens no window.
         .max_send_buf_size(64 * 1024)
-        // A client that is gone is noticed although it owes no answer.
+        // Detects a client that is gone while no response is being sent.
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
-        .serve_connection(TokioIo::new(stream), requests_of(&context));
+        .serve_connection(TokioIo::new(stream), request_service(&context));
     let mut connection = std::pin::pin!(connection);
     let activity = &context.activity;
-    let (mut closing, mut goodbye, mut gives_way) = (false, None, false);
+    let mut closing = false;
+    let mut close_deadline = None;
+    let mut evicted = false;
     let outcome = loop {
         tokio::select! {
             outcome = cork.drive(connection.as_mut()) => break outcome,
-            // hyper gives no handle to a single stream, so all of them end.
+            // hyper gives no handle to a single stream, so all streams end.
             () = activity.client_stalled() => {
-                let (listener, client) = (&*context.facts.listener, &context.facts.client);
-                tracing::info!(listener, %client, "closing a connection whose client takes nothing of an answer");
+                let listener = &*context.facts.listener;
+                let client = &context.facts.client;
+                tracing::info!(listener, %client, "closing a connection: the client takes no byte of a response");
                 break Ok(());
             }
-            () = stuck(&context) => break Ok(()),
-            () = told_to_close(&context), if !closing => closing = true,
-            // hyper knows no idle HTTP/2 connection; without this, one without a request would stay for ever.
-            () = activity.idle_for(limits.keep_alive_timeout), if goodbye.is_none() => {
+            () = recheck_until_stuck(&context) => break Ok(()),
+            () = close_requested(&context), if !closing => closing = true,
+            // hyper has no idle timeout for HTTP/2, so a connection without requests would stay for ever.
+            () = activity.idle_for(limits.keep_alive_timeout), if close_deadline.is_none() => {
                 closing = true;
-                goodbye = Some(Instant::now() + activity::GOODBYE);
+                close_deadline = Some(Instant::now() + activity::CLOSE_GRACE);
             }
-            () = activity.told_to_give_way(|| false), if !gives_way => {
-                (closing, gives_way) = (true, true);
-                goodbye = Some(Instant::now() + http1::GOODBYE_GIVING_WAY);
+            () = activity.evicted(|| false), if !evicted => {
+                closing = true;
+                evicted = true;
+                close_deadline = Some(Instant::now() + http1::EVICTED_CLOSE_TIMEOUT);
             }
-            () = activity.goodbye_over(goodbye) => break Ok(()),
+            () = activity.close_grace_over(close_deadline) => break Ok(()),
         }
         if closing {
             connection.as_mut().graceful_shutdown();
@@ -141,23 +146,23 @@ pub(super) async fn serve_http2<R>(
     log_end(&context, outcome);
 }
 
-/// Ends when the connection is to take no further request.
-async fn told_to_close(context: &ConnectionContext) {
+/// Ends when the connection shall accept no further request.
+async fn close_requested(context: &ConnectionContext) {
     tokio::select! {
         () = context.drain.begun() => {}
         () = context.close.cancelled() => {}
     }
 }
 
-/// Looks after the rights of what is under way, round by round. Ends when something was cut and does not end by itself:
-/// its client takes nothing, and must not find later what waits for it here.
-async fn stuck(context: &ConnectionContext) {
+/// Rechecks the open exchanges after each change. Ends when an exchange was cut but does not end, because its client takes no
+/// bytes: the client must not receive later what is buffered.
+async fn recheck_until_stuck(context: &ConnectionContext) {
     loop {
         context.open.round().await;
-        match context.open.look(&context.shared, &context.client) {
-            Look::Fine => {}
-            Look::OneCut => context.close.cancel(),
-            Look::ClientGone(withdrawal) => {
+        match context.open.recheck(&context.shared, &context.client) {
+            RecheckResult::Permitted => {}
+            RecheckResult::Withdrawn => context.close.cancel(),
+            RecheckResult::ClientRejected(withdrawal) => {
                 if !context.close.is_cancelled() && !context.drain.has_begun() {
                     let user = context.client.known_user();
                     context
@@ -166,7 +171,7 @@ async fn stuck(context: &ConnectionContext) {
                 }
                 context.close.cancel();
             }
-            Look::Stuck => return,
+            RecheckResult::Stuck => return,
         }
     }
 }

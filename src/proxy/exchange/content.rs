@@ -1,7 +1,7 @@
-//! The content of a request on hyper: passed on as it comes, or read as a whole where the judgement depends on it. Then the
-//! octets that were judged are those that go up.
+//! The content of a request on hyper. It is streamed, or read completely where the decision depends on it: then the upstream
+//! gets exactly the bytes that were decided on.
 
-use crate::limit::{BodyEnd, Meter, MeteredBody};
+use crate::limit::{BodyEnd, BodyMeter, MeteredBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -12,41 +12,43 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// As much as Icinga takes. All of it lies in memory.
-const MOST_READ: u64 = 1 << 20;
+/// Maximum length of a content that is read completely, in bytes. Icinga has the same limit. All of it is in memory.
+const MAX_CONTENT: u64 = 1 << 20;
 
-/// How many are read at once in the process: no more lies in memory, however many connections and streams there are.
+/// Number of contents that the process reads at the same time. This bounds their memory for any number of connections.
 static READERS: Semaphore = Semaphore::const_new(64);
 
-/// Icinga waits no longer for a body either.
+/// Icinga has the same timeout for a body.
 const READ_DEADLINE: Duration = Duration::from_secs(15);
 
-/// See the module.
+/// The content of a request.
 pub(in crate::proxy) enum Content {
-    Coming(Incoming),
-    Read(Full<Bytes>),
+    /// Streamed as it arrives.
+    Streamed(Incoming),
+    /// Read completely.
+    Buffered(Full<Bytes>),
 }
 
 impl Content {
-    /// Reads all of it, to go up as it was read. Trailers are left out.
+    /// Reads the content completely, so that these bytes are forwarded. Trailers are dropped.
     ///
     /// # Errors
-    /// How it ended before its end.
+    /// Why the content is incomplete.
     pub(super) async fn read(&mut self, limit: Option<u64>) -> Result<Bytes, BodyEnd> {
-        let meter = Arc::new(Meter::default());
-        let most = limit.map_or(MOST_READ, |limit| limit.min(MOST_READ));
-        let body = MeteredBody::new(&mut *self, Some(most), None, meter.clone());
+        let meter = Arc::new(BodyMeter::default());
+        let max_length = limit.map_or(MAX_CONTENT, |limit| limit.min(MAX_CONTENT));
+        let body = MeteredBody::new(&mut *self, Some(max_length), None, meter.clone());
         let whole = async {
-            let _place = READERS.acquire().await;
+            let _permit = READERS.acquire().await;
             body.collect().await
         };
-        let octets = match tokio::time::timeout(READ_DEADLINE, whole).await {
+        let bytes = match tokio::time::timeout(READ_DEADLINE, whole).await {
             Ok(Ok(whole)) => whole.to_bytes(),
             Ok(Err(_)) => return Err(meter.end()),
             Err(_) => return Err(BodyEnd::Stalled),
         };
-        *self = Self::Read(Full::new(octets.clone()));
-        Ok(octets)
+        *self = Self::Buffered(Full::new(bytes.clone()));
+        Ok(bytes)
     }
 }
 
@@ -59,8 +61,8 @@ impl Body for Content {
         context: &mut Context<'_>,
     ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         match self.get_mut() {
-            Self::Coming(body) => Pin::new(body).poll_frame(context),
-            Self::Read(body) => {
+            Self::Streamed(body) => Pin::new(body).poll_frame(context),
+            Self::Buffered(body) => {
                 Poll::Ready(ready!(Pin::new(body).poll_frame(context)).map(|frame| {
                     let Ok(frame) = frame;
                     Ok(frame)
@@ -71,15 +73,15 @@ impl Body for Content {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Coming(body) => body.is_end_stream(),
-            Self::Read(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+            Self::Buffered(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Coming(body) => body.size_hint(),
-            Self::Read(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+            Self::Buffered(body) => body.size_hint(),
         }
     }
 }

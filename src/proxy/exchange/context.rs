@@ -1,4 +1,4 @@
-//! What all requests of a connection on hyper share, and what it hears of each.
+//! State that all requests of a connection on hyper share.
 
 use super::content::Content;
 use crate::clock;
@@ -8,13 +8,14 @@ use crate::head::RequestHead;
 use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::proxy::activity::Activity;
-use crate::proxy::asking::Asker;
 use crate::proxy::client::ConnectedClient;
 use crate::proxy::connection_facts::ConnectionFacts;
-use crate::proxy::credentials::{JudgingBy, Looked, Wanted};
+use crate::proxy::decision_context::DecisionContext;
+use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
 use crate::proxy::guard::GuardControl;
-use crate::proxy::present::OpenExchanges;
-use crate::proxy::record::{Record, RequestEnd};
+use crate::proxy::question::RequestOrigin;
+use crate::proxy::recheck::OpenExchanges;
+use crate::proxy::record::{Record, RequestEnd, RequestLine};
 use crate::proxy::{Shared, request_id};
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::Snapshot;
@@ -25,37 +26,37 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// What all requests of a connection share.
+/// State that all requests of a connection share.
 pub(in crate::proxy) struct ConnectionContext {
     pub(in crate::proxy) shared: Arc<Shared>,
     pub(in crate::proxy) facts: Rc<ConnectionFacts>,
-    /// The client's address, as upstreams are told of it.
+    /// The client's address in the form that upstreams get.
     pub(in crate::proxy) address: ClientAddress,
     pub(in crate::proxy) client: ConnectedClient,
-    /// Counts as an open connection; a tunnel holds it with the rest of this when HTTP is over.
+    /// Counts the connection as open. A tunnel holds it after HTTP ended.
     pub(in crate::proxy) _place: ConnectionPlace,
     pub(in crate::proxy) drain: Drain,
-    /// HTTP/1.1 only.
+    /// `None` for HTTP/2.
     pub(in crate::proxy) guard: Option<Arc<GuardControl>>,
-    /// A client that takes no byte of an answer of our own.
+    /// Timeout for a client that takes no byte of a gateway response.
     pub(in crate::proxy) idle_timeout: Option<Duration>,
-    /// Ends the connection after the answers that are on their way.
+    /// Closes the connection after the responses that are being sent.
     pub(in crate::proxy) close: CancellationToken,
-    /// Whether requests are under way, and answers are taken.
+    /// Open requests, and responses that a client may stall.
     pub(in crate::proxy) activity: Rc<Activity>,
-    /// Whose rights are looked after.
+    /// Exchanges with permits to recheck.
     pub(in crate::proxy) open: OpenExchanges,
 }
 
 impl ConnectionContext {
-    /// The active snapshot, and who sends this request in it.
-    pub(super) fn judging_by(&self, head: &RequestHead<'_, HeaderMap>) -> JudgingBy {
-        JudgingBy::at(&self.shared, &self.client, head.fields, clock::now())
+    /// The active snapshot with the client's identity in it, for a decision about this request.
+    pub(super) fn decision_context(&self, head: &RequestHead<'_, HeaderMap>) -> DecisionContext {
+        DecisionContext::at(&self.shared, &self.client, head.fields, clock::now())
     }
 
-    /// Who asks an external authorizer.
-    pub(super) fn asker<'a>(&'a self, version: Version, request_id: &'a str) -> Asker<'a> {
-        Asker {
+    /// Facts about the request for an external authorizer.
+    pub(super) fn asker<'a>(&'a self, version: Version, request_id: &'a str) -> RequestOrigin<'a> {
+        RequestOrigin {
             client: &self.client,
             facts: &self.facts,
             protocol: protocol(version),
@@ -64,18 +65,28 @@ impl ConnectionContext {
     }
 
     /// Gathers the evidence that a decision needs.
-    pub(super) async fn find_out(
+    ///
+    /// # Errors
+    /// Why the content that is needed is incomplete.
+    pub(super) async fn gather_evidence(
         &self,
-        looked: &mut Looked,
-        wanted: Wanted,
-        judging: &JudgingBy,
+        evidence: &mut EvidenceCache,
+        source: EvidenceSource,
+        decision_context: &DecisionContext,
         content: &mut Content,
     ) -> Result<(), BodyEnd> {
-        match wanted {
-            Wanted::Body(limit) => looked.read(EventTypes::from_body(&content.read(limit).await?)),
+        match source {
+            EvidenceSource::Body(limit) => {
+                evidence.set_body(EventTypes::from_body(&content.read(limit).await?))
+            }
             other => {
-                looked
-                    .find_out(other, &self.shared, judging, self.facts.client.ip())
+                evidence
+                    .gather(
+                        other,
+                        &self.shared,
+                        decision_context,
+                        self.facts.client.ip(),
+                    )
                     .await
             }
         }
@@ -87,13 +98,15 @@ impl ConnectionContext {
             .uri
             .path_and_query()
             .map_or("", |target| target.as_str());
-        let said = (parts.method.as_str(), target);
         let mut record = Record::new(
             self.facts.clone(),
             protocol(parts.version),
             snapshot.version(),
             request_id(),
-            said,
+            RequestLine {
+                method: parts.method.as_str(),
+                target,
+            },
         );
         self.activity.request_begins();
         record.on_end(self.clone());
@@ -105,7 +118,7 @@ impl RequestEnd for ConnectionContext {
     fn request_ended(&self) {
         self.activity.request_ends();
         if let Some(guard) = &self.guard {
-            guard.request_is_over();
+            guard.request_finished();
         }
     }
 }

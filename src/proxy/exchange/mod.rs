@@ -1,32 +1,35 @@
-//! One request on hyper, from head to last byte: judged, answered by us or forwarded, and recorded. The order of the
-//! functions is the way of the request; `up` and `down` render its two halves.
+//! One request on hyper, from head to last byte: decision, response of the gateway or of an upstream, and record. Functions
+//! are in the order of processing.
 
 mod content;
 mod context;
-mod down;
-mod up;
+mod response;
+mod upstream_request;
 
 pub(super) use context::ConnectionContext;
-pub(super) use down::RecordedBody;
+pub(super) use response::RecordedBody;
 
 use content::Content;
-use up::ForwardObserver;
+use response::Tunnel;
+use upstream_request::ForwardObserver;
 
-use super::client::ClientView;
-use super::credentials::{Checked, JudgingBy, Looked, wanted};
-use super::in_force::{InForce, UpstreamHere};
+use super::active_snapshot::{ActiveSnapshot, WorkerUpstream};
+use super::checked_evidence::CheckedEvidence;
+use super::client_view::ClientView;
+use super::decision_context::DecisionContext;
+use super::evidence::{EvidenceCache, evidence_source};
 use super::limits::{self, Allowance};
 use super::own_answer::own_answer;
 use super::record::Record;
 use super::request::{Decision, DecisionRounds, RequestDecision, decide_with};
 use crate::authorize::Permit;
 use crate::clock;
-use crate::forward::{Asked, Upgrade, requested_upgrade};
+use crate::forward::{Asked, BadUpgrade, Upgrade, requested_upgrade};
 use crate::head::RequestHead;
 use crate::limit::BodyEnd;
-use crate::respond::{Consequence, Form, Refusal, Slow, refuse};
+use crate::respond::{Consequence, Refusal, ResponseFormat, SlowPeer, refuse};
 use crate::route::{CanonicalTarget, Route};
-use crate::upstream::{Answer, Behind, UpstreamError};
+use crate::upstream::{Answer, ResponseContent, UpstreamError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Version};
 use http_body::Body;
@@ -36,61 +39,63 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Answers one request: decides about it, gathers what the decision needs, decides again, and carries the decision out.
-pub(super) async fn answer(
+/// Serves one request: decides about it, gathers evidence and decides again as needed, and carries the decision out.
+pub(super) async fn serve_request(
     context: Rc<ConnectionContext>,
     mut request: Request<Incoming>,
 ) -> Response<RecordedBody> {
-    let leaving = upgrade_of(&mut request);
+    let on_upgrade = on_upgrade(&mut request);
     let (parts, body) = request.into_parts();
-    // Shared with the right to the request, so that what is decided on is borrowed from one place.
+    // Shared with the live permit, which is rechecked by the same head.
     let parts = Rc::new(parts);
     let head = request_head(&parts);
-    let mut content = Content::Coming(body);
-    let mut looked = Looked::default();
+    let mut content = Content::Streamed(body);
+    let mut evidence = EvidenceCache::default();
     let mut rounds = DecisionRounds::default();
     let mut body_end = None;
-    let first = context.judging_by(&head);
+    let first = context.decision_context(&head);
     let mut record = context.new_record(&first.in_force.snapshot, &parts);
     let mut next = Some(first);
     loop {
-        let judging = next.take().unwrap_or_else(|| context.judging_by(&head));
-        let checked = looked.counted(&judging.in_force.snapshot);
-        let decided = decide(&judging, &checked, &head);
-        let wanted = decided
+        let current = next
+            .take()
+            .unwrap_or_else(|| context.decision_context(&head));
+        let checked = evidence.checked(&current.in_force.snapshot);
+        let decision = decide(&current, &checked, &head);
+        let source = decision
             .as_ref()
             .filter(|_| body_end.is_none())
-            .and_then(|decided| {
-                let need = rounds.next_need(&decided.decision)?;
+            .and_then(|decision| {
+                let need = rounds.next_need(&decision.decision)?;
                 let asker = context.asker(parts.version, record.request_id());
-                wanted(need, decided, head.fields, &judging, &checked, asker)
+                evidence_source(need, decision, head.fields, &current, &checked, asker)
             });
-        if let Some(wanted) = wanted {
-            let gathering = context.find_out(&mut looked, wanted, &judging, &mut content);
+        if let Some(source) = source {
+            let gathering = context.gather_evidence(&mut evidence, source, &current, &mut content);
             body_end = Box::pin(gathering).await.err();
             continue;
         }
-        record.showed(&checked);
-        record.client_is(judging.view.clone());
+        record.set_evidence(&checked);
+        record.set_client(current.view.clone());
         let exchange = Exchange {
             context: &context,
-            in_force: &judging.in_force,
-            view: &judging.view,
+            in_force: &current.in_force,
+            view: &current.view,
             checked: &checked,
-            form: Form::of_accept(&parts.headers),
+            format: ResponseFormat::of_accept(&parts.headers),
         };
-        let Some(mut decided) = decided else {
-            return exchange.refused(record, &Refusal::ListenerGone);
+        let Some(mut decision) = decision else {
+            return exchange.refuse(record, &Refusal::ListenerGone);
         };
         if let Some(end) = body_end {
-            decided.decision = Decision::Deny(exchange.body_failure(end));
+            decision.decision = Decision::Deny(exchange.body_failure(end));
         }
-        let asked = AskedRequest {
+        let request = ClientRequest {
             head: &parts,
             content,
-            leaving,
+            on_upgrade,
         };
-        return exchange.carry_out(record, asked, decided).await;
+        return exchange.carry_out(record, request, decision).await;
     }
 }
 
@@ -104,8 +109,8 @@ fn request_head(parts: &Parts) -> RequestHead<'_, HeaderMap> {
     }
 }
 
-/// Where the connection leaves HTTP, if this request may ask for that.
-fn upgrade_of(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
+/// The upgrade of the connection, if this request can request one.
+fn on_upgrade(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
     match request.version() {
         // A body would run into the tunnel.
         Version::HTTP_11 if request.body().is_end_stream() => Some(hyper::upgrade::on(request)),
@@ -113,23 +118,23 @@ fn upgrade_of(request: &mut Request<Incoming>) -> Option<OnUpgrade> {
     }
 }
 
-/// `None` if the listener is gone.
+/// Decides about a request. `None` if the listener was removed.
 fn decide<'s: 'h, 'h>(
-    judging: &'s JudgingBy,
-    checked: &'s Checked,
+    decision_context: &'s DecisionContext,
+    checked: &'s CheckedEvidence,
     head: &RequestHead<'h, HeaderMap>,
 ) -> Option<RequestDecision<'s, 'h>> {
-    let client = judging.view.client()?;
+    let client = decision_context.view.client()?;
     Some(decide_with(
-        &judging.in_force.snapshot,
+        &decision_context.in_force.snapshot,
         client,
         &checked.evidence,
         head,
     ))
 }
 
-/// A request that may go on.
-struct Permitted<'s, 'h> {
+/// A permitted request.
+struct PermittedRequest<'s, 'h> {
     route: &'s Arc<Route>,
     permit: Permit<'s>,
     method: &'h str,
@@ -138,34 +143,49 @@ struct Permitted<'s, 'h> {
 }
 
 /// A request as the client sent it.
-struct AskedRequest<'h> {
+struct ClientRequest<'h> {
     head: &'h Rc<Parts>,
     content: Content,
-    /// Where the connection leaves HTTP, if it can.
-    leaving: Option<OnUpgrade>,
+    /// The upgrade of the connection, if it is possible.
+    on_upgrade: Option<OnUpgrade>,
 }
 
-/// One request and everything around it.
+impl ClientRequest<'_> {
+    /// The protocol that the client requests to switch to.
+    fn upgrade(&self, method: &str) -> Result<Upgrade, BadUpgrade> {
+        match self.on_upgrade {
+            Some(_) => requested_upgrade(method, &self.head.headers),
+            None => Ok(Upgrade::None),
+        }
+    }
+
+    /// The upgrade of the connection, unless no switch of protocols was accepted.
+    fn take_upgrade(&mut self, upgrade: Upgrade) -> Option<OnUpgrade> {
+        self.on_upgrade.take().filter(|_| upgrade != Upgrade::None)
+    }
+}
+
+/// A request with the context of its final decision.
 struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
-    in_force: &'a InForce,
+    in_force: &'a ActiveSnapshot,
     view: &'a Rc<ClientView>,
-    checked: &'a Checked,
-    form: Form,
+    checked: &'a CheckedEvidence,
+    format: ResponseFormat,
 }
 
 impl Exchange<'_> {
-    fn refused(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<RecordedBody> {
+    fn refuse(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<RecordedBody> {
         record.failed(refusal);
-        let answer = refuse(refusal, self.form, record.request_id());
-        let mut response = self.own_answer(record, answer);
+        let response = refuse(refusal, self.format, record.request_id());
+        let mut response = self.gateway_response(record, response);
         let shares_bytes = self.context.guard.is_some();
-        let ends = match refusal.consequence() {
+        let closes = match refusal.consequence() {
             Consequence::None => false,
             Consequence::SharedBytesEnd => shares_bytes,
             Consequence::ConnectionEnds => true,
         };
-        if ends {
+        if closes {
             self.context.close.cancel();
             if shares_bytes {
                 response
@@ -176,63 +196,64 @@ impl Exchange<'_> {
         response
     }
 
-    /// Answers the request or forwards it, as was decided.
+    /// Carries out a final decision: forwards the request, or responds.
     async fn carry_out(
         &self,
         mut record: Record,
-        asked: AskedRequest<'_>,
-        decided: RequestDecision<'_, '_>,
+        request: ClientRequest<'_>,
+        request_decision: RequestDecision<'_, '_>,
     ) -> Response<RecordedBody> {
-        record.decided(&decided, self.in_force);
+        record.decided(&request_decision, self.in_force);
         let RequestDecision {
             method,
             target,
             route,
             decision,
             ..
-        } = decided;
+        } = request_decision;
         let permit = match decision.into_result() {
             Ok(permit) => permit,
-            Err(refusal) => return self.refused(record, &refusal),
+            Err(refusal) => return self.refuse(record, &refusal),
         };
         let (Some(route), Some(target)) = (route, target) else {
-            return self.refused(record, &Refusal::Internal("a permit without a route"));
+            return self.refuse(record, &Refusal::Internal("a permit without a route"));
         };
         let user = self.checked.user(self.view);
-        let announced = Some(asked.content.size_hint().lower());
+        let min_length = Some(request.content.size_hint().lower());
         let snapshot = &self.in_force.snapshot;
-        match limits::take(&mut record, snapshot, (route, user), announced) {
-            Err(refusal) => self.refused(record, &refusal),
+        match limits::take(&mut record, snapshot, route, user, min_length) {
+            Err(refusal) => self.refuse(record, &refusal),
             Ok(allowance) => {
-                let permitted = Permitted {
+                let permitted = PermittedRequest {
                     route,
                     permit,
                     method,
                     target,
                     allowance,
                 };
-                self.permitted(record, asked, permitted).await
+                self.serve_permitted(record, request, permitted).await
             }
         }
     }
 
-    async fn permitted(
+    async fn serve_permitted(
         &self,
         record: Record,
-        asked: AskedRequest<'_>,
-        permitted: Permitted<'_, '_>,
+        request: ClientRequest<'_>,
+        permitted: PermittedRequest<'_, '_>,
     ) -> Response<RecordedBody> {
-        let (target, snapshot) = (&permitted.route.target, &self.in_force.snapshot);
-        if let Some(own) = own_answer(
-            target,
+        let snapshot = &self.in_force.snapshot;
+        if let Some(result) = own_answer(
+            &permitted.route.target,
             permitted.method,
             snapshot,
-            (self.view, self.checked),
-            self.form,
+            self.view,
+            self.checked,
+            self.format,
         ) {
-            return match own {
-                Ok(answer) => self.own_answer(record, answer),
-                Err(refusal) => self.refused(record, &refusal),
+            return match result {
+                Ok(response) => self.gateway_response(record, response),
+                Err(refusal) => self.refuse(record, &refusal),
             };
         }
         match self
@@ -241,84 +262,81 @@ impl Exchange<'_> {
             .upstream
             .clone()
         {
-            Some(upstream) => self.forward(record, asked, permitted, &upstream).await,
-            None => self.refused(record, &Refusal::Internal("a route without its upstream")),
+            Some(upstream) => self.forward(record, request, permitted, &upstream).await,
+            None => self.refuse(record, &Refusal::Internal("a route without its upstream")),
         }
     }
 
     async fn forward(
         &self,
         mut record: Record,
-        mut asked: AskedRequest<'_>,
-        permitted: Permitted<'_, '_>,
-        upstream: &UpstreamHere,
+        mut request: ClientRequest<'_>,
+        permitted: PermittedRequest<'_, '_>,
+        upstream: &WorkerUpstream,
     ) -> Response<RecordedBody> {
         let limits = permitted.allowance.limits;
-        let body = record.meters().request.clone();
-        let head = asked.head;
-        let upgrade = match asked.leaving {
-            Some(_) => requested_upgrade(permitted.method, &head.headers),
-            None => Ok(Upgrade::None),
-        };
-        let upgrade = match upgrade {
+        let request_meter = record.meters().request.clone();
+        let head = request.head;
+        let upgrade = match request.upgrade(permitted.method) {
             Ok(upgrade) => upgrade,
-            Err(bad) => return self.refused(record, &Refusal::Upgrade(bad)),
+            Err(bad) => return self.refuse(record, &Refusal::Upgrade(bad)),
         };
-        let leaving = asked.leaving.take().filter(|_| upgrade != Upgrade::None);
-        let (wanted, version) = (Asked::by(head.method.as_str()), head.version);
-        let Some((outgoing, right)) =
-            self.outgoing(&mut record, asked, &permitted, upstream, upgrade)
+        let on_upgrade = request.take_upgrade(upgrade);
+        let client_method = Asked::by(head.method.as_str());
+        let Some((upstream_request, live_permit)) =
+            self.upstream_request(&mut record, request, &permitted, upstream, upgrade)
         else {
-            return self.refused(record, &Refusal::Internal("a head that cannot be written"));
+            return self.refuse(record, &Refusal::Internal("a head that cannot be written"));
         };
-        let open = self.context.open.begin(right);
-        let interim = self.interim(version, &record);
+        let open = self.context.open.begin(live_permit);
+        let interim = self.interim(head.version, &record);
         let observer = ForwardObserver {
             record: &mut record,
-            wanted,
+            client_method,
             interim: interim.as_ref(),
         };
         let outcome = tokio::select! {
             biased;
             withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => {
-                let slow = if body.waits_for_sender() { Slow::Client } else { Slow::Upstream };
+                let slow = if request_meter.waits_for_sender() { SlowPeer::Client } else { SlowPeer::Upstream };
                 Err(Refusal::Withdrawn(withdrawal.while_waiting_for(slow)))
             }
-            outcome = upstream.send(outgoing, observer) => outcome.map_err(|error| self.failure(error)),
+            outcome = upstream.send(upstream_request, observer) => outcome.map_err(|error| self.upstream_failure(error)),
         };
         if let Some(guard) = &self.context.guard {
-            guard.refuse_interim();
+            guard.forbid_interim();
         }
         let Answer { head, behind, .. } = match outcome {
             Err(refusal) => {
                 if let Refusal::Withdrawn(withdrawal) = &refusal {
                     record.cut("stream", withdrawal);
                 }
-                return self.refused(record, &refusal);
+                return self.refuse(record, &refusal);
             }
             Ok(answer) => answer,
         };
         record.answered_at(clock::now());
-        match (behind, leaving) {
-            (Behind::Body(mut body), _) => {
-                // Another method than the client's may be the one that was sent.
-                if wanted == Asked::Head && !body.is_end_stream() {
+        match (behind, on_upgrade) {
+            (ResponseContent::Body(mut body), _) => {
+                // With a method override, the upstream's response can have a body that one to HEAD must not have.
+                if client_method == Asked::Head && !body.is_end_stream() {
                     body.discard();
                 }
-                self.pass_down((record, open), head, body, limits)
+                self.send_response(record, open, head, body, limits)
             }
-            (Behind::Stream(stream), Some(leaving)) => {
-                self.tunnel((record, open), head.fields, (leaving, stream), limits)
+            (ResponseContent::Stream(stream), Some(client)) => {
+                let tunnel = Tunnel::new(record, open, client, stream, limits);
+                self.tunnel(tunnel, head.fields)
             }
-            (Behind::Stream(_), None) => self.refused(
+            (ResponseContent::Stream(_), None) => self.refuse(
                 record,
                 &Refusal::Internal("the upstream left HTTP without being asked"),
             ),
         }
     }
 
-    /// A request body that failed is the client's doing, and has its own answers.
-    fn failure(&self, error: UpstreamError) -> Refusal<'static> {
+    /// The refusal for a failed upstream request. A failed request body is the client's fault and has refusals of its own.
+    fn upstream_failure(&self, error: UpstreamError) -> Refusal<'static> {
         match error {
             UpstreamError::RequestBody(end) => self.body_failure(end),
             error => Refusal::Upstream(error),

@@ -1,80 +1,82 @@
-//! What the guard and the request's way tell each other. Reads and writes no byte.
+//! Shared state of the guard and the processing of requests. Reads and writes no byte.
 
 use crate::forward::FramingError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
-/// What the guard and the request's way tell each other.
+/// Shared state of the guard and the processing of requests.
 #[derive(Default)]
 pub(in crate::proxy) struct GuardControl {
-    /// A request is being answered: the next head waits, and silence is not the client's.
+    /// A request is open: the next head waits, and the client may be silent.
     pub(super) busy: AtomicBool,
-    /// A part of the next head is there.
+    /// A part of the next head was read.
     pub(super) head: AtomicBool,
-    /// The connection has left HTTP.
+    /// The connection is a tunnel.
     pub(super) tunnel: AtomicBool,
-    /// No further request is taken.
+    /// No further request is accepted.
     pub(super) closing: AtomicBool,
-    shared: Mutex<Shared>,
+    shared: Mutex<ControlState>,
 }
 
 #[derive(Default)]
-pub(super) struct Shared {
-    /// Interim answers, to go out before anything else.
+pub(super) struct ControlState {
+    /// Interim responses, which are written before other bytes.
     pub(super) interim: Vec<u8>,
-    /// The request that may still have interim answers.
-    pub(super) unanswered: Option<String>,
-    /// Why the body that is being read is broken.
+    /// Id of the request that may still get interim responses.
+    pub(super) interim_request: Option<String>,
+    /// The framing error of the body that is being read.
     pub(super) broken_body: Option<FramingError>,
-    /// The connection's task.
+    /// Waker of the connection's task.
     pub(super) task: Option<Waker>,
 }
 
 impl GuardControl {
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, ControlState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request is answered; the next may be read.
-    pub(in crate::proxy) fn request_is_over(&self) {
+    /// The request is finished. The next may be read.
+    pub(in crate::proxy) fn request_finished(&self) {
         self.head.store(false, Ordering::Release);
         self.busy.store(false, Ordering::Release);
         self.wake();
     }
 
-    /// Whether a request has begun that is not handed on yet.
+    /// Whether a head was begun and is not forwarded yet.
     pub(in crate::proxy) fn has_begun_head(&self) -> bool {
         self.head.load(Ordering::Acquire)
     }
 
-    /// A client that is silent is told goodbye; one that is sending a request may finish.
-    pub(in crate::proxy) fn take_no_more(&self) {
+    /// Closes the connection if its client is idle. A request that is being received is still served.
+    pub(in crate::proxy) fn stop_requests(&self) {
         self.closing.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// From now on all bytes pass unread.
+    /// Makes the connection a tunnel: bytes are forwarded without parsing.
     pub(in crate::proxy) fn leave_http(&self) {
         self.tunnel.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// From now on this request, and no other, may have interim answers.
+    /// Allows interim responses for this request only.
     pub(in crate::proxy) fn allow_interim(&self, request_id: &str) {
-        self.lock().unanswered = Some(request_id.to_owned());
+        self.lock().interim_request = Some(request_id.to_owned());
     }
 
-    /// The final answer is here; an interim answer after it would tear it apart.
-    pub(in crate::proxy) fn refuse_interim(&self) {
-        self.lock().unanswered = None;
+    /// Forbids interim responses. One inside the final response would corrupt it.
+    pub(in crate::proxy) fn forbid_interim(&self) {
+        self.lock().interim_request = None;
     }
 
-    /// Sends an interim answer, unless it comes too late, or the client takes none of those before.
+    /// Sends an interim response. Drops it after the final response began, or if too many bytes are waiting.
     pub(in crate::proxy) fn send_interim(&self, request_id: &str, head: &[u8]) {
-        const MOST_WAITING: usize = 64 * 1024;
+        const MAX_INTERIM_BYTES: usize = 64 * 1024;
         let mut shared = self.lock();
-        if shared.unanswered.as_deref() != Some(request_id) || shared.interim.len() > MOST_WAITING {
+        if shared.interim_request.as_deref() != Some(request_id)
+            || shared.interim.len() > MAX_INTERIM_BYTES
+        {
             return;
         }
         shared.interim.extend_from_slice(head);
@@ -82,14 +84,14 @@ impl GuardControl {
         self.wake();
     }
 
-    /// Why the body is broken, if the guard found it so.
+    /// The framing error of the request's body.
     pub(in crate::proxy) fn broken_body(&self) -> Option<FramingError> {
         self.lock().broken_body
     }
 
-    /// Wakes the connection's task. Its waker stays: the task may look elsewhere before it reads again.
+    /// Wakes the connection's task. The waker is kept, as the task may poll something else before it reads again.
     fn wake(&self) {
-        // Not in one expression: the lock must not be held while a waker runs, which may drop what comes back here.
+        // Two statements: the lock must not be held while a waker runs, because that may drop a value that locks it.
         let task = self.lock().task.clone();
         if let Some(task) = task {
             task.wake();

@@ -1,5 +1,5 @@
-//! Stands between TLS and hyper's HTTP/1.1: each request head and the framing of each body are read strictly before
-//! hyper sees them, heads and silence are timed, and interim answers (1xx) are slipped in. Judges no request.
+//! A stream between TLS and hyper's HTTP/1.1. It parses each request head and the framing of each body strictly before hyper
+//! gets them, enforces the timeouts for heads and idle clients, and inserts interim responses (1xx). Decides on no request.
 
 mod control;
 mod reading;
@@ -9,7 +9,7 @@ pub(super) use control::GuardControl;
 
 use super::{RequestId, request_id};
 use crate::forward::{ChunkScanner, Framing};
-use crate::respond::{Form, Refusal, refuse};
+use crate::respond::{Refusal, ResponseFormat, refuse};
 use crate::snapshot::ConnectionLimits;
 use std::io;
 use std::pin::Pin;
@@ -19,54 +19,56 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// Told when a connection ends because of what the client sent, before there was a request to judge.
-pub(super) type OnRefusal = Box<dyn Fn(&Refusal<'_>, RequestId) + Send>;
+/// Called when a connection ends because of its input, before there was a request to decide on.
+pub(super) type RefusalHandler = Box<dyn Fn(&Refusal<'_>, RequestId) + Send>;
 
 /// A guarded stream.
 pub(super) struct Guard<S> {
     inner: S,
     control: Arc<GuardControl>,
     limits: ConnectionLimits,
-    on_refusal: OnRefusal,
-    state: State,
-    /// Read, but not yet handed on. Bounded by the head's limit.
+    on_refusal: RefusalHandler,
+    state: GuardState,
+    /// Bytes that were read and not forwarded yet. Bounded by the limit for heads.
     buffer: Vec<u8>,
-    /// Looking for the end of the head goes on here.
-    searched: usize,
-    /// A head without end is read strictly now and then, so that garbage is refused before it times out.
+    /// Position where the search for the end of the head continues.
+    search_start: usize,
+    /// Length at which an incomplete head is parsed again, so that garbage is rejected before the timeout.
     next_check: usize,
     timer: Option<Pin<Box<Sleep>>>,
     write_timer: Option<Pin<Box<Sleep>>>,
-    /// hyper has written what is not flushed.
-    unflushed: bool,
-    /// The last words on this connection.
-    farewell: Vec<u8>,
-    closing: Closing,
+    /// hyper has written bytes that are not flushed.
+    has_unflushed: bool,
+    /// The response to a protocol error, sent before the connection closes.
+    final_response: Vec<u8>,
+    closing: CloseState,
     closing_timer: Option<Pin<Box<Sleep>>>,
 }
 
-enum State {
+/// What the guard reads.
+enum GuardState {
     /// Between requests.
     Idle,
-    /// Some bytes of a head are there.
+    /// A part of a head was read.
     Head,
-    /// A head is being handed on; so many bytes are left.
+    /// A complete head is being forwarded: number of bytes left, and framing of the body.
     Release(usize, Framing),
-    /// Body bytes still to come.
+    /// Number of body bytes left.
     Length(u64),
     Chunked(ChunkScanner),
-    /// Nothing more is read.
+    /// No more bytes are read.
     Failed,
 }
 
-/// What a read gave.
-enum Filled {
-    Some,
+/// The result of a read.
+enum ReadOutcome {
+    Bytes,
     /// The end of the stream.
     End,
 }
 
-enum Closing {
+/// Progress of closing the connection.
+enum CloseState {
     Open,
     ShutDown,
     Lingering { left: usize },
@@ -74,21 +76,21 @@ enum Closing {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
-    pub(super) fn new(inner: S, limits: ConnectionLimits, on_refusal: OnRefusal) -> Self {
+    pub(super) fn new(inner: S, limits: ConnectionLimits, on_refusal: RefusalHandler) -> Self {
         Self {
             inner,
             control: Arc::default(),
             limits,
             on_refusal,
-            state: State::Idle,
+            state: GuardState::Idle,
             buffer: Vec::new(),
-            searched: 0,
+            search_start: 0,
             next_check: 0,
             timer: None,
             write_timer: None,
-            unflushed: false,
-            farewell: Vec::new(),
-            closing: Closing::Open,
+            has_unflushed: false,
+            final_response: Vec::new(),
+            closing: CloseState::Open,
             closing_timer: None,
         }
     }
@@ -97,22 +99,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.control.clone()
     }
 
-    /// Refuses the connection: an answer, and then the end.
+    /// Rejects the input: prepares the final response, and stops reading.
     fn fail(&mut self, refusal: &Refusal<'_>) {
         let id = request_id();
         (self.on_refusal)(refusal, id);
-        let answer = refuse(refusal, Form::Json, &id);
-        let reason = answer.status.canonical_reason().unwrap_or("Error");
-        self.farewell = format!(
+        let response = refuse(refusal, ResponseFormat::Json, &id);
+        let reason = response.status.canonical_reason().unwrap_or("Error");
+        self.final_response = format!(
             "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\nx-request-id: {id}\r\n\
              connection: close\r\n\r\n{}",
-            answer.status.as_u16(),
-            answer.content_type,
-            answer.body.len(),
-            answer.body
+            response.status.as_u16(),
+            response.content_type,
+            response.body.len(),
+            response.body
         )
         .into_bytes();
-        self.state = State::Failed;
+        self.state = GuardState::Failed;
     }
 }
 
@@ -123,26 +125,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = this.control.lock().task.replace(context.waker().clone());
-        drop(before);
+        let previous_waker = this.control.lock().task.replace(context.waker().clone());
+        drop(previous_waker);
         loop {
             if this.control.tunnel.load(Ordering::Acquire) {
-                return this.poll_pass(context, out, usize::MAX).map_ok(drop);
+                return this.poll_forward(context, out, usize::MAX).map_ok(drop);
             }
-            match std::mem::replace(&mut this.state, State::Failed) {
-                State::Idle => {
-                    this.state = State::Idle;
+            match std::mem::replace(&mut this.state, GuardState::Failed) {
+                GuardState::Idle => {
+                    this.state = GuardState::Idle;
                     if !ready!(this.poll_idle(context))? {
                         return Poll::Ready(Ok(()));
                     }
                 }
-                State::Head => {
-                    this.state = State::Head;
+                GuardState::Head => {
+                    this.state = GuardState::Head;
                     if !ready!(this.poll_head(context))? {
                         return Poll::Ready(Ok(()));
                     }
                 }
-                State::Release(left, framing) => {
+                GuardState::Release(left, framing) => {
                     let length = left.min(out.remaining());
                     out.put_slice(this.buffer.get(..length).unwrap_or_default());
                     this.buffer.drain(..length);
@@ -150,28 +152,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
                     this.state = if rest == 0 {
                         Self::after_head(framing)
                     } else {
-                        State::Release(rest, framing)
+                        GuardState::Release(rest, framing)
                     };
                     return Poll::Ready(Ok(()));
                 }
-                State::Length(left) => {
-                    this.state = State::Length(left);
-                    let most = usize::try_from(left).unwrap_or(usize::MAX);
-                    let length = ready!(this.poll_pass(context, out, most))?;
+                GuardState::Length(left) => {
+                    this.state = GuardState::Length(left);
+                    let max_length = usize::try_from(left).unwrap_or(usize::MAX);
+                    let length = ready!(this.poll_forward(context, out, max_length))?;
                     let rest = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
                     this.state = if rest == 0 {
-                        State::Idle
+                        GuardState::Idle
                     } else {
-                        State::Length(rest)
+                        GuardState::Length(rest)
                     };
                     return Poll::Ready(Ok(()));
                 }
-                State::Chunked(scanner) => {
-                    this.state = State::Chunked(scanner.clone());
+                GuardState::Chunked(scanner) => {
+                    this.state = GuardState::Chunked(scanner.clone());
                     return this.poll_chunked(scanner, context, out);
                 }
-                // The end of the stream, as far as hyper is concerned.
-                State::Failed => return Poll::Ready(Ok(())),
+                // hyper gets the end of the stream.
+                GuardState::Failed => return Poll::Ready(Ok(())),
             }
         }
     }

@@ -1,6 +1,7 @@
-//! The guard's writing half: interim answers go first, a client that takes nothing is cut, and last words arrive.
+//! The guard's writing half: interim responses are written first, a stalled client is disconnected, and a final response is
+//! delivered before the close.
 
-use super::{Closing, Guard, State};
+use super::{CloseState, Guard, GuardState};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -8,13 +9,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// For the last words and TLS's goodbye together. They are few bytes, and fixed because the idle timeout may be off.
-const CLOSING: Duration = Duration::from_secs(10);
+/// Timeout for the final response and close_notify together. Fixed, because they are few bytes and the idle timeout may be off.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     fn poll_before_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Said first: hyper has something to write, even if it must wait.
-        self.unflushed = true;
+        // Set first: hyper has bytes to write, even if they must wait.
+        self.has_unflushed = true;
         match self.poll_write_interim(context)? {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => self.poll_stall(context, Poll::Pending),
@@ -42,13 +43,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         }
     }
 
-    /// Whether the client has sent, or may still be sending, what nobody will read.
+    /// Whether the client has sent, or may still be sending, bytes that are not read.
     fn has_unread(&self) -> bool {
-        let between_requests = matches!(self.state, State::Idle) && self.buffer.is_empty();
+        let between_requests = matches!(self.state, GuardState::Idle) && self.buffer.is_empty();
         !between_requests && !self.control.tunnel.load(Ordering::Acquire)
     }
 
-    /// A client that takes nothing for the idle timeout is cut.
+    /// Fails if the client takes no byte for the idle timeout.
     fn poll_stall<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -69,18 +70,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         Poll::Pending
     }
 
-    fn poll_farewell(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.farewell.is_empty() {
-            let written = ready!(Pin::new(&mut self.inner).poll_write(context, &self.farewell))?;
+    fn poll_final_response(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.final_response.is_empty() {
+            let written =
+                ready!(Pin::new(&mut self.inner).poll_write(context, &self.final_response))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.farewell.drain(..written);
+            self.final_response.drain(..written);
         }
         Pin::new(&mut self.inner).poll_flush(context)
     }
 
-    /// A client that takes nothing while its connection closes would hold it for ever: it is cut.
+    /// Fails if the client takes no byte while its connection closes. It would hold the connection for ever.
     fn poll_closing(
         &mut self,
         context: &mut Context<'_>,
@@ -89,14 +91,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         if polled.is_pending() {
             let timer = self
                 .closing_timer
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSING)));
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(CLOSE_TIMEOUT)));
             ready!(timer.as_mut().poll(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         polled
     }
 
-    /// Closing with unread bytes would reset the connection and could take the answer with it; so read a little.
+    /// Reads a limited number of bytes. Closing a socket with unread bytes resets the connection, which can destroy the response.
     fn poll_linger(&mut self, mut left: usize, context: &mut Context<'_>) -> Poll<()> {
         const LINGER: Duration = Duration::from_secs(2);
         loop {
@@ -105,7 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             match Pin::new(&mut self.inner).poll_read(context, &mut read) {
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
                     left = left.saturating_sub(read.filled().len());
-                    self.closing = Closing::Lingering { left };
+                    self.closing = CloseState::Lingering { left };
                     if left == 0 {
                         return Poll::Ready(());
                     }
@@ -150,41 +152,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
             return this.poll_stall(context, Poll::Pending);
         }
         let polled = Pin::new(&mut this.inner).poll_flush(context);
-        if matches!(polled, Poll::Ready(Ok(()))) && std::mem::take(&mut this.unflushed) {
-            // A head may have been waiting for this.
+        if matches!(polled, Poll::Ready(Ok(()))) && std::mem::take(&mut this.has_unflushed) {
+            // A head may be waiting for the flush.
             context.waker().wake_by_ref();
         }
         this.poll_stall(context, polled)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        /// What can be in flight when the answer goes out: the buffers of both sockets and of all between.
-        const MOST_LINGERED: usize = 16 * 1024 * 1024;
+        /// What the buffers of both sockets and of all hops between can hold, in bytes.
+        const MAX_LINGER_BYTES: usize = 16 * 1024 * 1024;
         let this = self.get_mut();
         loop {
             match this.closing {
-                Closing::Open => {
-                    let polled = this.poll_farewell(context);
+                CloseState::Open => {
+                    let polled = this.poll_final_response(context);
                     ready!(this.poll_closing(context, polled))?;
-                    this.closing = Closing::ShutDown;
+                    this.closing = CloseState::ShutDown;
                 }
-                Closing::ShutDown => {
+                CloseState::ShutDown => {
                     let polled = Pin::new(&mut this.inner).poll_shutdown(context);
                     ready!(this.poll_closing(context, polled))?;
                     this.timer = None;
                     this.closing = if this.has_unread() {
-                        Closing::Lingering {
-                            left: MOST_LINGERED,
+                        CloseState::Lingering {
+                            left: MAX_LINGER_BYTES,
                         }
                     } else {
-                        Closing::Done
+                        CloseState::Done
                     };
                 }
-                Closing::Lingering { left } => {
+                CloseState::Lingering { left } => {
                     ready!(this.poll_linger(left, context));
-                    this.closing = Closing::Done;
+                    this.closing = CloseState::Done;
                 }
-                Closing::Done => return Poll::Ready(Ok(())),
+                CloseState::Done => return Poll::Ready(Ok(())),
             }
         }
     }

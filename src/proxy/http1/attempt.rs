@@ -1,46 +1,47 @@
-//! One attempt of a permitted request on one connection to its upstream: the request up and the answer's head, polled in
-//! one task. Does not know whether it may go again.
+//! One attempt to send a permitted request on one upstream connection: upload and response head, polled in one task. Does not
+//! decide on retries.
 
-use super::answer::Reading;
-use super::render::{Forwarding, Rendered};
-use super::up::{State, Upload, Uploaded};
-use super::{Connection, Keep};
+use super::render::{ForwardedRequest, RenderedResponse};
+use super::response_head_reader::ResponseHeadReader;
+use super::upload::{RequestUpload, UploadEvent, UploadState};
+use super::{Connection, KeepAlive};
 use crate::forward::{Asked, replace_host};
 use crate::limit::BodyEnd;
 use crate::respond::Withdrawal;
 use crate::tls::record::Records;
-use crate::upstream::{Failure, Link, Origin};
+use crate::upstream::{AttemptFailure, Link, Origin};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
-/// What a request came to.
-pub(super) enum Event {
-    WantsContinue,
-    Answer(Rendered),
-    /// It may not go on.
+/// An event during an attempt.
+pub(super) enum AttemptEvent {
+    /// The client expects a 100 before it sends the body.
+    ExpectsContinue,
+    Response(RenderedResponse),
+    /// The permit of the request was withdrawn.
     Withdrawn(Withdrawal),
 }
 
 /// The parts of one attempt.
 pub(super) struct Attempt {
-    pub(super) upload: Upload,
-    pub(super) reading: Reading,
+    pub(super) upload: RequestUpload,
+    pub(super) reader: ResponseHeadReader,
     pub(super) link: Link,
 }
 
 impl<R: Records> Connection<R> {
-    pub(super) fn begin_attempt(&mut self, forwarding: &mut Forwarding, link: Link) -> Attempt {
-        // Only now is it certain which endpoint it is.
-        if let Some(host) = forwarding.upstream.own_host(link.endpoint()) {
-            replace_host(&mut forwarding.head, &mut forwarding.host, host);
+    pub(super) fn begin_attempt(&mut self, request: &mut ForwardedRequest, link: Link) -> Attempt {
+        // The endpoint is known only once there is a connection.
+        if let Some(host) = request.upstream.own_host(link.endpoint()) {
+            replace_host(&mut request.head, &mut request.host, host);
         }
         if link.origin() == Origin::New {
             self.now = Instant::now();
         }
-        let upload = Upload::new(forwarding, self.now);
+        let upload = RequestUpload::new(request, self.now);
         Attempt {
             upload,
-            reading: Reading::default(),
+            reader: ResponseHeadReader::default(),
             link,
         }
     }
@@ -48,61 +49,64 @@ impl<R: Records> Connection<R> {
     pub(super) fn poll_attempt(
         &mut self,
         context: &mut Context<'_>,
-        forwarding: &mut Forwarding,
+        request: &mut ForwardedRequest,
         attempt: &mut Attempt,
-    ) -> Poll<Result<Event, Failure>> {
+    ) -> Poll<Result<AttemptEvent, AttemptFailure>> {
         let Attempt {
             upload,
-            reading,
+            reader,
             link,
         } = attempt;
-        // Before anything moves.
-        if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, &mut forwarding.right) {
-            return Poll::Ready(Ok(Event::Withdrawn(withdrawal)));
+        if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, &mut request.live_permit) {
+            return Poll::Ready(Ok(AttemptEvent::Withdrawn(withdrawal)));
         }
-        let forwarding = &*forwarding;
+        let request = &*request;
         match upload.poll(context, &mut self.records, &mut self.input, link) {
-            Poll::Ready(Ok(Uploaded::WantsContinue)) => {
-                return Poll::Ready(Ok(Event::WantsContinue));
+            Poll::Ready(Ok(UploadEvent::ExpectsContinue)) => {
+                return Poll::Ready(Ok(AttemptEvent::ExpectsContinue));
             }
             Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
-            Poll::Ready(Ok(Uploaded::Whole)) | Poll::Pending => {}
+            Poll::Ready(Ok(UploadEvent::Complete)) | Poll::Pending => {}
         }
-        let held_back = match forwarding.wanted {
+        let held_back = match request.client_method {
             Asked::Head => 0,
-            Asked::Other => forwarding.repeat.holds_back(&forwarding.upstream.manners),
+            Asked::Other => request.retry_policy.holds_back(&request.upstream.manners),
         };
-        let closing = forwarding.keep == Keep::Close || self.is_ending();
-        if let Poll::Ready(read) =
-            reading.poll_head(context, link, (forwarding.asked, held_back), |came| {
-                // Who answers early with an error wants no more of the request.
-                let unwanted = !upload.is_whole() && came.status >= 400;
-                let keep = if closing || unwanted {
-                    Keep::Close
+        let closing = request.keep == KeepAlive::Close || self.is_ending();
+        if let Poll::Ready(read) = reader.poll_head(
+            context,
+            link,
+            request.upstream_method,
+            held_back,
+            |response| {
+                // An early error response means that the upstream reads no more of the request.
+                let upload_ends = !upload.is_complete() && response.status >= 400;
+                let keep = if closing || upload_ends {
+                    KeepAlive::Close
                 } else {
-                    Keep::Open
+                    KeepAlive::Open
                 };
-                super::render::answer(&came, forwarding, keep)
-            })
-        {
-            return Poll::Ready(read.map(Event::Answer));
+                super::render::render_response(&response, request, keep)
+            },
+        ) {
+            return Poll::Ready(read.map(AttemptEvent::Response));
         }
-        // An upload that waits for the client watches it already.
-        if upload.is_whole() && self.poll_client(context).is_ready() {
-            return Poll::Ready(Err(Failure::ClientGone));
+        // An incomplete upload watches the client itself.
+        if upload.is_complete() && self.poll_client(context).is_ready() {
+            return Poll::Ready(Err(AttemptFailure::ClientGone));
         }
-        let (patience, late) = match upload.state {
-            State::Client => (
-                forwarding.limits.idle_timeout,
-                Failure::Body(BodyEnd::Stalled),
+        let (timeout, late) = match upload.state {
+            UploadState::WaitsForClient => (
+                request.limits.idle_timeout,
+                AttemptFailure::Body(BodyEnd::Stalled),
             ),
             _ => (
-                Some(forwarding.limits.response_timeout),
-                Failure::ResponseTimeout,
+                Some(request.limits.response_timeout),
+                AttemptFailure::ResponseTimeout,
             ),
         };
         self.timer
-            .set(patience.map(|patience| upload.progress + patience));
+            .set(timeout.map(|timeout| upload.progress + timeout));
         ready!(self.timer.poll(context));
         Poll::Ready(Err(late))
     }

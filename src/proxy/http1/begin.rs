@@ -1,17 +1,17 @@
-//! From the bytes of a head to what happens with the request: read where it lies, judged, and taken from the input. Sends
-//! nothing.
+//! Reading of a request head at the front of the input, and the decision about it. Consumes the head once the outcome is
+//! final. Sends nothing.
 
-use super::judging::{Asking, judged};
-use super::outcome::{Begun, EarlierRounds, Own, OwnBody, Unchecked};
-use super::render::Forwarding;
-use super::{Connection, Keep, Rest};
+use super::head_decision::{DecisionInput, decide_head};
+use super::outcome::{EarlierRounds, GatewayBody, HeadOutcome, PendingDecision, RecordedResponse};
+use super::render::ForwardedRequest;
+use super::{Connection, KeepAlive, UnreadInput};
 use crate::forward::{Framing, HeadSearch, field_space, parse_head};
-use crate::proxy::credentials::Looked;
-use crate::proxy::in_force::in_force;
-use crate::proxy::record::Record;
+use crate::proxy::active_snapshot::in_force;
+use crate::proxy::evidence::EvidenceCache;
+use crate::proxy::record::{Record, RequestLine};
 use crate::proxy::request::DecisionRounds;
 use crate::proxy::request_id;
-use crate::respond::{Form, Refusal, refuse};
+use crate::respond::{Refusal, ResponseFormat, refuse};
 use crate::tls::record::Records;
 
 impl<R: Records> Connection<R> {
@@ -19,10 +19,10 @@ impl<R: Records> Connection<R> {
     pub(super) fn begin(
         &mut self,
         search: &mut HeadSearch,
-        place: &mut Option<Forwarding>,
+        slot: &mut Option<ForwardedRequest>,
         earlier: Option<EarlierRounds<'_>>,
-    ) -> Option<Begun> {
-        // One empty line before a request is forgiven (RFC 9112 section 2.2).
+    ) -> Option<HeadOutcome> {
+        // One empty line before a request is ignored (RFC 9112 section 2.2).
         if search.is_new() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
         }
@@ -44,69 +44,80 @@ impl<R: Records> Connection<R> {
                             now,
                             ..
                         } = &*self;
-                        let octets = bytes.get(..head.length).unwrap_or_default();
-                        let (looked, request_id, rounds) = match earlier {
+                        let bytes = bytes.get(..head.length).unwrap_or_default();
+                        let (evidence, request_id, rounds) = match earlier {
                             Some(earlier) => {
-                                (Some(earlier.looked), earlier.request_id, earlier.rounds)
+                                (Some(earlier.evidence), earlier.request_id, earlier.rounds)
                             }
                             None => (None, request_id(), DecisionRounds::default()),
                         };
-                        let asking = Asking {
+                        let input = DecisionInput {
                             shared,
                             facts,
                             client,
                             address,
-                            octets,
+                            bytes,
                             now: *now,
-                            looked,
+                            evidence,
                             request_id,
                             rounds,
                         };
-                        let begun = judged(&asking, &head, place);
-                        let taken = head.length;
-                        return Some(self.take(begun, taken));
+                        let outcome = decide_head(&input, &head, slot);
+                        let head_length = head.length;
+                        let framing = head.framing;
+                        return Some(self.consume_head(outcome, head_length, framing));
                     }
                     Ok(None) => {}
                 }
             }
-            // What lies in further records may be body.
+            // Later records may hold the body, so only the first piece counts.
             if bytes.len() > self.limits.head_size {
                 return Some(self.refuse_unread(&Refusal::HeadTooLarge));
             }
-            // The rest of the head may lie in the next record.
+            // The rest of the head may be in the next record.
             if !self.input.join() {
                 return None;
             }
         }
     }
 
-    /// Takes a judged head from the input; not one that somebody else will read again.
-    fn take(&mut self, (mut begun, body): (Begun, Framing), head: usize) -> Begun {
-        match &mut begun {
-            Begun::Elsewhere(_) | Begun::Unchecked(_) => return begun,
-            Begun::Own(own) => {
-                self.input.consume(head);
-                self.pass_over(own, body);
+    /// Consumes a head if its outcome is final. A head that is handed over or decided again stays in the input.
+    fn consume_head(
+        &mut self,
+        mut outcome: HeadOutcome,
+        head_length: usize,
+        framing: Framing,
+    ) -> HeadOutcome {
+        match &mut outcome {
+            HeadOutcome::HandOver(_) | HeadOutcome::NeedsEvidence(_) => return outcome,
+            HeadOutcome::Respond(response) => {
+                self.input.consume(head_length);
+                self.skip_body(response, framing);
             }
-            Begun::Forward | Begun::End => self.input.consume(head),
+            HeadOutcome::Forward | HeadOutcome::End => self.input.consume(head_length),
         }
         self.facts.series.fast_path("taken", "-");
-        begun
+        outcome
     }
 
-    /// Gathers the evidence that a decision needs. The head waits meanwhile, and is read again for the next round.
-    pub(super) async fn find_out(&self, unchecked: Unchecked, looked: &mut Looked) {
-        let Unchecked {
-            wanted, judging, ..
-        } = unchecked;
-        looked
-            .find_out(wanted, &self.shared, &judging, self.facts.client.ip())
+    /// Gathers the evidence that a decision needs. The head stays in the input for the next round.
+    pub(super) async fn gather_evidence(
+        &self,
+        pending: PendingDecision,
+        evidence: &mut EvidenceCache,
+    ) {
+        let PendingDecision {
+            source, context, ..
+        } = pending;
+        evidence
+            .gather(source, &self.shared, &context, self.facts.client.ip())
             .await;
     }
 
-    /// A body that nobody wants is passed over if it is here already; else the connection ends behind the answer.
-    fn pass_over(&mut self, own: &mut Own, body: Framing) {
-        match body {
+    /// Skips the body of a request that is not forwarded, if all of it is in the input. Otherwise the connection closes after
+    /// the response.
+    fn skip_body(&mut self, response: &mut RecordedResponse, framing: Framing) {
+        match framing {
             Framing::Length(length)
                 if usize::try_from(length).is_ok_and(|length| length <= self.input.len()) =>
             {
@@ -114,29 +125,33 @@ impl<R: Records> Connection<R> {
                     .consume(usize::try_from(length).unwrap_or_default());
             }
             Framing::Length(_) | Framing::Chunked => {
-                (own.keep, own.rest) = (Keep::Close, Rest::Unread)
+                response.keep = KeepAlive::Close;
+                response.unread = UnreadInput::Possible;
             }
         }
     }
 
-    /// What came is no request that could be judged; the connection ends behind the answer.
-    pub(super) fn refuse_unread(&mut self, refusal: &Refusal<'_>) -> Begun {
+    /// Responds to input that is not a readable request. The connection closes after the response.
+    pub(super) fn refuse_unread(&mut self, refusal: &Refusal<'_>) -> HeadOutcome {
         let version = in_force(&self.shared).snapshot.version();
         let mut record = Record::new(
             self.facts.clone(),
             "HTTP/1.1",
             version,
             request_id(),
-            ("-", "-"),
+            RequestLine {
+                method: "-",
+                target: "-",
+            },
         );
         record.refused_unread(refusal);
-        let answer = refuse(refusal, Form::Json, record.request_id());
-        Begun::Own(Box::new(Own {
+        let response = refuse(refusal, ResponseFormat::Json, record.request_id());
+        HeadOutcome::Respond(Box::new(RecordedResponse {
             record,
-            answer,
-            keep: Keep::Close,
-            body: OwnBody::Shown,
-            rest: Rest::Unread,
+            response,
+            keep: KeepAlive::Close,
+            body: GatewayBody::Sent,
+            unread: UnreadInput::Possible,
         }))
     }
 }

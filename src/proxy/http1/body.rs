@@ -1,39 +1,41 @@
-//! The body of a request on its way up: what is left of it, and the chunk that is being sent. Sends nothing.
+//! State of a request body that is sent to the upstream: the part that is left, and the current chunk. Sends nothing.
 
+use crate::buffer_pool::PooledBuffer;
 use crate::forward::ChunkScanner;
-use crate::recycled::Recycled;
 use std::io::Write;
 
-/// The body of a request, as far as it does not stand behind its head.
-pub(super) struct Unsent {
-    pub(super) body: Body,
-    pub(super) tail: Recycled,
-    pub(super) taken: u64,
+/// State of a request body that a retry continues from.
+pub(super) struct UnsentBody {
+    pub(super) body: UploadBody,
+    pub(super) tail: PooledBuffer,
+    /// Bytes of the body that were read from the client.
+    pub(super) body_bytes: u64,
 }
 
-pub(super) enum Body {
-    /// So many bytes are left.
+/// The part of a request body that is to be sent.
+pub(super) enum UploadBody {
+    /// Number of bytes left.
     Length(u64),
-    Chunked(Box<Chunked>),
+    Chunked(Box<ChunkedUpload>),
     /// Only the tail is left.
     Tail,
 }
 
-/// A chunked body is read strictly and written in chunks of our own: no extension goes on.
+/// A chunked body. It is parsed strictly and written in new chunks, without extensions.
 #[derive(Default)]
-pub(super) struct Chunked {
+pub(super) struct ChunkedUpload {
     pub(super) scanner: ChunkScanner,
     pub(super) chunk: Option<Chunk>,
     pub(super) trailers: Vec<u8>,
 }
 
-/// A chunk on its way.
+/// A chunk that is being sent.
 pub(super) struct Chunk {
-    /// Size line.
+    /// Size line of the chunk.
     pub(super) line: [u8; 18],
     pub(super) line_length: usize,
     pub(super) line_sent: usize,
-    /// Bytes of data left; they lie in one piece at the front of the input.
+    /// Bytes of data left. They are contiguous at the front of the input.
     pub(super) data: usize,
     pub(super) end_sent: usize,
 }
@@ -44,7 +46,7 @@ impl Chunk {
     pub(super) fn new(data: usize) -> Self {
         let mut line = [0; 18];
         let mut space = line.as_mut_slice();
-        // Sixteen digits at most, so there is room.
+        // A size has at most sixteen hexadecimal digits, so the line fits.
         let _ = write!(space, "{data:x}\r\n");
         let line_length = 18 - space.len();
         Self {

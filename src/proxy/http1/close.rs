@@ -1,7 +1,7 @@
-//! The end of a connection in peace: the goodbye, and a little patience for a client that is still sending. Sends no
-//! answer.
+//! Orderly close of a connection: TLS close_notify, then a lingering read for a client that is still sending. Sends no
+//! response.
 
-use super::{Connection, Rest};
+use super::{Connection, UnreadInput};
 use crate::tls::record::Records;
 use socket2::SockRef;
 use std::future::poll_fn;
@@ -9,38 +9,40 @@ use std::net::Shutdown;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// For TLS's goodbye, which is a few bytes.
-const GOODBYE: Duration = Duration::from_secs(10);
-/// The same where a new connection waits for the place.
-pub(in crate::proxy) const GOODBYE_GIVING_WAY: Duration = Duration::from_millis(200);
-/// How long and how much is read that nobody wants.
+/// Timeout for sending close_notify, which is a few bytes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for an evicted connection: a new connection waits for its place.
+pub(in crate::proxy) const EVICTED_CLOSE_TIMEOUT: Duration = Duration::from_millis(200);
+/// Maximum time of the lingering read.
 const LINGER: Duration = Duration::from_secs(2);
-/// What can be in flight when the answer goes out: the buffers of both sockets and of all between.
-const MOST_LINGERED: usize = 16 * 1024 * 1024;
+/// Maximum bytes of the lingering read: what the buffers of both sockets and of all hops between can hold.
+const MAX_LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 impl<R: Records> Connection<R> {
-    /// Says goodbye and closes. With unread bytes that would reset the connection and could take the last answer with
-    /// it, so a little is read first.
-    pub(super) async fn close(mut self: Box<Self>, rest: Rest) {
-        let goodbye = poll_fn(|context| self.records.poll_close(context));
-        let patience = if self.idle.is_evicted() {
-            GOODBYE_GIVING_WAY
+    /// Sends close_notify and closes. Closing a socket with unread bytes resets the connection, which can destroy the last
+    /// response, so such bytes are read first, within limits.
+    pub(super) async fn close(mut self: Box<Self>, unread: UnreadInput) {
+        let close_notify = poll_fn(|context| self.records.poll_close(context));
+        let close_timeout = if self.idle.is_evicted() {
+            EVICTED_CLOSE_TIMEOUT
         } else {
-            GOODBYE
+            CLOSE_TIMEOUT
         };
-        let said = matches!(timeout(patience, goodbye).await, Ok(Ok(())));
-        let nothing_comes = rest == Rest::Nothing && self.input.is_empty();
-        if !said || nothing_comes {
+        let is_sent = matches!(timeout(close_timeout, close_notify).await, Ok(Ok(())));
+        let nothing_comes = unread == UnreadInput::Absent && self.input.is_empty();
+        if !is_sent || nothing_comes {
             return;
         }
-        // The client may have gone first.
+        // This fails if the client closed first.
         let _ = SockRef::from(self.records.socket()).shutdown(Shutdown::Write);
         let _ = timeout(LINGER, self.linger()).await;
     }
 
-    /// Reads until the client closes, too.
+    /// Reads until the client closes or a limit is reached.
     async fn linger(&mut self) {
-        let (socket, mut scratch, mut left) = (self.records.socket(), [0; 4096], MOST_LINGERED);
+        let socket = self.records.socket();
+        let mut scratch = [0; 4096];
+        let mut left = MAX_LINGER_BYTES;
         while left > 0 && socket.readable().await.is_ok() {
             match socket.try_read(&mut scratch) {
                 Ok(count @ 1..) => left = left.saturating_sub(count),

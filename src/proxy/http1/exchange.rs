@@ -1,300 +1,306 @@
-//! One permitted request: a connection to its upstream, the request up, the answer's head, and whether it may go again.
-//! Both directions are polled in one task. Judges nothing.
+//! One permitted request: connection to the upstream, attempts with retries, and the response. Both directions are polled in
+//! one task. Makes no decision about permission.
 
-use super::answer::Reading;
-use super::attempt::{Attempt, Event};
-use super::outcome::{Own, OwnBody};
-use super::own::SendFailure;
-use super::render::{Forwarding, Rendered};
-use super::tunnel::Leaving;
-use super::{After, Connection, Keep, Rest};
+use super::attempt::{Attempt, AttemptEvent};
+use super::gateway_response::SendFailure;
+use super::outcome::{GatewayBody, RecordedResponse};
+use super::render::{ForwardedRequest, RenderedResponse};
+use super::response_head_reader::ResponseHeadReader;
+use super::tunnel::PendingTunnel;
+use super::{Connection, KeepAlive, NextStep, UnreadInput};
 use crate::forward::{Asked, Framing, Upgrade};
-use crate::respond::{Consequence, Refusal, Slow, Withdrawal, refuse};
+use crate::respond::{Consequence, Refusal, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{Again, Failure, Link, UpstreamError};
+use crate::upstream::{AttemptFailure, Link, RetryTarget, UpstreamError};
 use std::future::poll_fn;
 use std::task::Poll;
 use tokio::time::Instant;
 
-/// What an answer led to.
-enum Answered {
-    Over(After),
-    /// Both sides leave HTTP.
-    Left(Box<Rendered>, Reading, Link),
-    /// It may not go on, and there is no answer yet.
+/// How a permitted request ended.
+enum ForwardOutcome {
+    /// The response was sent, or broke off.
+    Done(NextStep),
+    /// The upstream switched protocols.
+    Upgraded(Box<RenderedResponse>, ResponseHeadReader, Link),
+    /// The permit was withdrawn before a response began.
     Withdrawn(Withdrawal),
 }
 
-/// What came of connecting to the upstream.
-enum Connected {
+/// How an attempt to connect to the upstream ended.
+enum ConnectOutcome {
     Link(Link),
     ClientGone,
     Withdrawn(Withdrawal),
 }
 
 impl<R: Records> Connection<R> {
-    /// Sends a request up and its answer down. Empties the place where the request stands.
-    pub(super) async fn forward(&mut self, place: &mut Option<Forwarding>) -> After {
-        let Some(forwarding) = place.as_mut() else {
-            return After::Drop;
+    /// Forwards a request and sends the response. Empties the slot.
+    pub(super) async fn forward(&mut self, slot: &mut Option<ForwardedRequest>) -> NextStep {
+        let Some(request) = slot.as_mut() else {
+            return NextStep::Drop;
         };
-        self.rounds.begin();
-        let outcome = self.exchange(forwarding).await;
-        self.rounds.end();
-        // Recorded when it is dropped, which is now, unless somebody takes it over.
-        let Some(forwarding) = place.take_if(|_| !matches!(outcome, Ok(Answered::Over(_)))) else {
-            *place = None;
-            return if let Ok(Answered::Over(after)) = outcome {
-                after
+        self.recheck_watch.begin();
+        let outcome = self.exchange(request).await;
+        self.recheck_watch.set_idle();
+        // The request is recorded when it is dropped: here, unless an error response or a tunnel follows.
+        let Some(request) = slot.take_if(|_| !matches!(outcome, Ok(ForwardOutcome::Done(_))))
+        else {
+            *slot = None;
+            return if let Ok(ForwardOutcome::Done(next_step)) = outcome {
+                next_step
             } else {
-                After::Drop
+                NextStep::Drop
             };
         };
         match outcome {
-            Err(Some(refusal)) => self.failed(forwarding, refusal).await,
-            Ok(Answered::Left(answer, reading, link)) => {
-                let Forwarding {
+            Err(Some(refusal)) => self.respond_failure(request, refusal).await,
+            Ok(ForwardOutcome::Upgraded(response, reader, link)) => {
+                let ForwardedRequest {
                     record,
-                    right,
+                    live_permit,
                     limits,
                     ..
-                } = forwarding;
+                } = request;
                 let idle_timeout = limits.idle_timeout;
-                After::Tunnel(Box::new(Leaving {
+                NextStep::Tunnel(Box::new(PendingTunnel {
                     record,
-                    right,
-                    answer,
-                    reading,
+                    live_permit,
+                    response,
+                    reader,
                     link,
                     idle_timeout,
                 }))
             }
-            Ok(Answered::Withdrawn(withdrawal)) => {
-                let mut forwarding = forwarding;
-                forwarding.record.cut("stream", &withdrawal);
-                self.failed(forwarding, Refusal::Withdrawn(withdrawal))
+            Ok(ForwardOutcome::Withdrawn(withdrawal)) => {
+                let mut request = request;
+                request.record.cut("stream", &withdrawal);
+                self.respond_failure(request, Refusal::Withdrawn(withdrawal))
                     .await
             }
-            Ok(Answered::Over(_)) | Err(None) => After::Drop,
+            Ok(ForwardOutcome::Done(_)) | Err(None) => NextStep::Drop,
         }
     }
 
-    /// As many attempts as are safe. Fails with what the client is told, if there still is one.
+    /// Makes as many attempts as are safe.
+    ///
+    /// # Errors
+    /// The refusal for the client, or `None` if the client is gone.
     async fn exchange(
         &mut self,
-        forwarding: &mut Forwarding,
-    ) -> Result<Answered, Option<Refusal<'static>>> {
-        let choice = forwarding.upstream.choose();
-        let mut link = forwarding
+        request: &mut ForwardedRequest,
+    ) -> Result<ForwardOutcome, Option<Refusal<'static>>> {
+        let choice = request.upstream.choose();
+        let mut link = request
             .upstream
-            .pooled_link(choice, forwarding.account.as_deref());
+            .pooled_link(choice, request.account.as_deref());
         loop {
             let mut next = match link.take() {
                 Some(link) => link,
-                None => match self.connect(forwarding, choice).await {
-                    Ok(Connected::Link(link)) => link,
-                    Ok(Connected::ClientGone) => return Err(None),
-                    Ok(Connected::Withdrawn(withdrawal)) => {
-                        return Ok(Answered::Withdrawn(withdrawal));
+                None => match self.connect(request, choice).await {
+                    Ok(ConnectOutcome::Link(link)) => link,
+                    Ok(ConnectOutcome::ClientGone) => return Err(None),
+                    Ok(ConnectOutcome::Withdrawn(withdrawal)) => {
+                        return Ok(ForwardOutcome::Withdrawn(withdrawal));
                     }
                     Err(error) => return Err(Some(Refusal::Upstream(error))),
                 },
             };
-            next.carry(forwarding.reuse);
-            let (origin, endpoint) = (next.origin(), next.endpoint());
-            forwarding.upstream.series.connection_used(origin.word());
-            forwarding
+            next.carry(request.reuse);
+            let origin = next.origin();
+            let endpoint = next.endpoint();
+            request.upstream.series.connection_used(origin.word());
+            request
                 .record
-                .sent_to(forwarding.upstream.endpoint_name(endpoint));
-            let failure = match self.attempt(forwarding, next).await {
-                Ok(answered) => return Ok(answered),
+                .sent_to(request.upstream.endpoint_name(endpoint));
+            let failure = match self.attempt(request, next).await {
+                Ok(outcome) => return Ok(outcome),
                 Err(failure) => failure,
             };
             if !failure.was_sent() {
-                forwarding.record.was_not_sent();
+                request.record.was_not_sent();
             }
-            match forwarding.repeat.after(&failure, origin) {
-                Again::OnPooled => {
-                    link = forwarding
+            match request.retry_policy.after(&failure, origin) {
+                RetryTarget::OnPooled => {
+                    link = request
                         .upstream
-                        .pooled_link(choice, forwarding.account.as_deref())
+                        .pooled_link(choice, request.account.as_deref())
                 }
-                Again::OnNew => forwarding.upstream.series.retried(),
-                Again::Never => {
-                    let endpoint = forwarding.upstream.endpoint_name(endpoint).to_owned();
+                RetryTarget::OnNew => request.upstream.series.retried(),
+                RetryTarget::Never => {
+                    let endpoint = request.upstream.endpoint_name(endpoint).to_owned();
                     return Err(refusal(failure, endpoint));
                 }
             }
         }
     }
 
-    /// A new connection, while client and right are watched.
+    /// Connects to the upstream, while client and permit are watched.
     async fn connect(
         &mut self,
-        forwarding: &mut Forwarding,
+        request: &mut ForwardedRequest,
         choice: usize,
-    ) -> Result<Connected, UpstreamError> {
-        forwarding
+    ) -> Result<ConnectOutcome, UpstreamError> {
+        request
             .record
-            .connects_to(forwarding.upstream.endpoint_name(choice));
-        let Forwarding {
+            .connects_to(request.upstream.endpoint_name(choice));
+        let ForwardedRequest {
             upstream,
-            right,
+            live_permit,
             preface,
             account,
             ..
-        } = forwarding;
+        } = request;
         let mut connecting =
             Box::pin(upstream.new_link(choice, preface.as_deref(), account.as_deref()));
         poll_fn(|context| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
-                return Poll::Ready(connected.map(Connected::Link));
+                return Poll::Ready(connected.map(ConnectOutcome::Link));
             }
-            if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, right) {
-                return Poll::Ready(Ok(Connected::Withdrawn(withdrawal)));
+            if let Poll::Ready(withdrawal) = self.poll_withdrawn(context, live_permit) {
+                return Poll::Ready(Ok(ConnectOutcome::Withdrawn(withdrawal)));
             }
             self.poll_client(context)
-                .map(|()| Ok(Connected::ClientGone))
+                .map(|()| Ok(ConnectOutcome::ClientGone))
         })
         .await
     }
 
     async fn attempt(
         &mut self,
-        forwarding: &mut Forwarding,
+        request: &mut ForwardedRequest,
         link: Link,
-    ) -> Result<Answered, Failure> {
-        let mut attempt = self.begin_attempt(forwarding, link);
+    ) -> Result<ForwardOutcome, AttemptFailure> {
+        let mut attempt = self.begin_attempt(request, link);
         loop {
-            let event =
-                poll_fn(|context| self.poll_attempt(context, forwarding, &mut attempt)).await;
+            let event = poll_fn(|context| self.poll_attempt(context, request, &mut attempt)).await;
             self.now = Instant::now();
             match event {
-                Ok(Event::WantsContinue) => {
+                Ok(AttemptEvent::ExpectsContinue) => {
                     let sent = self
-                        .send_by(
-                            Some(&mut forwarding.right),
+                        .send_while_permitted(
+                            Some(&mut request.live_permit),
                             b"HTTP/1.1 100 Continue\r\n\r\n",
                         )
                         .await;
                     if let Some(withdrawal) = withdrawn(sent)? {
-                        return Ok(Answered::Withdrawn(withdrawal));
+                        return Ok(ForwardOutcome::Withdrawn(withdrawal));
                     }
                     attempt.upload.progress = Instant::now();
                 }
-                Ok(Event::Answer(answer)) if answer.status == 101 => {
-                    return self.leave(forwarding, attempt, answer);
+                Ok(AttemptEvent::Response(response)) if response.status == 101 => {
+                    return self.upgrade(request, attempt, response);
                 }
-                Ok(Event::Answer(mut answer)) if answer.status < 200 => {
-                    if answer.status != 100 {
-                        answer.head.extend_from_slice(b"\r\n");
+                Ok(AttemptEvent::Response(mut response)) if response.status < 200 => {
+                    if response.status != 100 {
+                        response.head.extend_from_slice(b"\r\n");
                         let sent = self
-                            .send_by(Some(&mut forwarding.right), &answer.head)
+                            .send_while_permitted(Some(&mut request.live_permit), &response.head)
                             .await;
                         if let Some(withdrawal) = withdrawn(sent)? {
-                            return Ok(Answered::Withdrawn(withdrawal));
+                            return Ok(ForwardOutcome::Withdrawn(withdrawal));
                         }
                     }
-                    attempt.reading.pass_head(answer.length);
+                    attempt.reader.skip_head(response.length);
                 }
-                Ok(Event::Answer(answer)) => {
-                    let up = (attempt.upload, attempt.link);
-                    forwarding.record.answered_at(self.now.into_std());
-                    forwarding.record.status(answer.status);
-                    let after = self
-                        .pass_down(forwarding, up, attempt.reading, answer)
-                        .await;
-                    return Ok(Answered::Over(after));
+                Ok(AttemptEvent::Response(response)) => {
+                    request.record.answered_at(self.now.into_std());
+                    request.record.status(response.status);
+                    let next_step = self.send_response(request, attempt, response).await;
+                    return Ok(ForwardOutcome::Done(next_step));
                 }
-                Ok(Event::Withdrawn(withdrawal)) => {
-                    forwarding.record.moved(attempt.upload.taken, 0);
-                    return Ok(Answered::Withdrawn(
+                Ok(AttemptEvent::Withdrawn(withdrawal)) => {
+                    request.record.moved(attempt.upload.body_bytes, 0);
+                    return Ok(ForwardOutcome::Withdrawn(
                         withdrawal.while_waiting_for(attempt.upload.waits_for()),
                     ));
                 }
                 Err(failure) => {
-                    forwarding.record.moved(attempt.upload.taken, 0);
-                    attempt.upload.give_back(forwarding);
+                    request.record.moved(attempt.upload.body_bytes, 0);
+                    attempt.upload.restore(request);
                     return Err(failure);
                 }
             }
         }
     }
 
-    /// Both sides leave HTTP, if that was asked for and nothing of the request is left.
-    fn leave(
+    /// Accepts a 101 if the client requested this upgrade and the request is sent completely.
+    fn upgrade(
         &mut self,
-        forwarding: &mut Forwarding,
+        request: &mut ForwardedRequest,
         attempt: Attempt,
-        answer: Rendered,
-    ) -> Result<Answered, Failure> {
-        let asked = forwarding.upgrade != Upgrade::None && forwarding.upgrade == answer.upgrade;
-        if !asked || !attempt.upload.is_whole() {
-            return Err(Failure::Upgraded);
+        response: RenderedResponse,
+    ) -> Result<ForwardOutcome, AttemptFailure> {
+        let is_requested = request.upgrade != Upgrade::None && request.upgrade == response.upgrade;
+        if !is_requested || !attempt.upload.is_complete() {
+            return Err(AttemptFailure::Upgraded);
         }
-        forwarding.record.answered_at(self.now.into_std());
-        let Attempt { reading, link, .. } = attempt;
-        Ok(Answered::Left(Box::new(answer), reading, link))
+        request.record.answered_at(self.now.into_std());
+        let Attempt { reader, link, .. } = attempt;
+        Ok(ForwardOutcome::Upgraded(Box::new(response), reader, link))
     }
 
-    /// The client is told why there is no answer.
-    async fn failed(&mut self, forwarding: Forwarding, refusal: Refusal<'static>) -> After {
-        let Forwarding {
+    /// Responds to a request that failed before a response began.
+    async fn respond_failure(
+        &mut self,
+        request: ForwardedRequest,
+        refusal: Refusal<'static>,
+    ) -> NextStep {
+        let ForwardedRequest {
             mut record,
-            form,
-            wanted,
+            format,
+            client_method,
             framing,
             keep,
             upstream,
             ..
-        } = forwarding;
+        } = request;
         if let Refusal::Upstream(error) = &refusal {
             upstream.series.failed(error.word());
         }
         record.failed(&refusal);
-        let answer = refuse(&refusal, form, record.request_id());
-        // What is left of a body that nobody took cannot be told from a request.
+        let response = refuse(&refusal, format, record.request_id());
+        // An unread body cannot be told from the next request, so the connection closes.
         let bodiless = framing == Framing::Length(0);
-        let (mut keep, rest) = if bodiless {
-            (keep, Rest::Nothing)
+        let (mut keep, unread) = if bodiless {
+            (keep, UnreadInput::Absent)
         } else {
-            (Keep::Close, Rest::Unread)
+            (KeepAlive::Close, UnreadInput::Possible)
         };
         if refusal.consequence() == Consequence::ConnectionEnds {
-            keep = Keep::Close;
+            keep = KeepAlive::Close;
         }
-        let body = if wanted == Asked::Head {
-            OwnBody::Announced
+        let body = if client_method == Asked::Head {
+            GatewayBody::LengthOnly
         } else {
-            OwnBody::Shown
+            GatewayBody::Sent
         };
-        self.answer(Own {
+        self.respond(RecordedResponse {
             record,
-            answer,
+            response,
             keep,
             body,
-            rest,
+            unread,
         })
         .await
     }
 }
 
-/// Whether what was sent before the answer was stopped, since the request may not go on.
-fn withdrawn(sent: Result<(), SendFailure>) -> Result<Option<Withdrawal>, Failure> {
+/// The withdrawal that stopped bytes before the final response, if there was one.
+fn withdrawn(sent: Result<(), SendFailure>) -> Result<Option<Withdrawal>, AttemptFailure> {
     match sent {
         Ok(()) => Ok(None),
         Err(SendFailure::Withdrawn(withdrawal)) => {
-            Ok(Some(withdrawal.while_waiting_for(Slow::Client)))
+            Ok(Some(withdrawal.while_waiting_for(SlowPeer::Client)))
         }
-        Err(SendFailure::ClientGone) => Err(Failure::ClientGone),
+        Err(SendFailure::ClientGone) => Err(AttemptFailure::ClientGone),
     }
 }
 
-/// What a failure is for the client. `None` if there is no client any more.
-fn refusal(failure: Failure, endpoint: String) -> Option<Refusal<'static>> {
+/// The refusal that a failed attempt leads to. `None` if the client is gone.
+fn refusal(failure: AttemptFailure, endpoint: String) -> Option<Refusal<'static>> {
     match failure {
-        Failure::Framing(error) => Some(Refusal::Framing(error)),
-        Failure::ClientGone => None,
+        AttemptFailure::Framing(error) => Some(Refusal::Framing(error)),
+        AttemptFailure::ClientGone => None,
         failure => Some(match failure.into_error(endpoint) {
             UpstreamError::RequestBody(end) => Refusal::Body(end),
             error => Refusal::Upstream(error),

@@ -1,38 +1,38 @@
-//! Our own HTTP/1.1 engine: one task for each connection that waits for a head, judges it, forwards it and passes the
-//! answer down, request after request. Read `serve`, then `begin`, `exchange`, `up` and `down`. What it does not take,
-//! it hands over with every byte that it has read.
+//! The gateway's HTTP/1.1 engine: one task for each connection reads a head, decides, forwards the request and sends the
+//! response, request after request. Read `serve`, then `begin`, `exchange`, `upload` and `download`. A request that it does
+//! not support is handed over to hyper with all bytes that were read.
 
-mod answer;
+mod response_head_reader;
 mod attempt;
 mod begin;
 mod body;
 mod close;
-mod down;
+mod download;
 mod exchange;
-mod judging;
+mod head_decision;
 mod outcome;
-mod own;
+mod gateway_response;
 mod render;
 mod timer;
 mod tunnel;
-mod up;
+mod upload;
 
 use super::Shared;
 use super::client::ConnectedClient;
 use super::connection_facts::ConnectionFacts;
-use super::credentials::Looked;
-use super::present::{Right, RoundWatch};
+use super::evidence::EvidenceCache;
+use super::recheck::{LivePermit, RecheckWatch};
 use super::watched_stream::TlsFailureRecorder;
+use crate::buffer_pool::PooledFuture;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch, ParsedHead};
 use crate::listener::IdleWatch;
-use crate::recycled::RecycledFuture;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
-use crate::tls::record::{Filled, Input, Records};
-pub(super) use close::GOODBYE_GIVING_WAY;
-use outcome::{Begun, EarlierRounds, Unchecked};
-use render::Forwarding;
+use crate::tls::record::{FillOutcome, ReceiveBuffer, Records};
+pub(super) use close::EVICTED_CLOSE_TIMEOUT;
+use outcome::{EarlierRounds, HeadOutcome, PendingDecision};
+use render::ForwardedRequest;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,48 +40,48 @@ use std::task::{Context, Poll};
 use timer::Timer;
 use tokio::time::Instant;
 
-/// A connection and all that its requests share.
+/// A client connection, with the state that its requests share.
 pub(super) struct Connection<R: Records> {
     pub(super) records: R,
-    /// Decrypted, and not yet taken.
-    pub(super) input: Input,
+    /// Decrypted bytes that are not consumed yet.
+    pub(super) input: ReceiveBuffer,
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Rc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
     pub(super) address: ClientAddress,
     pub(super) limits: ConnectionLimits,
     pub(super) drain: Drain,
-    ending: DrainWatch,
+    drain_watch: DrainWatch,
     pub(super) idle: IdleWatch,
-    rounds: RoundWatch,
+    recheck_watch: RecheckWatch,
     timer: Timer,
-    /// When something last happened: read from the clock a few times for each request, and not at every turn.
+    /// Time of the last event. The clock is read a few times per request, not at every poll.
     now: Instant,
 }
 
-/// How a served connection ends.
-pub(super) enum Served<R: Records> {
-    /// It is closed.
-    Over,
-    /// The next request on it is not for this engine.
-    Elsewhere(Box<Connection<R>>, Elsewhere),
+/// How serving a connection ended.
+pub(super) enum ServeOutcome<R: Records> {
+    /// The connection is closed.
+    Closed,
+    /// This engine does not support the next request.
+    HandOver(Box<Connection<R>>, HandOverReason),
 }
 
-/// Why a request goes to hyper.
+/// Why a request is handed over to hyper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Elsewhere {
-    /// Its client may know neither chunks nor kept connections.
+pub(super) enum HandOverReason {
+    /// HTTP/1.0: the client may support neither chunks nor persistent connections.
     Http10,
-    /// Not a path: absolute form, `*`, an authority.
+    /// The target is not a path: absolute form, `*`, or an authority.
     TargetForm,
-    /// Its head is longer than a slab.
+    /// The head is longer than a slab.
     HeadSize,
-    /// What it needs depends on its body, which is to be read as a whole first.
+    /// The decision depends on the body, which must be read completely first.
     BodyDecides,
 }
 
-impl Elsewhere {
-    /// The word in metrics.
+impl HandOverReason {
+    /// Label value in metrics.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Http10 => "http_1_0",
@@ -92,40 +92,40 @@ impl Elsewhere {
     }
 }
 
-/// A connection whose request is over, or is not for this engine.
+/// A connection after one request, with what follows.
 struct ServedRequest<R: Records> {
     connection: Box<Connection<R>>,
-    next: Result<After, Elsewhere>,
+    next: Result<NextStep, HandOverReason>,
 }
 
-/// What becomes of the connection behind a request.
-enum After {
-    /// Another request may come.
-    Next,
-    /// It is closed in peace: the client reads what was sent.
-    Close(Rest),
-    /// The client is gone, or must see that something is missing.
+/// What happens with the connection after a request.
+enum NextStep {
+    /// Wait for another request.
+    AwaitRequest,
+    /// Close orderly, so that the client can read what was sent.
+    Close(UnreadInput),
+    /// Drop the socket: the client is gone, or must notice that the response is incomplete.
     Drop,
-    /// It has left HTTP.
-    Tunnel(Box<tunnel::Leaving>),
+    /// The connection becomes a tunnel.
+    Tunnel(Box<tunnel::PendingTunnel>),
 }
 
-/// Whether the client has sent, or may still be sending, what nobody will read.
+/// Whether the client has sent, or may still be sending, bytes that are not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    Nothing,
-    Unread,
+enum UnreadInput {
+    Absent,
+    Possible,
 }
 
-/// Whether a connection takes another request.
+/// Whether the connection stays open for another request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keep {
+enum KeepAlive {
     Open,
     Close,
 }
 
-impl Keep {
-    /// What the client wants: in HTTP/1.1 it keeps the connection unless it says `close` (RFC 9112 section 9.3).
+impl KeepAlive {
+    /// Persistence as requested by the client: HTTP/1.1 keeps the connection open without `close` (RFC 9112 section 9.3).
     fn of_request(head: &ParsedHead<'_, '_>) -> Self {
         let closes = |value: &[u8]| {
             value
@@ -144,70 +144,73 @@ impl Keep {
     }
 }
 
-/// What came while waiting for the client.
-enum Waited {
-    Filled(io::Result<Filled>),
+/// What ended the wait for input.
+enum WaitOutcome {
+    Filled(io::Result<FillOutcome>),
     TimedOut,
-    /// The gateway drains, or the connection gives way to a new one, and no request has begun.
+    /// The gateway drains or the connection is evicted, and no request has begun.
     Ending,
 }
 
+/// What a [`Connection`] is made of.
+pub(super) struct ConnectionSetup<R: Records> {
+    pub(super) records: R,
+    /// Decrypted bytes that came with the handshake.
+    pub(super) input: ReceiveBuffer,
+    pub(super) shared: Arc<Shared>,
+    pub(super) facts: Rc<ConnectionFacts>,
+    pub(super) client: ConnectedClient,
+    pub(super) limits: ConnectionLimits,
+    pub(super) drain: Drain,
+    pub(super) idle: IdleWatch,
+}
+
 impl<R: Records> Connection<R> {
-    pub(super) fn new(
-        (records, input): (R, Input),
-        (shared, facts, client): (Arc<Shared>, Rc<ConnectionFacts>, ConnectedClient),
-        limits: ConnectionLimits,
-        drain: Drain,
-        idle: IdleWatch,
-    ) -> Self {
-        let address = ClientAddress::new(facts.client.ip());
-        let ending = drain.watch();
-        let (timer, now) = (Timer::default(), Instant::now());
-        let rounds = RoundWatch::new();
+    pub(super) fn new(setup: ConnectionSetup<R>) -> Self {
         Self {
-            records,
-            input,
-            shared,
-            facts,
-            client,
-            address,
-            limits,
-            drain,
-            ending,
-            idle,
-            rounds,
-            timer,
-            now,
+            address: ClientAddress::new(setup.facts.client.ip()),
+            drain_watch: setup.drain.watch(),
+            recheck_watch: RecheckWatch::new(),
+            timer: Timer::default(),
+            now: Instant::now(),
+            records: setup.records,
+            input: setup.input,
+            shared: setup.shared,
+            facts: setup.facts,
+            client: setup.client,
+            limits: setup.limits,
+            drain: setup.drain,
+            idle: setup.idle,
         }
     }
 
-    /// Serves requests until the connection ends, or one comes that is not for this engine.
-    pub(super) async fn serve(mut self: Box<Self>) -> Served<R>
+    /// Serves requests until the connection ends or a request is to be handed over.
+    pub(super) async fn serve(mut self: Box<Self>) -> ServeOutcome<R>
     where
         R: 'static,
     {
         loop {
-            let after = if self.has_request().await {
-                // A connection that waits for a request holds no memory for one.
-                let served = RecycledFuture::new(self.serve_request()).await;
+            let next_step = if self.has_request().await {
+                // The memory of a request is freed while the connection waits for the next one.
+                let served = PooledFuture::new(self.serve_request()).await;
                 self = served.connection;
                 match served.next {
-                    Ok(after) => after,
-                    Err(why) => return Served::Elsewhere(self, why),
+                    Ok(next_step) => next_step,
+                    Err(reason) => return ServeOutcome::HandOver(self, reason),
                 }
             } else {
-                After::Close(Rest::Nothing)
+                NextStep::Close(UnreadInput::Absent)
             };
-            match self.after_failure(after) {
-                After::Next => {}
-                After::Close(rest) => {
-                    Box::pin(self.close(rest)).await;
-                    return Served::Over;
+            match self.check_tls_failure(next_step) {
+                NextStep::AwaitRequest => {}
+                NextStep::Close(unread) => {
+                    Box::pin(self.close(unread)).await;
+                    return ServeOutcome::Closed;
                 }
-                After::Drop => return Served::Over,
-                After::Tunnel(leaving) => {
-                    Box::pin(self.tunnel(*leaving)).await;
-                    return Served::Over;
+                NextStep::Drop => return ServeOutcome::Closed,
+                NextStep::Tunnel(pending) => {
+                    Box::pin(self.tunnel(*pending)).await;
+                    return ServeOutcome::Closed;
                 }
             }
         }
@@ -221,23 +224,25 @@ impl<R: Records> Connection<R> {
         self.timer
             .set(Some(self.now + self.limits.keep_alive_timeout));
         match std::future::poll_fn(|context| self.poll_input(context)).await {
-            Waited::Filled(Ok(Filled::Some)) => {
+            WaitOutcome::Filled(Ok(FillOutcome::Some)) => {
                 self.now = Instant::now();
                 true
             }
-            Waited::Filled(_) | Waited::TimedOut | Waited::Ending => false,
+            WaitOutcome::Filled(_) | WaitOutcome::TimedOut | WaitOutcome::Ending => false,
         }
     }
 
-    /// Serves one request, of which something is here.
+    /// Serves one request. Its first bytes are in the input.
     async fn serve_request(mut self: Box<Self>) -> ServedRequest<R> {
-        // Stays where it is from judgement to answer.
-        let mut forwarding = None;
-        let next = match self.next(&mut forwarding).await {
-            Begun::Forward => Ok(self.forward(&mut forwarding).await),
-            Begun::Own(own) => Ok(self.answer(*own).await),
-            Begun::Elsewhere(why) => Err(why),
-            Begun::End | Begun::Unchecked(_) => Ok(After::Close(Rest::Nothing)),
+        // Not moved between decision and response: the struct is large.
+        let mut request = None;
+        let next = match self.next_request(&mut request).await {
+            HeadOutcome::Forward => Ok(self.forward(&mut request).await),
+            HeadOutcome::Respond(response) => Ok(self.respond(*response).await),
+            HeadOutcome::HandOver(reason) => Err(reason),
+            HeadOutcome::End | HeadOutcome::NeedsEvidence(_) => {
+                Ok(NextStep::Close(UnreadInput::Absent))
+            }
         };
         ServedRequest {
             connection: self,
@@ -245,25 +250,25 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// What becomes of the connection if the client broke TLS: that is told, and the client gets the time to read its alert.
-    fn after_failure(&self, after: After) -> After {
+    /// Records a TLS failure, if there was one. The client then gets time to read its alert.
+    fn check_tls_failure(&self, next_step: NextStep) -> NextStep {
         let Some(failure) = self
             .records
             .failure()
-            .filter(|_| !matches!(after, After::Tunnel(_)))
+            .filter(|_| !matches!(next_step, NextStep::Tunnel(_)))
         else {
-            return after;
+            return next_step;
         };
         TlsFailureRecorder::new(&self.facts).record(&failure);
         if failure.reason.is_answered() {
-            After::Close(Rest::Unread)
+            NextStep::Close(UnreadInput::Possible)
         } else {
-            After::Drop
+            NextStep::Drop
         }
     }
 
-    /// Waits for a request's head, and judges it.
-    async fn next(&mut self, place: &mut Option<Forwarding>) -> Begun {
+    /// Waits for a request head and decides about it.
+    async fn next_request(&mut self, slot: &mut Option<ForwardedRequest>) -> HeadOutcome {
         let idle_since = self.now;
         let mut search = HeadSearch::default();
         let mut head_since = None;
@@ -271,51 +276,53 @@ impl<R: Records> Connection<R> {
             let due = if self.input.is_empty() {
                 idle_since + self.limits.keep_alive_timeout
             } else {
-                match self.begin(&mut search, place, None) {
-                    Some(Begun::Unchecked(unchecked)) => {
-                        return self.begin_checked(*unchecked, place).await;
+                match self.begin(&mut search, slot, None) {
+                    Some(HeadOutcome::NeedsEvidence(pending)) => {
+                        return self.decide_with_evidence(*pending, slot).await;
                     }
-                    Some(begun) => return begun,
+                    Some(outcome) => return outcome,
                     None => {}
                 }
                 let since = *head_since.get_or_insert(self.now);
                 if self.input.is_full() {
-                    return Begun::Elsewhere(Elsewhere::HeadSize);
+                    return HeadOutcome::HandOver(HandOverReason::HeadSize);
                 }
                 since + self.limits.head_timeout
             };
             self.timer.set(Some(due));
             match std::future::poll_fn(|context| self.poll_input(context)).await {
-                Waited::Filled(Ok(Filled::Some)) => self.now = Instant::now(),
-                Waited::TimedOut if head_since.is_some() => {
+                WaitOutcome::Filled(Ok(FillOutcome::Some)) => self.now = Instant::now(),
+                WaitOutcome::TimedOut if head_since.is_some() => {
                     return self.refuse_unread(&Refusal::HeadTimeout);
                 }
-                Waited::Filled(_) | Waited::TimedOut | Waited::Ending => return Begun::End,
+                WaitOutcome::Filled(_) | WaitOutcome::TimedOut | WaitOutcome::Ending => {
+                    return HeadOutcome::End;
+                }
             }
         }
     }
 
-    /// Gathers what the decision about the request at the front of the input needs, and decides again, until it is final.
-    async fn begin_checked(
+    /// Gathers evidence and decides again about the head at the front of the input, until the decision is final.
+    async fn decide_with_evidence(
         &mut self,
-        mut unchecked: Unchecked,
-        place: &mut Option<Forwarding>,
-    ) -> Begun {
-        let mut looked = Looked::default();
+        mut pending: PendingDecision,
+        slot: &mut Option<ForwardedRequest>,
+    ) -> HeadOutcome {
+        let mut evidence = EvidenceCache::default();
         loop {
-            let request_id = unchecked.request_id;
-            let rounds = unchecked.rounds;
-            Box::pin(self.find_out(unchecked, &mut looked)).await;
+            let request_id = pending.request_id;
+            let rounds = pending.rounds;
+            Box::pin(self.gather_evidence(pending, &mut evidence)).await;
             let earlier = EarlierRounds {
-                looked: &looked,
+                evidence: &evidence,
                 request_id,
                 rounds,
             };
-            match self.begin(&mut HeadSearch::default(), place, Some(earlier)) {
-                Some(Begun::Unchecked(more)) => unchecked = *more,
-                Some(begun) => {
+            match self.begin(&mut HeadSearch::default(), slot, Some(earlier)) {
+                Some(HeadOutcome::NeedsEvidence(more)) => pending = *more,
+                Some(outcome) => {
                     self.now = Instant::now();
-                    return begun;
+                    return outcome;
                 }
                 None => break,
             }
@@ -323,38 +330,44 @@ impl<R: Records> Connection<R> {
         self.refuse_unread(&Refusal::Internal("the head is gone"))
     }
 
-    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Waited> {
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<WaitOutcome> {
         if let Poll::Ready(filled) = self.records.poll_fill(context, &mut self.input) {
             self.idle.becomes_busy();
-            return Poll::Ready(Waited::Filled(filled));
+            return Poll::Ready(WaitOutcome::Filled(filled));
         }
         if self.input.is_empty() {
-            // A connection that is told to give way and gets a request at the same time answers it, and then closes.
+            // A connection that is evicted while a request arrives serves that request, and then closes.
             self.idle.becomes_idle(self.now);
-            if self.ending.poll_begun(context) || self.idle.poll_evicted(context).is_ready() {
-                return Poll::Ready(Waited::Ending);
+            if self.drain_watch.poll_begun(context) || self.idle.poll_evicted(context).is_ready() {
+                return Poll::Ready(WaitOutcome::Ending);
             }
         }
-        self.timer.poll(context).map(|()| Waited::TimedOut)
+        self.timer.poll(context).map(|()| WaitOutcome::TimedOut)
     }
 
-    /// Whether the connection takes no further request.
+    /// Whether the connection accepts no further request.
     fn is_ending(&self) -> bool {
-        self.ending.has_begun() || self.idle.is_evicted()
+        self.drain_watch.has_begun() || self.idle.is_evicted()
     }
 
-    /// Ready when a request that is under way may not go on.
-    fn poll_withdrawn(&mut self, context: &mut Context<'_>, right: &mut Right) -> Poll<Withdrawal> {
-        right.poll_withdrawn(context, &mut self.rounds, (&self.shared, &self.client))
+    /// Ready when the permit of the open request was withdrawn.
+    fn poll_withdrawn(
+        &mut self,
+        context: &mut Context<'_>,
+        live_permit: &mut LivePermit,
+    ) -> Poll<Withdrawal> {
+        live_permit.poll_withdrawn(context, &mut self.recheck_watch, &self.shared, &self.client)
     }
 
-    /// Ready when the client is gone. What it sends ahead is taken, as far as there is room, so that an end is seen.
+    /// Ready when the client is gone. Reads ahead as far as there is room, to notice the end of the stream.
     fn poll_client(&mut self, context: &mut Context<'_>) -> Poll<()> {
         while !self.input.is_full() {
             match self.records.poll_fill(context, &mut self.input) {
-                Poll::Ready(Ok(Filled::Some)) => {}
-                // A client that went away says the same as one that only sends no more; nearly all went away.
-                Poll::Ready(Ok(Filled::Closed | Filled::Cut) | Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(FillOutcome::Some)) => {}
+                // A half-closed client cannot be told from one that is gone; nearly all of them are gone.
+                Poll::Ready(Ok(FillOutcome::Closed | FillOutcome::Cut) | Err(_)) => {
+                    return Poll::Ready(());
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }

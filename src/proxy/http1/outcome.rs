@@ -1,58 +1,58 @@
-//! What a head leads to: it goes on, we answer ourselves, or something is to be found out first.
+//! Outcomes of a request head: forward, respond, hand over, or gather evidence.
 
-use super::{Elsewhere, Keep, Rest};
+use super::{HandOverReason, KeepAlive, UnreadInput};
 use crate::proxy::RequestId;
-use crate::proxy::credentials::{JudgingBy, Looked, Wanted};
+use crate::proxy::decision_context::DecisionContext;
+use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
 use crate::proxy::record::Record;
 use crate::proxy::request::DecisionRounds;
-use crate::respond::OwnAnswer;
+use crate::respond::GatewayResponse;
 
-/// What a head leads to.
-pub(super) enum Begun {
-    /// It may go on; what goes up stands in the place that was given for it.
+/// What happens with a request after its head was read.
+pub(super) enum HeadOutcome {
+    /// Permitted. The rendered upstream request is in the slot.
     Forward,
-    /// We answer ourselves.
-    Own(Box<Own>),
-    /// It is not for this engine.
-    Elsewhere(Elsewhere),
-    /// There is no further request.
+    /// The gateway responds itself.
+    Respond(Box<RecordedResponse>),
+    /// Another engine serves the request.
+    HandOver(HandOverReason),
+    /// The connection ends without a further request.
     End,
-    /// Something is to be found out first. The head stays where it is.
-    Unchecked(Box<Unchecked>),
+    /// The decision needs evidence. The head stays in the input.
+    NeedsEvidence(Box<PendingDecision>),
 }
 
-/// What a decision needs; and by what the request was decided so far.
-pub(super) struct Unchecked {
-    pub(super) wanted: Wanted,
-    pub(super) judging: JudgingBy,
-    /// The name of the request, in all rounds.
+/// A decision that needs evidence, and the context of its last round.
+pub(super) struct PendingDecision {
+    pub(super) source: EvidenceSource,
+    pub(super) context: DecisionContext,
+    /// The same in all rounds.
     pub(super) request_id: RequestId,
-    /// How often it may be decided again.
+    /// Counts the decision rounds against their maximum.
     pub(super) rounds: DecisionRounds,
 }
 
-/// What earlier rounds of the same request have brought.
+/// Results of earlier decision rounds of the same request.
 pub(super) struct EarlierRounds<'a> {
-    pub(super) looked: &'a Looked,
+    pub(super) evidence: &'a EvidenceCache,
     pub(super) request_id: RequestId,
     pub(super) rounds: DecisionRounds,
 }
 
-/// An answer of our own.
-pub(super) struct Own {
+/// A response of the gateway itself, with its record.
+pub(super) struct RecordedResponse {
     pub(super) record: Record,
-    pub(super) answer: OwnAnswer,
-    pub(super) keep: Keep,
-    /// Whether the client wants the body, too.
-    pub(super) body: OwnBody,
-    /// Whether some of the request is left where it is.
-    pub(super) rest: Rest,
+    pub(super) response: GatewayResponse,
+    pub(super) keep: KeepAlive,
+    pub(super) body: GatewayBody,
+    /// Whether part of the request stays unread.
+    pub(super) unread: UnreadInput,
 }
 
-/// Whether an answer of our own shows its body.
+/// Whether a response of the gateway includes its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OwnBody {
-    Shown,
-    /// The answer to HEAD.
-    Announced,
+pub(super) enum GatewayBody {
+    Sent,
+    /// Response to HEAD.
+    LengthOnly,
 }

@@ -1,19 +1,19 @@
-//! One timer for each connection, which costs next to nothing while nothing is late. Decides no timeout.
+//! The timer of a connection. Changing its due time is cheap: no timer entry of the runtime is touched. Sets no timeout.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The longest sleep: a due time that moves on within it costs no change of the timer.
+/// The longest sleep. Moving the due time within it needs no change of the runtime's timer.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 
-/// A due time that is set often and reached seldom.
+/// A due time that is changed often and reached rarely.
 #[derive(Default)]
 pub(super) struct Timer {
     due: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the sleep will wake the task, which is always the same one.
+    /// Whether the sleep will wake the task. The task never changes.
     armed: bool,
 }
 
@@ -23,7 +23,7 @@ impl Timer {
         self.due = due;
     }
 
-    /// Ready once the due time is reached. Wakes the task too early now and then.
+    /// Ready once the due time is reached. May wake the task too early.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.due else {
             return Poll::Pending;

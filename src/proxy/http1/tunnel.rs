@@ -1,53 +1,57 @@
-//! A connection that leaves HTTP: the 101 goes down, and from then on bytes pass unread. Decides no upgrade.
+//! A connection that becomes a tunnel: sends the 101, then copies bytes in both directions. Does not decide on upgrades.
 
 use super::Connection;
-use super::answer::Reading;
-use super::own::SendFailure;
-use super::render::Rendered;
+use super::gateway_response::SendFailure;
+use super::render::RenderedResponse;
+use super::response_head_reader::ResponseHeadReader;
 use crate::forward::tunnel;
-use crate::proxy::present::{Right, withdrawn};
+use crate::proxy::recheck::{LivePermit, withdrawn};
 use crate::proxy::record::Record;
 use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::tls::record::{RecordStream, Records};
 use crate::upstream::Link;
 use std::time::Duration;
 
-/// An upgrade that was asked for and granted.
-pub(super) struct Leaving {
+/// An upgrade that client and upstream agreed on.
+pub(super) struct PendingTunnel {
     pub(super) record: Record,
-    pub(super) right: Right,
-    pub(super) answer: Box<Rendered>,
-    pub(super) reading: Reading,
+    pub(super) live_permit: LivePermit,
+    pub(super) response: Box<RenderedResponse>,
+    pub(super) reader: ResponseHeadReader,
     pub(super) link: Link,
     pub(super) idle_timeout: Option<Duration>,
 }
 
 impl<R: Records> Connection<R> {
-    /// Passes bytes both ways until one side ends, nothing moves any more, its right is withdrawn, or the gateway drains.
-    pub(super) async fn tunnel(mut self: Box<Self>, leaving: Leaving) {
-        let Leaving {
+    /// Copies bytes in both directions until one side ends, the idle timeout passes, the permit is withdrawn, or the gateway
+    /// drains.
+    pub(super) async fn tunnel(mut self: Box<Self>, pending: PendingTunnel) {
+        let PendingTunnel {
             mut record,
-            mut right,
-            mut answer,
-            reading,
+            mut live_permit,
+            mut response,
+            reader,
             link,
             idle_timeout,
-        } = leaving;
-        record.status(answer.status);
-        answer
+        } = pending;
+        record.status(response.status);
+        response
             .head
             .extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n\r\n");
-        self.rounds.lasts();
-        match self.send_by(Some(&mut right), &answer.head).await {
+        self.recheck_watch.set_long_running();
+        match self
+            .send_while_permitted(Some(&mut live_permit), &response.head)
+            .await
+        {
             Ok(()) => {}
             Err(SendFailure::Withdrawn(withdrawal)) => return record.cut("tunnel", &withdrawal),
             Err(SendFailure::ClientGone) => return record.ended("broken"),
         }
-        right.is_answered();
-        let (slab, from, to) = reading.into_parts();
-        // What the upstream said already belongs to the tunnel.
-        let begun = slab
-            .get(from + answer.length..to)
+        live_permit.clear_deadline();
+        let (slab, from, to) = reader.into_parts();
+        // Bytes after the 101 belong to the tunnel.
+        let received = slab
+            .get(from + response.length..to)
             .unwrap_or_default()
             .to_vec();
         drop(slab);
@@ -65,13 +69,13 @@ impl<R: Records> Connection<R> {
         let stop = async {
             tokio::select! {
                 () = this.drain.begun() => "drained",
-                withdrawal = withdrawn(&mut right, &mut this.rounds, (&this.shared, &this.client)) => {
+                withdrawal = withdrawn(&mut live_permit, &mut this.recheck_watch, &this.shared, &this.client) => {
                     cut = Some(withdrawal);
                     "cut"
                 }
             }
         };
-        let end = tunnel(client, link.into_stream(begun), idle_timeout, stop).await;
+        let end = tunnel(client, link.into_stream(received), idle_timeout, stop).await;
         open.dec();
         record.moved(end.sent, end.received);
         match cut {

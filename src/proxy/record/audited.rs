@@ -1,17 +1,16 @@
-//! What the audit log is told of a request: its decision as soon as there is a status, and what is cut of it later. Judges
-//! nothing.
+//! The audit log entries of a request: its decision as soon as there is a status, and a later cut. Decides nothing.
 
-use super::Record;
 use super::time::timestamp;
+use super::{Record, RequestLine};
 use crate::authorize::Matched;
 use crate::authorizer::{Opinion, Verdict};
 use crate::clock::rfc3339;
 use crate::config::CredentialKind;
 use crate::identity::IdentityKind;
-use crate::proxy::client::ClientView;
+use crate::proxy::client_view::ClientView;
 use crate::proxy::connection_facts::ConnectionFacts;
-use crate::proxy::request::Standing;
-use crate::proxy::texts::{Text, Texts};
+use crate::proxy::request::ClientIdentity;
+use crate::proxy::texts::{RecordField, RecordTexts};
 use crate::route::{RequirementRule, Route};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AuditCut, AuditDecision};
@@ -20,86 +19,92 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// What authorization decided, in the words of the logs. A limit may deny the request all the same, so the access log can
-/// have another decision.
+/// The result of authorization, in the words of the logs. A limit can still deny the request, so the access log can have
+/// another decision.
 #[derive(Clone, Copy)]
 pub(super) struct AuthorizationWords {
     pub(super) decision: &'static str,
     pub(super) reason: &'static str,
 }
 
-/// Whether the decision was told.
+/// Whether the decision was written to the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audited {
-    /// Nobody wants to know.
-    Unwanted,
-    /// It is told when there is a status.
+pub(super) enum AuditState {
+    /// There is no audit log.
+    Off,
+    /// It is written when there is a status.
     Due,
-    /// It was.
-    Told,
+    /// It was written.
+    Written,
 }
 
-/// Notes what was asked for, before it is judged. No query: it may hold secrets.
-pub(super) fn note_as_sent(texts: &mut Texts, method: &str, target: &str) {
-    texts.set(Text::Method, method);
-    texts.set(Text::MethodSent, method);
+/// Notes the request line before the decision. Without the query, which can contain secrets.
+pub(super) fn note_as_sent(texts: &mut RecordTexts, request_line: RequestLine<'_>) {
+    let RequestLine { method, target } = request_line;
+    texts.set(RecordField::Method, method);
+    texts.set(RecordField::MethodSent, method);
     let (path, query) = target
         .split_once('?')
         .map_or((target, None), |(path, query)| (path, Some(query)));
-    texts.set(Text::Path, path);
-    texts.set(Text::PathSent, path);
+    texts.set(RecordField::Path, path);
+    texts.set(RecordField::PathSent, path);
     if query.is_some() {
-        texts.set(Text::Query, "withheld");
+        texts.set(RecordField::Query, "withheld");
     }
 }
 
 impl Record {
     pub(super) fn matched(&mut self, matched: &Matched<'_>) {
-        self.texts.set(Text::Permission, matched.permission.text());
-        self.texts.set(Text::Role, matched.role.unwrap_or_default());
+        self.texts
+            .set(RecordField::Permission, matched.permission.text());
+        self.texts
+            .set(RecordField::Role, matched.role.unwrap_or_default());
     }
 
     pub(super) fn note_verdict(&mut self, verdict: Option<&Verdict>) {
         let Some(verdict) = verdict else { return };
         self.verdict = verdict.detail();
-        self.texts.set(Text::Authorizer, &verdict.by);
+        self.texts.set(RecordField::Authorizer, &verdict.by);
         let word = match verdict.opinion {
             Opinion::Permit(_) => "permit",
             Opinion::Deny(_) => "deny",
             Opinion::Nothing(..) => "nothing",
         };
-        self.texts.set(Text::AuthorizerSays, word);
+        self.texts.set(RecordField::AuthorizerSays, word);
     }
 
-    /// What else a judgement was made of. The trust domain only where the client counts: what did not is not judged by
-    /// what is granted.
+    /// Notes the preset and the trust domain. The trust domain only if the client was not rejected, since permissions
+    /// do not apply to a rejected client.
     pub(super) fn note_for_audit(&mut self, route: Option<&Arc<Route>>, snapshot: &Snapshot) {
-        if self.audited == Audited::Unwanted {
+        if self.audited == AuditState::Off {
             return;
         }
         if route.is_some_and(|route| matches!(route.requirement, RequirementRule::Icinga2)) {
-            self.texts.set(Text::Preset, "icinga2");
+            self.texts.set(RecordField::Preset, "icinga2");
         }
-        let counts = |standing: &Standing| {
-            !matches!(standing, Standing::Refused(_) | Standing::Forwarded(_))
+        let is_valid = |identity: &ClientIdentity| {
+            !matches!(
+                identity,
+                ClientIdentity::Refused(_) | ClientIdentity::Forwarded(_)
+            )
         };
         let client = self
             .client
             .as_deref()
-            .filter(|client| counts(&client.standing));
+            .filter(|client| is_valid(&client.identity));
         let vouched_by = client.and_then(|client| client.vouched_by);
         if let Some(domain) = vouched_by.and_then(|id| snapshot.trust_domain(id)) {
-            self.texts.set(Text::TrustDomain, &domain.name);
+            self.texts.set(RecordField::TrustDomain, &domain.name);
         }
     }
 
-    /// Tells of the decision, once. A tunnel may last for days, and so is not waited for.
+    /// Writes the decision, once. It does not wait for the end of the request, since a tunnel can last for days.
     pub(super) fn tell_decision(&mut self) {
-        if self.audited != Audited::Due {
+        if self.audited != AuditState::Due {
             return;
         }
-        self.audited = Audited::Told;
-        let about = &*self.connection;
+        self.audited = AuditState::Written;
+        let connection = &*self.connection;
         let client = self.client.as_deref();
         let proven = self.proven_user();
         let entry = AuditDecision {
@@ -107,19 +112,19 @@ impl Record {
             generation: self.version.generation,
             overlay: self.version.overlay,
             id: &self.request_id,
-            listener: &about.listener,
-            client: about.client,
-            server_name: about.server_name.as_deref(),
-            host: self.texts.get(Text::Host),
+            listener: &connection.listener,
+            client: connection.client,
+            server_name: connection.server_name.as_deref(),
+            host: self.texts.get(RecordField::Host),
             protocol: self.protocol,
-            method_sent: self.texts.get(Text::MethodSent).unwrap_or("-"),
-            method: self.texts.get(Text::Method).unwrap_or("-"),
-            path: self.texts.get(Text::Path).unwrap_or("-"),
+            method_sent: self.texts.get(RecordField::MethodSent).unwrap_or("-"),
+            method: self.texts.get(RecordField::Method).unwrap_or("-"),
+            path: self.texts.get(RecordField::Path).unwrap_or("-"),
             path_sent: self
                 .texts
-                .get(Text::PathSent)
-                .filter(|sent| Some(*sent) != self.texts.get(Text::Path)),
-            query: self.texts.get(Text::Query),
+                .get(RecordField::PathSent)
+                .filter(|sent| Some(*sent) != self.texts.get(RecordField::Path)),
+            query: self.texts.get(RecordField::Query),
             user: proven.map(|(_, user)| user),
             credential: proven.map(|(kind, _)| kind),
             identified_by: client
@@ -127,19 +132,19 @@ impl Record {
                 .and_then(|user| user.identified_by)
                 .map(IdentityKind::word),
             forwarded_by: client.and_then(ClientView::forwarded_by),
-            trust_domain: self.texts.get(Text::TrustDomain),
-            route: self.texts.get(Text::Route),
-            preset: self.texts.get(Text::Preset),
-            requirement: self.texts.get(Text::Requirement),
-            permission: self.texts.get(Text::Permission),
-            role: self.texts.get(Text::Role),
-            authorizer: self.texts.get(Text::Authorizer),
-            authorizer_says: self.texts.get(Text::AuthorizerSays),
+            trust_domain: self.texts.get(RecordField::TrustDomain),
+            route: self.texts.get(RecordField::Route),
+            preset: self.texts.get(RecordField::Preset),
+            requirement: self.texts.get(RecordField::Requirement),
+            permission: self.texts.get(RecordField::Permission),
+            role: self.texts.get(RecordField::Role),
+            authorizer: self.texts.get(RecordField::Authorizer),
+            authorizer_says: self.texts.get(RecordField::AuthorizerSays),
             decision: self
                 .authorization
                 .map_or(self.decision, |words| words.decision),
             reason: self.authorization.map_or(self.reason, |words| words.reason),
-            // What went wrong later is no part of the decision.
+            // The detail of a later failure is no part of the decision.
             detail: self.detail.as_deref().filter(|_| {
                 self.authorization
                     .is_none_or(|words| words.reason == self.reason)
@@ -147,12 +152,12 @@ impl Record {
             status: self.status,
             sample: None,
         };
-        about
+        connection
             .telemetry
             .audit_decision(entry, client.and_then(ClientView::certificate_json));
     }
 
-    /// Who was proven, and by what.
+    /// The kind of the credential and the name of the authenticated ApiUser.
     pub(super) fn proven_user(&self) -> Option<(&'static str, &str)> {
         let by_certificate = self.client.as_deref().and_then(ClientView::principal);
         match &self.proven {
@@ -163,24 +168,41 @@ impl Record {
 
     pub(super) fn tell_cut(&self, what: &'static str) {
         let user = self.proven_user().map(|(_, user)| user);
-        let about = (Some(&*self.request_id), user, self.texts.get(Text::Route));
-        self.connection.tell_cut(about, what, self.reason);
+        self.connection.tell_cut(CutRecord {
+            id: Some(&self.request_id),
+            user,
+            route: self.texts.get(RecordField::Route),
+            what,
+            reason: self.reason,
+        });
     }
 }
 
+/// What was cut, and why.
+struct CutRecord<'a> {
+    /// The ID of the request. `None` if the whole connection was cut.
+    id: Option<&'a str>,
+    user: Option<&'a str>,
+    route: Option<&'a str>,
+    /// `stream`, `tunnel` or `connection`.
+    what: &'static str,
+    reason: &'static str,
+}
+
 impl ConnectionFacts {
-    /// A whole connection was cut.
+    /// Records that a whole connection was cut.
     pub(in crate::proxy) fn connection_cut(&self, user: Option<&str>, reason: &'static str) {
         self.series.withdrawn("connection", reason);
-        self.tell_cut((None, user, None), "connection", reason);
+        self.tell_cut(CutRecord {
+            id: None,
+            user,
+            route: None,
+            what: "connection",
+            reason,
+        });
     }
 
-    fn tell_cut(
-        &self,
-        (id, user, route): (Option<&str>, Option<&str>, Option<&str>),
-        what: &'static str,
-        reason: &'static str,
-    ) {
+    fn tell_cut(&self, cut: CutRecord<'_>) {
         if !self.telemetry.audits() {
             return;
         }
@@ -188,20 +210,20 @@ impl ConnectionFacts {
             time: timestamp(SystemTime::now()),
             generation: 0,
             overlay: 0,
-            id,
+            id: cut.id,
             listener: &self.listener,
             client: self.client,
-            user,
-            route,
-            what,
-            reason,
+            user: cut.user,
+            route: cut.route,
+            what: cut.what,
+            reason: cut.reason,
         });
     }
 }
 
-/// What the log says of a certificate: enough to judge its client again by another config.
+/// A certificate in the audit log. It has all fields to decide about its client again by another config.
 #[derive(Serialize)]
-struct Certificate<'a> {
+struct AuditedCertificate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cn: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -214,7 +236,7 @@ struct Certificate<'a> {
     o: &'a [Box<str>],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     ou: &'a [Box<str>],
-    /// Names that are no identity, but may be reserved.
+    /// Names that are no identity, but can be reserved.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     other_names: &'a [Box<str>],
     /// Kinds of names that cannot be used.
@@ -229,7 +251,7 @@ struct Certificate<'a> {
     not_after: String,
 }
 
-impl<'a> Certificate<'a> {
+impl<'a> AuditedCertificate<'a> {
     fn of(peer: &'a PeerCertificate) -> Self {
         Self {
             cn: peer.common_name.as_ref().ok().map(|name| name.as_str()),
@@ -255,7 +277,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// The same of one that does not count.
+/// A rejected certificate in the audit log.
 #[derive(Serialize)]
 struct RefusedCertificate<'a> {
     subject: &'a str,
@@ -264,7 +286,7 @@ struct RefusedCertificate<'a> {
 }
 
 impl ClientView {
-    /// Its certificate as a JSON value, made once for each connection and generation.
+    /// The certificate as a JSON value, made once for each connection and generation.
     fn certificate_json(&self) -> Option<&str> {
         let json = self.certificate_json.get_or_init(|| {
             let refused = |PresentedCertificate {
@@ -280,7 +302,7 @@ impl ClientView {
                 })
             };
             let json = match (&self.peer, &self.refused) {
-                (Some(peer), _) => serde_json::to_string(&Certificate::of(peer)),
+                (Some(peer), _) => serde_json::to_string(&AuditedCertificate::of(peer)),
                 (None, Some(certificate)) => refused(certificate),
                 (None, None) => return None,
             };

@@ -1,37 +1,38 @@
-//! What a record takes over of a decision: the outcome, its reason, and what it was found by. Decides nothing.
+//! The decision in a record: outcome, reason, and the facts it was made from. Decides nothing.
 
 use super::Record;
 use super::audited::AuthorizationWords;
 use crate::authorize::{Denied, Grant, Permit};
-use crate::proxy::in_force::InForce;
+use crate::proxy::active_snapshot::ActiveSnapshot;
 use crate::proxy::request::{Decision, RequestDecision};
-use crate::proxy::texts::Text;
+use crate::proxy::texts::RecordField;
 use crate::respond::Refusal;
 use crate::route::Target;
 
 impl Record {
-    /// Takes over what was decided, whatever the outcome.
+    /// Takes over a decision, whether permit or denial.
     pub(in crate::proxy) fn decided(
         &mut self,
         decided: &RequestDecision<'_, '_>,
-        in_force: &InForce,
+        in_force: &ActiveSnapshot,
     ) {
         self.version = in_force.snapshot.version();
-        self.texts.set(Text::Method, decided.method);
+        self.texts.set(RecordField::Method, decided.method);
         if let Some(host) = &decided.host {
-            self.texts.set(Text::Host, host.as_str());
+            self.texts.set(RecordField::Host, host.as_str());
         }
         if let Some(target) = &decided.target {
-            self.texts.set(Text::Path, &target.path);
+            self.texts.set(RecordField::Path, &target.path);
         }
         if let Some(requirement) = &decided.requirement {
-            self.texts.set_display(Text::Requirement, requirement);
+            self.texts
+                .set_display(RecordField::Requirement, requirement);
         }
         if let Some(route) = decided.route {
-            self.texts.set(Text::Route, &route.name);
+            self.texts.set(RecordField::Route, &route.name);
             self.route = Some(in_force.route(&self.connection, route).series.clone());
             if let Target::Upstream(name) = &route.target {
-                self.texts.set(Text::Upstream, name);
+                self.texts.set(RecordField::Upstream, name);
             }
         }
         self.note_for_audit(decided.route, &in_force.snapshot);
@@ -47,17 +48,18 @@ impl Record {
         self.connection.series.decided(self.decision, self.reason);
     }
 
-    /// What is only let through on trial is told as what it would have been.
+    /// A request that only shadow mode permits is recorded with its denial.
     fn permitted(&mut self, permit: &Permit<'_>) {
         let (decision, reason) = match (permit.shadowed(), permit.grant()) {
             (Some(denied), _) => ("shadow", denied.word()),
             (None, Grant::Permission(_)) => ("permit", "permission"),
             (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
             (None, Grant::PublicRoute) => ("permit", "public_route"),
-            // Never without what is shadowed.
+            // Shadow mode always has a denial.
             (None, Grant::Shadow) => ("shadow", "internal"),
         };
-        (self.decision, self.reason) = (decision, reason);
+        self.decision = decision;
+        self.reason = reason;
         self.detail = permit.shadowed().and_then(Denied::detail);
         let granted = if let Grant::Permission(matched) = permit.grant() {
             Some(matched)
@@ -76,7 +78,7 @@ impl Record {
         }
     }
 
-    /// The request was permitted, but could not be answered by its upstream.
+    /// The request was permitted, but failed at a limit or at its upstream.
     pub(in crate::proxy) fn failed(&mut self, refusal: &Refusal<'_>) {
         self.reason = refusal.word();
         self.detail = refusal.detail();
@@ -87,7 +89,7 @@ impl Record {
         }
     }
 
-    /// What came was no request, and was refused before any decision.
+    /// The head was no valid request, and was rejected before a decision.
     pub(in crate::proxy) fn refused_unread(&mut self, refusal: &Refusal<'_>) {
         self.refused(refusal);
         self.status = refusal.status().as_u16();

@@ -1,4 +1,4 @@
-//! How logs write times. Reads no clock.
+//! The format of times in logs. Reads no clock.
 
 use std::time::{Duration, SystemTime};
 

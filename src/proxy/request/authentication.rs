@@ -1,95 +1,98 @@
-//! Who asks: the standing of a connection's client, what a request shows beside its certificate, and whom both name. Looks
-//! at no route but at the credentials that it takes.
+//! Authentication: the identity of a connection's client, the credentials of a request, and the ApiUser that both name.
+//! Of a route it reads only which credentials are accepted.
 
 use super::decision::{Need, NoPermit};
 use crate::config::CredentialKind;
-use crate::credentials::{CredentialFailure, CredentialRule, Proof, ProvenBy};
+use crate::credentials::{CredentialFailure, CredentialProof, CredentialRule, ProofEvidence};
 use crate::identity::{ForwardedRefusal, Principal};
 use crate::respond::Refusal;
 use crate::tls::{FailureReason, UnusableName};
 use std::sync::Arc;
 
-/// What is known about the client of a connection in one snapshot.
+/// The identity of the client of a connection in one snapshot.
 #[derive(Clone, Debug)]
-pub enum Standing {
-    /// It showed no certificate, and need not.
+pub enum ClientIdentity {
+    /// The client sent no certificate, and none is required.
     Anonymous,
-    /// Its certificate counts and names an ApiUser.
+    /// The certificate is valid and names an ApiUser.
     Known(Principal),
-    /// Its certificate counts, but is no ApiUser's.
+    /// The certificate is valid, but names no ApiUser.
     UnknownUser,
-    /// Its certificate counts, but has no name that could be anybody's.
+    /// The certificate is valid, but has no usable name.
     UnusableName(UnusableName),
-    /// Its certificate counts, but leads to these two ApiUsers.
+    /// The certificate is valid, but names these two ApiUsers.
     AmbiguousIdentity(Arc<str>, Arc<str>),
-    /// Its certificate counts, but this name of it is reserved in its trust domain.
+    /// The certificate is valid, but this name in it is reserved in its trust domain.
     ReservedName(Box<str>),
-    /// It came by a front proxy, or as one, and nobody is recognized in what that said.
+    /// The client is a front proxy or behind one, and the forwarded identity is rejected.
     Forwarded(ForwardedRefusal),
-    /// Its certificate does not count (any more).
+    /// The certificate is rejected.
     Refused(FailureReason),
 }
 
-/// What a request shows beside the certificate of its connection.
+/// The credentials of a request beside the certificate of its connection.
 #[derive(Clone, Debug, Default)]
-pub enum Presented {
-    /// Nobody has looked: most routes do not ask. One that does has it looked at, and is judged again.
+pub enum PresentedCredentials {
+    /// Not checked, since most routes take no credentials. A route that takes some needs them checked for its decision.
     #[default]
     Unchecked,
-    /// Nothing that the route takes.
+    /// No credentials that the route accepts.
     Nothing,
-    /// Somebody is proven.
-    Proven(Proof),
-    /// What is shown does not count.
+    /// The credentials prove an ApiUser.
+    Proven(CredentialProof),
+    /// The credentials are rejected.
     Failed(CredentialFailure),
 }
 
-/// Whose certificate does not count is refused whatever it asks for, and so is who is named wrongly by a proxy in front.
-pub(super) fn refuse_who_never_counts(standing: &Standing) -> Result<(), Refusal<'static>> {
-    match standing {
-        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
-        Standing::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing => {
+/// Rejects a client with an invalid certificate or an invalid forwarded identity, on every route.
+pub(super) fn reject_invalid_client(identity: &ClientIdentity) -> Result<(), Refusal<'static>> {
+    match identity {
+        ClientIdentity::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
+        ClientIdentity::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing => {
             Err(Refusal::Forwarded(*refusal))
         }
         _ => Ok(()),
     }
 }
 
-/// Whether the certificate of the connection is of who is judged. A password may have proven another one than it names, and
-/// nobody is told of two people, neither conditions nor upstreams. A token is bound to the certificate.
-pub fn shows_its_own_certificate(standing: &Standing, presented: &Presented) -> bool {
+/// Whether the certificate of the connection is that of the authenticated user. A password can prove another user; then
+/// neither conditions nor upstreams get the certificate. A token is bound to the certificate.
+pub fn shows_its_own_certificate(
+    identity: &ClientIdentity,
+    presented: &PresentedCredentials,
+) -> bool {
     match presented {
-        Presented::Proven(Proof {
+        PresentedCredentials::Proven(CredentialProof {
             principal,
-            by: ProvenBy::Password(_),
+            by: ProofEvidence::Password(_),
         }) => {
-            matches!(standing, Standing::Known(named) if named.id == principal.id)
+            matches!(identity, ClientIdentity::Known(named) if named.id == principal.id)
         }
         _ => true,
     }
 }
 
-/// Whom the credentials that a route takes name. What is shown must be good, and all of it must name the same ApiUser.
-pub(super) fn proven<'p>(
+/// The ApiUser that the accepted credentials of a route name. All of them must be valid and name the same ApiUser.
+pub(super) fn authenticated_user<'p>(
     rule: CredentialRule,
-    standing: &'p Standing,
-    presented: &'p Presented,
+    identity: &'p ClientIdentity,
+    presented: &'p PresentedCredentials,
 ) -> Result<&'p Principal, NoPermit<'p>> {
     if rule.is_certificate_alone() {
-        return Ok(principal(standing)?);
+        return Ok(principal(identity)?);
     }
     let failed = |why| Err(Refusal::Credential(why, rule).into());
     let shown = match presented {
-        Presented::Unchecked => return Err(NoPermit::Needs(Need::Credentials)),
-        Presented::Failed(why) => return failed(why.clone()),
-        Presented::Nothing => None,
-        Presented::Proven(proof) if rule.accepts(proof.kind()) => Some(&proof.principal),
-        Presented::Proven(_) => return failed(CredentialFailure::Missing),
+        PresentedCredentials::Unchecked => return Err(NoPermit::Needs(Need::Credentials)),
+        PresentedCredentials::Failed(why) => return failed(why.clone()),
+        PresentedCredentials::Nothing => None,
+        PresentedCredentials::Proven(proof) if rule.accepts(proof.kind()) => Some(&proof.principal),
+        PresentedCredentials::Proven(_) => return failed(CredentialFailure::Missing),
     };
-    let certificate = match standing {
-        Standing::Anonymous | Standing::Forwarded(ForwardedRefusal::Missing) => None,
-        // Whoever has this certificate becomes nobody, also by what it shows beside it.
-        Standing::ReservedName(name) => return Err(Refusal::ReservedName(name).into()),
+    let certificate = match identity {
+        ClientIdentity::Anonymous | ClientIdentity::Forwarded(ForwardedRefusal::Missing) => None,
+        // A client with this certificate is rejected, also if its credentials prove a user.
+        ClientIdentity::ReservedName(name) => return Err(Refusal::ReservedName(name).into()),
         _ if !rule.accepts(CredentialKind::Certificate) => None,
         shown => Some(principal(shown)?),
     };
@@ -105,15 +108,21 @@ pub(super) fn proven<'p>(
     }
 }
 
-pub(super) fn principal(standing: &Standing) -> Result<&Principal, Refusal<'_>> {
-    match standing {
-        Standing::Known(principal) => Ok(principal),
-        Standing::Anonymous => Err(Refusal::NoCertificate),
-        Standing::UnknownUser => Err(Refusal::UnknownUser),
-        Standing::UnusableName(error) => Err(Refusal::UnusableName(*error)),
-        Standing::AmbiguousIdentity(one, other) => Err(Refusal::AmbiguousIdentity { one, other }),
-        Standing::ReservedName(name) => Err(Refusal::ReservedName(name)),
-        Standing::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
-        Standing::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
+/// The ApiUser of a client.
+///
+/// # Errors
+/// Why the client is none.
+pub(super) fn principal(identity: &ClientIdentity) -> Result<&Principal, Refusal<'_>> {
+    match identity {
+        ClientIdentity::Known(principal) => Ok(principal),
+        ClientIdentity::Anonymous => Err(Refusal::NoCertificate),
+        ClientIdentity::UnknownUser => Err(Refusal::UnknownUser),
+        ClientIdentity::UnusableName(error) => Err(Refusal::UnusableName(*error)),
+        ClientIdentity::AmbiguousIdentity(one, other) => {
+            Err(Refusal::AmbiguousIdentity { one, other })
+        }
+        ClientIdentity::ReservedName(name) => Err(Refusal::ReservedName(name)),
+        ClientIdentity::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
+        ClientIdentity::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
     }
 }

@@ -1,26 +1,25 @@
-//! What a request comes to: it may go on, it is denied, or more evidence is needed first. And how often it may be decided
-//! again with more evidence.
+//! The result of a decision: permit, deny, or a need for more evidence. Also the number of decision rounds.
 
 use crate::authorize::Permit;
 use crate::respond::Refusal;
 
-/// The result of deciding about a request. Only `Permit` lets it go on; an engine that gathers no evidence denies what needs
+/// The result of a decision. Only `Permit` permits the request; an engine that gathers no evidence denies one that needs
 /// some.
 pub enum Decision<'s> {
-    /// The request may go on.
+    /// The request is permitted.
     Permit(Permit<'s>),
-    /// The request is answered with this.
+    /// The request is denied with this response.
     Deny(Refusal<'s>),
-    /// There is no decision without this evidence.
+    /// The decision needs this evidence.
     Needs(Need),
 }
 
-/// Evidence beside the request head and the certificate of the connection, of which a route makes its decision depend.
+/// Evidence, beside the request head and the certificate of the connection, that a decision on a route can depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The credentials in the request head, checked.
     Credentials,
-    /// What the request body says.
+    /// The content of the request body.
     Body,
     /// The verdict of the external authorizer of the route.
     Authorizer,
@@ -39,15 +38,15 @@ pub struct DecisionRounds {
 }
 
 impl Default for DecisionRounds {
-    /// Each kind of evidence once; one more for a reload between two rounds.
+    /// Each kind of evidence once. One more round covers a reload between two rounds.
     fn default() -> Self {
         Self { left: 4 }
     }
 }
 
 impl DecisionRounds {
-    /// The evidence to gather before the request is decided again. `None` if this decision is final; also after the last
-    /// round, so that a need can be left, which is a denial.
+    /// The evidence to gather before the request is decided again. `None` if this decision is final, and after the last
+    /// round; a need that is unmet then is a denial.
     pub fn next_need(&mut self, decision: &Decision<'_>) -> Option<Need> {
         let Decision::Needs(need) = decision else {
             return None;
@@ -61,7 +60,7 @@ impl<'s> Decision<'s> {
     /// The permit.
     ///
     /// # Errors
-    /// Why there is none. A need that is left is a denial: nobody gathers evidence any more.
+    /// Why there is none. An unmet need is a denial.
     pub fn into_result(self) -> Result<Permit<'s>, Refusal<'s>> {
         match self {
             Self::Permit(permit) => Ok(permit),

@@ -1,30 +1,30 @@
-//! What the judgement needs of the header fields, found in one pass. Judges nothing but the overriding method.
+//! The header fields that a decision needs, collected in one pass. Also decides which method applies.
 
 use crate::config::MethodOverride;
 use crate::forward::{BadConnection, FieldNames, Singletons, check_connection, is_method_override};
-use crate::head::{Fields, Several};
+use crate::head::{DuplicateField, Fields};
 use crate::identity::fold;
 use crate::respond::Refusal;
 use crate::route::icinga2::effective_method;
 use crate::route::{Admission, Route, decoded};
 use std::borrow::Cow;
 
-/// What the judgement needs of the header fields, from one pass over them.
-pub(super) struct JudgedFields<'h> {
-    pub(super) host: Result<Option<&'h [u8]>, Several>,
+/// The header fields that a decision needs, from one pass over them.
+pub(super) struct DecisionFields<'h> {
+    pub(super) host: Result<Option<&'h [u8]>, DuplicateField>,
     connection: Result<(), BadConnection>,
-    /// The first field that may stand once and stands twice.
+    /// The first repeated field of those that must not be repeated.
     repeated: Option<&'static str>,
-    /// The method that some upstreams would see.
-    pub(super) overriding: Result<Option<&'h [u8]>, Several>,
-    /// The first of those that Icinga takes from.
+    /// The overriding method that some upstreams would use.
+    pub(super) overriding: Result<Option<&'h [u8]>, DuplicateField>,
+    /// The first value of the field that Icinga reads.
     icinga_overriding: Option<&'h [u8]>,
 }
 
-impl<'h> JudgedFields<'h> {
-    /// `guarded` are the fields that `Connection` may not name, since conditions and authorizers read them.
+impl<'h> DecisionFields<'h> {
+    /// `guarded` are the fields that `Connection` must not name, since conditions and authorizers read them.
     pub(super) fn of<F: Fields + ?Sized>(fields: &'h F, guarded: &FieldNames) -> Self {
-        let mut judged = Self {
+        let mut collected = Self {
             host: Ok(None),
             connection: Ok(()),
             repeated: None,
@@ -33,24 +33,24 @@ impl<'h> JudgedFields<'h> {
         };
         let mut singletons = Singletons::default();
         for (name, value) in fields.pairs() {
-            judged.repeated = judged.repeated.or_else(|| singletons.note(name));
+            collected.repeated = collected.repeated.or_else(|| singletons.note(name));
             if name.eq_ignore_ascii_case("host") {
-                judged.host = one_more(judged.host, value);
+                collected.host = one_more(collected.host, value);
             } else if name.eq_ignore_ascii_case("connection") {
-                judged.connection = judged
+                collected.connection = collected
                     .connection
                     .and_then(|()| check_connection(value, guarded));
             } else if is_method_override(name) {
-                judged.overriding = one_more(judged.overriding, value);
+                collected.overriding = one_more(collected.overriding, value);
                 if name.eq_ignore_ascii_case("x-http-method-override") {
-                    judged.icinga_overriding = judged.icinga_overriding.or(Some(value));
+                    collected.icinga_overriding = collected.icinga_overriding.or(Some(value));
                 }
             }
         }
-        judged
+        collected
     }
 
-    /// Rejects fields of which two readers could see different ones.
+    /// Rejects fields that two readers could interpret in different ways.
     pub(super) fn reject_two_readings(&self) -> Result<(), Refusal<'static>> {
         self.connection.map_err(|_| Refusal::BadConnection)?;
         self.repeated
@@ -59,18 +59,18 @@ impl<'h> JudgedFields<'h> {
 }
 
 fn one_more<'h>(
-    so_far: Result<Option<&'h [u8]>, Several>,
+    so_far: Result<Option<&'h [u8]>, DuplicateField>,
     value: &'h [u8],
-) -> Result<Option<&'h [u8]>, Several> {
+) -> Result<Option<&'h [u8]>, DuplicateField> {
     match so_far {
         Ok(None) => Ok(Some(value)),
-        _ => Err(Several),
+        _ => Err(DuplicateField),
     }
 }
 
-/// The values of `_method` in a query, by which some frameworks replace the method. Its name is read as PHP does, which
-/// takes other characters for an underscore.
-fn overriding_in_query(query: Option<&str>) -> Result<Option<&[u8]>, Several> {
+/// The value of `_method` in a query, by which some frameworks replace the method. The name is decoded like in PHP, which
+/// reads other characters as an underscore.
+fn overriding_in_query(query: Option<&str>) -> Result<Option<&[u8]>, DuplicateField> {
     let Some(query) = query.filter(|query| {
         memchr::memmem::find(query.as_bytes(), b"ethod").is_some() || query.contains('%')
     }) else {
@@ -87,7 +87,7 @@ fn overriding_in_query(query: Option<&str>) -> Result<Option<&[u8]>, Several> {
 }
 
 fn is_method_parameter(name: &str) -> bool {
-    /// No name that is meant is longer with all of its characters escaped and some blanks before it.
+    /// No relevant name is longer, even with all characters escaped and some blanks before it.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {
         return false;
@@ -99,30 +99,30 @@ fn is_method_parameter(name: &str) -> bool {
     };
     let blanks = name
         .iter()
-        .take_while(|octet| matches!(octet, b'+') || octet.is_ascii_whitespace())
+        .take_while(|byte| matches!(byte, b'+') || byte.is_ascii_whitespace())
         .count();
     name.get(blanks..).is_some_and(|name| {
         name.iter()
-            .map(|octet| fold(*octet))
+            .map(|byte| fold(*byte))
             .eq(b"-method".iter().copied())
     })
 }
 
-/// The method that is judged and forwarded.
-pub(super) fn judged_method<'h>(
+/// The method that is authorized and forwarded.
+pub(super) fn effective_request_method<'h>(
     sent: &'h str,
-    fields: &JudgedFields<'h>,
+    fields: &DecisionFields<'h>,
     query: Option<&str>,
     route: &Route,
 ) -> Result<&'h str, Refusal<'static>> {
-    /// Icinga takes these and no others; in capitals.
+    /// The methods that Icinga accepts; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     if has_lower_case(sent) && !route.requirement.names_method(sent) {
         return Err(Refusal::LowerCaseMethod);
     }
-    // Where nobody asks for the method, the query is the upstream's own business.
-    let is_asked_for = route.admission != Admission::Public || route.condition.is_some();
-    let in_query = if is_asked_for {
+    // If nothing depends on the method, the query is not checked.
+    let is_method_relevant = route.admission != Admission::Public || route.condition.is_some();
+    let in_query = if is_method_relevant {
         overriding_in_query(query)
     } else {
         Ok(None)
@@ -137,7 +137,7 @@ pub(super) fn judged_method<'h>(
         (_, _, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
         (Ok(None), Ok(None), _) => Ok(sent),
         (Ok(Some(one)), Ok(None), MethodOverride::Judge) => known(&|method| method == one),
-        // Frameworks put it in capitals.
+        // Frameworks convert it to capitals.
         (Ok(None), Ok(Some(one)), MethodOverride::Judge) => {
             known(&|method| method.eq_ignore_ascii_case(one))
         }
@@ -145,8 +145,8 @@ pub(super) fn judged_method<'h>(
     }
 }
 
-/// Methods are compared with case (RFC 9110 section 9.1), but some upstreams take `get` for GET, and text that was left of
-/// a body before it (`helloGET`) for a method.
+/// Methods are case-sensitive (RFC 9110 section 9.1), but some upstreams accept `get` as GET, or a method behind the rest
+/// of a body (`helloGET`).
 fn has_lower_case(method: &str) -> bool {
     method.bytes().any(|byte| byte.is_ascii_lowercase())
 }
@@ -166,7 +166,7 @@ mod tests {
             (".method=PUT", Ok(Some("PUT"))),
             ("+_method=PUT", Ok(Some("PUT"))),
             ("_method", Ok(Some(""))),
-            ("_method=PUT&_method=GET", Err(Several)),
+            ("_method=PUT&_method=GET", Err(DuplicateField)),
             ("method=PUT&the_method=GET&x=_method=1&_methods=2", Ok(None)),
             ("a=%", Ok(None)),
         ] {
@@ -192,7 +192,7 @@ mod tests {
             let fields = fields.as_slice();
             let mut guarded = FieldNames::default();
             guarded.add_judged("a");
-            let judged = JudgedFields::of(fields, &guarded);
+            let judged = DecisionFields::of(fields, &guarded);
             prop_assert_eq!(judged.host, fields.only("host"));
             let mut connection = fields.values("connection");
             prop_assert_eq!(judged.connection, connection.try_for_each(|value| check_connection(value, &guarded)));
@@ -201,7 +201,7 @@ mod tests {
             let expected = match overriding.as_slice() {
                 [] => Ok(None),
                 [one] => Ok(Some(*one)),
-                _ => Err(Several),
+                _ => Err(DuplicateField),
             };
             prop_assert_eq!(judged.overriding, expected);
             prop_assert_eq!(judged.icinga_overriding, fields.first_value("x-http-method-override"));

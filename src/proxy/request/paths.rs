@@ -1,4 +1,4 @@
-//! Whether a path leads to one route in every reading. Normalises nothing.
+//! Checks that every reading of a path leads to the same route. Normalises nothing.
 
 use super::Client;
 use crate::host::HostName;
@@ -6,8 +6,8 @@ use crate::respond::Refusal;
 use crate::route::{CanonicalTarget, Oddities, Oddity, Route, plain_reading};
 use std::sync::Arc;
 
-/// A path has no oddity but those that its route takes; and if an upstream reads it without them, it still is this
-/// route's: `/admin;x/y` must not come by the route of `/` where there is one of `/admin`.
+/// Checks that a path has only oddities that its route accepts, and that it leads to the same route if an upstream
+/// reads it without them: `/admin;x/y` must not use the route of `/` if there is one of `/admin`.
 pub(super) fn leads_to_one_route(
     client: Client<'_>,
     host: &HostName<'_>,
@@ -21,7 +21,7 @@ pub(super) fn leads_to_one_route(
     if target.oddities != Oddities::default() {
         oddities_lead_nowhere_else(client, host, route, target)?;
     }
-    // With the slashes of whoever decodes them, which must not lead deeper.
+    // An upstream may decode slashes. The decoded path must not lead to a deeper route.
     let slashes = [
         (Oddity::EncodedSlash, "%2F"),
         (Oddity::EncodedBackslash, "%5C"),
@@ -56,7 +56,7 @@ fn oddities_lead_nowhere_else(
             }
         }
     }
-    // An encoded slash inside a capture makes a path longer for whoever decodes it, which must not lead deeper.
+    // An upstream that decodes a slash inside a capture sees a longer path, which must not lead to a deeper route.
     for (oddity, escape) in [
         (Oddity::EncodedSlash, "%2F"),
         (Oddity::EncodedBackslash, "%5C"),

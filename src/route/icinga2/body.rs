@@ -1,4 +1,4 @@
-//! The types of events that a body lists. Knows no other key, and no query.
+//! Reads the event types that a request body lists. Reads no other key and no query.
 
 use super::BadRequest;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -6,27 +6,30 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
 
-/// Icinga knows 15 types of events.
+/// Maximum number of event types. Icinga has 15.
 pub(super) const MOST_TYPES: usize = 64;
 
-/// Icinga's longest has 22 octets.
+/// Maximum bytes of an event type. Icinga's longest has 22.
 pub(super) const LONGEST_TYPE: usize = 1024;
 
-/// Types of events, in the order of a request, as octets. Icinga compares them as texts that end at a NUL.
+/// Event types as bytes, in the order of a request. Icinga compares them as strings that end at a
+/// NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventTypes(Vec<Box<[u8]>>);
 
 impl EventTypes {
-    /// Reads the body of a subscription: a JSON object, or nothing. Other readers than Icinga take the first of two equal
-    /// keys, and Icinga makes texts of numbers and the like in `types`; here both are refused.
+    /// Parses the body of a subscription: a JSON object, or empty. Repeated keys are rejected,
+    /// since other parsers than Icinga take the first. In `types`, numbers and other values that
+    /// Icinga converts to strings are rejected.
     ///
     /// # Errors
-    /// [`BadRequest`] for a body that is no such object, or has no `types`.
+    /// [`BadRequest`] for a body that is not such an object, or has no `types`.
     pub fn from_body(body: &[u8]) -> Result<Self, BadRequest> {
         if body.is_empty() {
             return Err(BadRequest::NoTypes);
         }
-        // Values that are skipped are not looked at in full, and a text that is none could end elsewhere for others.
+        // The JSON parser does not check skipped values in full. Other parsers could end an invalid
+        // UTF-8 string elsewhere.
         let text = std::str::from_utf8(body).map_err(|_| BadRequest::Body)?;
         match serde_json::from_str(text) {
             Ok(Parameters(Some(types))) => Self::from_value(types),
@@ -42,20 +45,20 @@ impl EventTypes {
             _ => return Err(BadRequest::TypesNotAList),
         };
         let mut types = Self::default();
-        for one in list {
-            let Value::String(one) = one else {
+        for value in list {
+            let Value::String(event_type) = value else {
                 return Err(BadRequest::TypesNotAList);
             };
-            types.push(one.into_bytes())?;
+            types.push(event_type.into_bytes())?;
         }
         Ok(types)
     }
 
-    pub(super) fn push(&mut self, one: Vec<u8>) -> Result<(), BadRequest> {
-        if self.0.len() >= MOST_TYPES || one.len() > LONGEST_TYPE {
+    pub(super) fn push(&mut self, event_type: Vec<u8>) -> Result<(), BadRequest> {
+        if self.0.len() >= MOST_TYPES || event_type.len() > LONGEST_TYPE {
             return Err(BadRequest::TooManyTypes);
         }
-        self.0.push(one.into());
+        self.0.push(event_type.into());
         Ok(())
     }
 
@@ -64,10 +67,10 @@ impl EventTypes {
     }
 }
 
-/// A subscription has about five keys.
+/// Maximum number of keys. A subscription has about five.
 const MOST_KEYS: usize = 256;
 
-/// What `types` is in a JSON object, or in `null`, which Icinga takes for an empty one.
+/// The value of `types` in a JSON object. `null` is an empty object, as in Icinga.
 struct Parameters(Option<Value>);
 
 impl<'de> Deserialize<'de> for Parameters {

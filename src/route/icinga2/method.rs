@@ -1,7 +1,7 @@
-//! Which method counts for Icinga where another stands in `X-HTTP-Method-Override`. Knows no path.
+//! Finds the method that Icinga uses for a request with `X-HTTP-Method-Override`. Reads no path.
 
-/// The methods that Icinga's HTTP library knows (Boost.Beast 1.74), in capitals only. The first ones are those that lead
-/// anywhere.
+/// The methods that Icinga's HTTP library knows (Boost.Beast 1.74), in upper case only. The first
+/// ones are those that Icinga handles.
 const KNOWN: [&str; 33] = [
     "GET",
     "POST",
@@ -38,12 +38,12 @@ const KNOWN: [&str; 33] = [
     "UNLINK",
 ];
 
-/// The method that counts: the one of the first field `X-HTTP-Method-Override`, if it is one; the one that was sent
-/// otherwise. `overriding` is that field's value.
+/// The effective method: the value of the first `X-HTTP-Method-Override` field (`overriding`) if it
+/// is a known method, otherwise the sent method.
 pub fn effective_method<'h>(sent: &'h str, overriding: Option<&[u8]>) -> &'h str {
-    let asked = overriding.map(<[u8]>::trim_ascii);
-    asked
-        .and_then(|asked| KNOWN.into_iter().find(|known| known.as_bytes() == asked))
+    let value = overriding.map(<[u8]>::trim_ascii);
+    value
+        .and_then(|value| KNOWN.into_iter().find(|known| known.as_bytes() == value))
         .unwrap_or(sent)
 }
 
@@ -51,7 +51,7 @@ pub fn effective_method<'h>(sent: &'h str, overriding: Option<&[u8]>) -> &'h str
 mod tests {
     use super::*;
 
-    /// Each was asked of Icinga 2.13.6.
+    /// Each row was tested against Icinga 2.13.6.
     #[test]
     fn only_a_known_method_in_capitals_overrides() {
         for (value, expected) in [

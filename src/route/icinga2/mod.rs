@@ -1,5 +1,6 @@
-//! What Icinga 2 requires for a request to its API: a table of methods and paths, as the server itself has it. Grants
-//! nothing, and asks nobody. Where this and Icinga differ, this is the stricter one; `docs/icinga2.md` lists how.
+//! The permissions that Icinga 2 requires for API requests, as a table of methods and paths. Grants
+//! nothing. Where this table and Icinga differ, this table is stricter; `docs/icinga2.md` lists the
+//! differences.
 
 mod body;
 mod method;
@@ -14,55 +15,55 @@ pub use table::all_names;
 use super::name::Name;
 use super::path::{CanonicalTarget, Oddities, Oddity, decoded};
 
-/// What a request needs.
+/// The permissions that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Needs<'a> {
-    /// Being any ApiUser.
+    /// Any ApiUser.
     AnyApiUser,
     /// This permission.
     Permission(Name<'a>),
-    /// All of these, of which there are at least two.
+    /// All of these permissions; at least two.
     Every(Box<[Name<'a>]>),
-    /// That depends on what the body lists as `types`, and nobody has read it.
+    /// It depends on `types` in the body, which has not been read.
     BodyNeeded,
-    /// Icinga has nothing of this method and path.
+    /// Icinga has no handler for this method and path.
     Nothing,
-    /// Icinga could not serve it, or two readers could see different things in it.
+    /// Icinga cannot serve it, or it is ambiguous.
     BadRequest(BadRequest),
 }
 
-/// What the body of a subscription says.
-pub type SaidInBody = Result<EventTypes, BadRequest>;
+/// The event types in the body of a subscription.
+pub type BodyEventTypes = Result<EventTypes, BadRequest>;
 
-/// Why a request can have no requirement.
+/// Errors of a request without a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRequest {
-    /// `//x/v1`: what stands behind two slashes is the name of a host to Icinga, and a path to others.
+    /// `//x/v1`: the text after two slashes is a host name to Icinga, and a path to others.
     #[error("the path begins with two slashes")]
     Authority,
-    /// No such type.
+    /// Unknown object type.
     #[error("there is no such type of objects")]
     UnknownType,
-    /// The query is not one.
+    /// Malformed query.
     #[error("the query is malformed")]
     Query,
     /// A subscription without `types`.
     #[error("a subscription to events lists their types as `types`")]
     NoTypes,
-    /// `types` of the body is something else.
+    /// `types` of the body is not a list of strings.
     #[error("`types` is not a list of texts")]
     TypesNotAList,
-    /// More, or longer ones, than anybody needs.
+    /// More or longer types than the limits allow.
     #[error(
-        "`types` lists more than {} types, or a name of more than {} octets",
+        "`types` lists more than {} types, or a name of more than {} bytes",
         body::MOST_TYPES,
         body::LONGEST_TYPE
     )]
     TooManyTypes,
-    /// A body that is no JSON object.
+    /// The body is not a JSON object.
     #[error("the body is not a JSON object, or a key in it stands twice")]
     Body,
-    /// A body that says what is needed only to whoever decodes it.
+    /// The body is compressed, so the requirement is unknown without decoding it.
     #[error("the body has a Content-Encoding")]
     EncodedBody,
 }
@@ -82,9 +83,10 @@ impl BadRequest {
     }
 }
 
-/// The oddities of paths that have one meaning to Icinga, and that its objects' names need: it splits at plain slashes,
-/// leaves out what is empty, decodes once, and has no parameters. Not dot segments, which are names to Icinga and folders
-/// to everybody else, nor control characters, above all NUL.
+/// The path oddities that are unambiguous to Icinga and that object names need. Icinga splits at
+/// plain slashes, ignores empty segments, decodes once, and has no path parameters. Excludes dot
+/// segments, which are names to Icinga and directories to others, and control characters, above all
+/// NUL.
 pub fn accepted_oddities() -> Oddities {
     let mut accepted = Oddities::default();
     for oddity in [
@@ -94,7 +96,8 @@ pub fn accepted_oddities() -> Oddities {
         Oddity::InvalidUtf8,
         Oddity::EmptySegments,
         Oddity::PathParameters,
-        // Case matters, dots and blanks belong to names, and all of its routes ask for what Icinga asks for.
+        // Icinga distinguishes case, and names may contain dots and blanks. All of its routes have
+        // Icinga's requirements.
         Oddity::LookAlike,
     ] {
         accepted.insert(oddity);
@@ -102,12 +105,12 @@ pub fn accepted_oddities() -> Oddities {
     accepted
 }
 
-/// What a request for a canonical target needs, by the method that is in force. `body` is what its body says, once that
-/// was read; it counts only where [`Needs::BodyNeeded`] asked for it.
+/// The requirement of a request for a canonical target with the effective method. `body` is the
+/// parsed body; it is used only if [`Needs::BodyNeeded`] was returned before.
 pub fn requirement<'a>(
     method: &str,
     target: &CanonicalTarget<'_>,
-    body: Option<&SaidInBody>,
+    body: Option<&BodyEventTypes>,
 ) -> Needs<'a> {
     if target.path.starts_with("//") {
         return Needs::BadRequest(BadRequest::Authority);
@@ -116,18 +119,18 @@ pub fn requirement<'a>(
         return Needs::BadRequest(bad);
     }
     match table::look_up(method, &target.path) {
-        table::Entry::Needs(needs) => needs,
-        table::Entry::Subscription => {
+        table::TableEntry::Needs(needs) => needs,
+        table::TableEntry::Subscription => {
             subscription(target.query.as_deref(), body).unwrap_or_else(Needs::BadRequest)
         }
     }
 }
 
-/// A subscription needs the permission for each type that it lists, also for those that Icinga does not know. The
-/// query goes before the body, whatever that says.
+/// A subscription needs the permission for each listed type, including types that Icinga does not
+/// know. The query takes precedence over the body.
 fn subscription<'a>(
     query: Option<&str>,
-    body: Option<&SaidInBody>,
+    body: Option<&BodyEventTypes>,
 ) -> Result<Needs<'a>, BadRequest> {
     let in_query = query::event_types(query.unwrap_or_default())?;
     let listed = match (&in_query, body) {
@@ -138,12 +141,12 @@ fn subscription<'a>(
     };
     let mut names: Vec<Name<'_>> = Vec::new();
     for event_type in listed.iter() {
-        let name = Name::of_octets(&[b"events/", event_type]);
+        let name = Name::of_bytes(&[b"events/", event_type]);
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    // Icinga asks for nothing where nothing is listed, and sends nothing either.
+    // Icinga requires no permission for an empty list, and sends no events.
     Ok(match names.len() {
         0 => Needs::AnyApiUser,
         1 => names.pop().map_or(Needs::AnyApiUser, Needs::Permission),
@@ -151,7 +154,7 @@ fn subscription<'a>(
     })
 }
 
-/// The path as Icinga names it in its answers: decoded, without a slash before it and without empty segments.
+/// The path as in Icinga's responses: decoded, without a leading slash and without empty segments.
 pub fn spoken_path(path: &str) -> String {
     let words: Vec<_> = path
         .split('/')

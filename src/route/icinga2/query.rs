@@ -1,30 +1,30 @@
-//! The types of events that a query lists, read as Icinga reads it. Knows no other parameter, and no body.
+//! Reads the event types in a query as Icinga does. Reads no other parameter and no body.
 
 use super::BadRequest;
 use super::body::EventTypes;
 use crate::route::path::{decoded, hex_pair};
 
-/// What stands as `types` in a query, in order; `None` if nothing does.
+/// The values of `types` in a query, in order; `None` without `types`.
 ///
-/// Parameters stand between `&`; `[]` behind a name is left out; a plus is a plus; each name that is repeated makes a
-/// list; `types` alone is one empty text.
+/// Icinga's rules: `&` separates parameters; `[]` after a name is removed; a plus is a plus;
+/// repeated names form a list; `types` without a value is one empty string.
 pub(super) fn event_types(query: &str) -> Result<Option<EventTypes>, BadRequest> {
-    let mut found = EventTypes::default();
-    let mut stands = false;
+    let mut types = EventTypes::default();
+    let mut is_present = false;
     for (name, value) in parameters(query) {
         if decoded(name) == b"types" {
-            stands = true;
-            found.push(decoded(value))?;
+            is_present = true;
+            types.push(decoded(value))?;
         }
     }
-    Ok(stands.then_some(found))
+    Ok(is_present.then_some(types))
 }
 
-/// Whether Icinga takes a query for one. It answers all others with an error, whoever asks.
+/// Checks that Icinga accepts the query. Icinga rejects others for every user.
 pub(super) fn check(query: &str) -> Result<(), BadRequest> {
-    let is_right =
+    let is_valid =
         parameters(query).all(|(name, value)| !name.is_empty() && is_text(name) && is_text(value));
-    if is_right {
+    if is_valid {
         Ok(())
     } else {
         Err(BadRequest::Query)
@@ -41,22 +41,22 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
         })
 }
 
-/// Whether each octet may stand in a query, and each `%` has its digits.
+/// Whether each byte is allowed in a query, and each `%` has two digits.
 fn is_text(text: &str) -> bool {
-    let mut octets = text.as_bytes();
-    while let Some((&octet, rest)) = octets.split_first() {
-        octets = match octet {
+    let mut bytes = text.as_bytes();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = match byte {
             b'%' if hex_pair(rest).is_some() => rest.get(2..).unwrap_or_default(),
-            _ if may_stand(octet) => rest,
+            _ if is_query_byte(byte) => rest,
             _ => return false,
         };
     }
     true
 }
 
-/// `pchar`, `/` and `?` of RFC 3986; Icinga answers everything else with an error.
-fn may_stand(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&octet)
+/// `pchar`, `/` and `?` of RFC 3986. Icinga rejects all other bytes.
+fn is_query_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte)
 }
 
 #[cfg(test)]
@@ -76,7 +76,7 @@ mod tests {
             .map(|found| found.map(texts))
     }
 
-    /// Each was asked of Icinga 2.13.6.
+    /// Each row was tested against Icinga 2.13.6.
     #[test]
     fn a_query_is_read_as_icinga_reads_it() {
         for (query, expected) in [
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_makes_us_compare_without_end() {
+    fn number_and_length_of_types_are_limited() {
         let many = |count: usize| "types=a&".repeat(count);
         assert!(listed(&many(MOST_TYPES)).is_ok());
         assert_eq!(listed(&many(MOST_TYPES + 1)), Err(BadRequest::TooManyTypes));

@@ -1,19 +1,20 @@
-//! Method and path to what Icinga requires, for everything but what a subscription lists. Knows no query and no body.
+//! Maps method and path to Icinga's permissions, except for subscriptions. Reads no query and no
+//! body.
 
 use super::types;
 use super::{BadRequest, Needs};
 use crate::route::name::Name;
 use std::borrow::Cow;
 
-/// What the table has for a method and a path.
-pub(super) enum Entry<'a> {
-    /// All is said.
+/// The table's result for a method and a path.
+pub(super) enum TableEntry<'a> {
+    /// The complete requirement.
     Needs(Needs<'a>),
-    /// That depends on the types of events.
+    /// It depends on the event types.
     Subscription,
 }
 
-/// The actions of 2.13 to 2.16; no other is asked for.
+/// The actions of Icinga 2.13 to 2.16. Others have no permission.
 const ACTIONS: [&str; 14] = [
     "actions/process-check-result",
     "actions/reschedule-check",
@@ -31,12 +32,13 @@ const ACTIONS: [&str; 14] = [
     "actions/generate-ticket",
 ];
 
-/// A path that needs a look at its words has at most this many.
+/// Maximum number of path segments that are compared.
 const MOST_WORDS: usize = 5;
 
-/// Looks a canonical path up. Icinga splits at slashes, leaves out what is empty between them, and decodes each word
-/// then. No word of the table has a character that a canonical path shows percent-encoded, so none is decoded here.
-pub(super) fn look_up<'a>(method: &str, path: &str) -> Entry<'a> {
+/// Looks up a canonical path. Icinga splits at slashes, ignores empty segments, and then decodes
+/// each segment. No literal of the table has a character that a canonical path percent-encodes, so
+/// no segment is decoded here.
+pub(super) fn look_up<'a>(method: &str, path: &str) -> TableEntry<'a> {
     let mut words = [""; MOST_WORDS];
     let mut count = 0_usize;
     for word in path.split('/').filter(|word| !word.is_empty()) {
@@ -46,11 +48,11 @@ pub(super) fn look_up<'a>(method: &str, path: &str) -> Entry<'a> {
         count += 1;
     }
     let read = matches!(method, "GET");
-    Entry::Needs(match words.get(..count).unwrap_or(&words) {
+    TableEntry::Needs(match words.get(..count).unwrap_or(&words) {
         [] | ["v1"] if read => Needs::AnyApiUser,
-        ["v1", "events"] if method == "POST" => return Entry::Subscription,
-        ["v1", "objects", plural] => object(method, plural, Named::No),
-        ["v1", "objects", plural, _] => object(method, plural, Named::Yes),
+        ["v1", "events"] if method == "POST" => return TableEntry::Subscription,
+        ["v1", "objects", plural] => object(method, plural, ObjectPath::Type),
+        ["v1", "objects", plural, _] => object(method, plural, ObjectPath::Object),
         ["v1", "templates", plural] | ["v1", "templates", plural, _] if read => {
             of_type("templates/query/", plural)
         }
@@ -60,7 +62,7 @@ pub(super) fn look_up<'a>(method: &str, path: &str) -> Entry<'a> {
         ["v1", "debug", "malloc_info"] if read => permission("debug"),
         ["v1", "actions", action] if method == "POST" => self::action(action),
         ["v1", "console", _] if method == "POST" => permission("console"),
-        // Files lie as deep as they do; the words that are left out here make no difference.
+        // File paths have any depth; the remaining segments make no difference.
         ["v1", "config", "files", ..] if read => permission("config/query"),
         ["v1", "config", "packages"] | ["v1", "config", "packages", _] => configuration(method),
         ["v1", "config", "stages", ..] if count <= MOST_WORDS => configuration(method),
@@ -68,34 +70,34 @@ pub(super) fn look_up<'a>(method: &str, path: &str) -> Entry<'a> {
     })
 }
 
-/// Whether an object is named.
+/// Whether a path names one object.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Yes,
-    No,
+enum ObjectPath {
+    Type,
+    Object,
 }
 
-fn object<'a>(method: &str, plural: &str, named: Named) -> Needs<'a> {
-    match (method, named) {
+fn object<'a>(method: &str, plural: &str, path: ObjectPath) -> Needs<'a> {
+    match (method, path) {
         ("GET", _) => of_type("objects/query/", plural),
         ("POST", _) => of_type("objects/modify/", plural),
         ("DELETE", _) => of_type("objects/delete/", plural),
-        ("PUT", Named::Yes) => of_type("objects/create/", plural),
+        ("PUT", ObjectPath::Object) => of_type("objects/create/", plural),
         _ => Needs::Nothing,
     }
 }
 
-fn of_type<'a>(what: &str, plural: &str) -> Needs<'a> {
+fn of_type<'a>(prefix: &str, plural: &str) -> Needs<'a> {
     match types::of_plural(plural) {
-        Some(name) => Needs::Permission(Name::of_parts([what, name].into_iter())),
+        Some(name) => Needs::Permission(Name::of_parts([prefix, name].into_iter())),
         None => Needs::BadRequest(BadRequest::UnknownType),
     }
 }
 
-fn action<'a>(asked: &str) -> Needs<'a> {
+fn action<'a>(name: &str) -> Needs<'a> {
     let known = ACTIONS
         .into_iter()
-        .find(|known| known.strip_prefix("actions/") == Some(asked));
+        .find(|known| known.strip_prefix("actions/") == Some(name));
     known.map_or(Needs::Nothing, permission)
 }
 
@@ -107,7 +109,7 @@ fn configuration<'a>(method: &str) -> Needs<'a> {
     }
 }
 
-/// All names that something needs, those of events as a pattern.
+/// All permission names of the table; those of events as a pattern.
 pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
     const OF_TYPES: [&str; 5] = [
         "objects/query/",
@@ -128,7 +130,7 @@ pub fn all_names() -> impl Iterator<Item = Cow<'static, str>> {
     ];
     let of_types = OF_TYPES
         .into_iter()
-        .flat_map(|what| types::all().map(move |name| format!("{what}{name}").into()));
+        .flat_map(|prefix| types::all().map(move |name| format!("{prefix}{name}").into()));
     of_types.chain(OTHERS.into_iter().chain(ACTIONS).map(Cow::Borrowed))
 }
 

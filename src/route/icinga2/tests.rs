@@ -1,4 +1,5 @@
-//! Method, target and body to what is needed: rows that were asked of Icinga 2.13.6, and properties.
+//! Requirements by method, target and body: rows that were tested against Icinga 2.13.6, and
+//! properties.
 
 use super::*;
 use crate::pattern::{Case, Pattern};
@@ -231,9 +232,9 @@ proptest! {
         for (at, word) in words.iter().enumerate() {
             // A second slash in front would be an authority.
             odd.push_str(if at > 0 && doubled >> at & 1 == 1 { "//" } else { "/" });
-            for (place, octet) in word.bytes().enumerate() {
+            for (place, byte) in word.bytes().enumerate() {
                 let escape = escaped >> ((at * 7 + place) % 64) & 1 == 1;
-                odd.push_str(&if escape { format!("%{octet:02x}") } else { char::from(octet).to_string() });
+                odd.push_str(&if escape { format!("%{byte:02x}") } else { char::from(byte).to_string() });
             }
         }
         odd.push('/');
@@ -243,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_asked_needs_a_name_that_is_known_to_be_asked_for(
+    fn every_requirement_is_a_known_name(
         method in "(GET|POST|PUT|DELETE|PATCH|\\PC{0,4})",
         path in "(/(v1|objects|hosts|events|actions|add-comment|config|files|stages|types|console|debug|malloc_info|\\PC{0,3})){0,5}",
         query in "(\\?((types|queue)(\\[\\])?=?[a-z%0]{0,4}&?){0,4})?", body in "\\PC{0,6}|\\{\"types\":\\[(\"[a-z]\",){0,2}\"x\"\\]\\}",

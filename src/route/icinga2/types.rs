@@ -1,12 +1,12 @@
-//! The types of Icinga's objects, by the plural that stands in paths. Knows no permission.
+//! Icinga's object types by the plural in paths. Knows no permission.
 
-/// Plurals that are more than an `s` behind the name.
+/// Irregular plurals.
 const IRREGULAR: [(&str, &str); 2] = [
     ("dependencies", "Dependency"),
     ("dictionaries", "Dictionary"),
 ];
 
-/// All others. Basic and abstract types are types to Icinga, too.
+/// Types with a regular plural. Icinga includes basic and abstract types.
 const REGULAR: [&str; 64] = [
     "ApiListener",
     "ApiUser",

@@ -1,6 +1,6 @@
-//! Percent-escapes: which bytes of a path need one, how it is written, and what it stands for.
+//! Percent-encoding: the bytes of a path that need it, encoding, and decoding.
 
-/// The bytes that a canonical path stands for, for comparing against what an upstream will see after decoding.
+/// Decodes a canonical path once, for comparison with an upstream's reading.
 pub fn decoded(path: &str) -> Vec<u8> {
     let mut plain = Vec::with_capacity(path.len());
     let mut bytes = path.as_bytes();
@@ -17,14 +17,16 @@ pub fn decoded(path: &str) -> Vec<u8> {
     plain
 }
 
-/// The bytes that are left when nothing more can be decoded, for comparing against what is seen behind several readers that
-/// each decode once. One pass: what is decoded is looked at again only with the two bytes before it.
+/// Decodes until nothing can be decoded, for comparison with the reading of several servers in a
+/// row that each decode once. One pass: a decoded byte is checked again only with the two bytes
+/// before it.
 pub(super) fn decoded_repeatedly(path: &str) -> Vec<u8> {
     let mut plain: Vec<u8> = Vec::with_capacity(path.len());
     for byte in path.bytes() {
         plain.push(byte);
         while let Some((before, [b'%', digits @ ..])) = plain.split_last_chunk::<3>() {
-            let (Some(value), length) = (hex_pair(digits), before.len()) else {
+            let length = before.len();
+            let Some(value) = hex_pair(digits) else {
                 break;
             };
             plain.truncate(length);
@@ -34,7 +36,7 @@ pub(super) fn decoded_repeatedly(path: &str) -> Vec<u8> {
     plain
 }
 
-/// The octet that two hexadecimal digits in front stand for.
+/// The byte of the two leading hexadecimal digits.
 pub fn hex_pair(bytes: &[u8]) -> Option<u8> {
     let digit = |at: usize| {
         bytes
@@ -52,8 +54,9 @@ pub(super) fn push_escape(path: &mut String, byte: u8) {
     path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// Escapes of these are taken off, since upstreams read both forms as one: unreserved characters, and those that
-/// separate nothing inside a segment. Not `;` and `+`, which mean something else when they are plain.
+/// Whether the escape of this byte is decoded, since upstreams read both forms alike: unreserved
+/// characters, and those that separate nothing inside a segment. Excludes `;` and `+`, whose plain
+/// form has another meaning.
 pub(super) fn is_decoded(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(

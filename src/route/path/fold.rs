@@ -1,28 +1,28 @@
-//! Paths as an upstream reads them that does not tell all spellings apart: without regard to case, final slashes, dots and
-//! blanks at the ends of segments, `;parameters`, and compatibility forms of characters (Unicode's NFKC). Such readings are
-//! compared with `deny` and with other routes; none of them is forwarded.
+//! Folds paths as some upstreams read them: without case, trailing slashes, dots and blanks at the
+//! ends of segments, `;parameters`, and Unicode compatibility forms (NFKC). The results are
+//! compared with `deny` and with other routes; none is forwarded.
 
 use super::escape::{decoded, hex_pair, push_escape};
 use super::ignorable::is_ignorable;
 use super::segments::{without_empty_segments, without_ends};
 use unicode_normalization::UnicodeNormalization;
 
-/// The letters of a text without their differences: NFKC, lower case, a blank for every white space, nothing for characters
-/// that may be ignored (Default_Ignorable_Code_Point). Octets that are no UTF-8 stay.
+/// Folds a text: NFKC, lower case, a blank for each white space, and without ignorable characters
+/// (Default_Ignorable_Code_Point). Invalid UTF-8 bytes are unchanged.
 pub fn folded_letters(text: &[u8]) -> Vec<u8> {
     let mut folded = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
         let valid = chunk.valid();
         if valid.is_ascii() {
-            folded.extend(valid.bytes().map(|octet| {
-                if octet == b'\t' {
+            folded.extend(valid.bytes().map(|byte| {
+                if byte == b'\t' {
                     b' '
                 } else {
-                    octet.to_ascii_lowercase()
+                    byte.to_ascii_lowercase()
                 }
             }));
         } else {
-            // Normalised again, since folding case may take compositions apart.
+            // Normalised again, since case folding may decompose characters.
             let letters = valid
                 .nfkc()
                 .filter(|letter| !is_ignorable(*letter))
@@ -39,7 +39,7 @@ pub fn folded_letters(text: &[u8]) -> Vec<u8> {
 fn push_letter(folded: &mut Vec<u8>, letter: char) {
     let letter = match letter {
         _ if letter.is_whitespace() => ' ',
-        // Dots and slashes of other scripts, by which some readers mean their own.
+        // Dots and slashes of other scripts that some upstreams treat as ASCII ones.
         '\u{3002}' => '.',
         '\u{2044}' | '\u{2215}' => '/',
         _ => letter,
@@ -47,10 +47,11 @@ fn push_letter(folded: &mut Vec<u8>, letter: char) {
     folded.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// The same for the octets of a pattern. What becomes `*` or `?` only by folding is not a wildcard. Without wildcards it is
-/// also without final slashes and the like, since an upstream may read `/admin` where `/admin/` is meant.
+/// Folds the bytes of a pattern. A `*` or `?` that results from folding is not a wildcard. A
+/// pattern without wildcards also loses trailing slashes and the like, since an upstream may read
+/// `/admin` for `/admin/`.
 pub fn folded_pattern(pattern: &[u8]) -> Vec<u8> {
-    let is_wildcard = |octet: &u8| matches!(octet, b'*' | b'?');
+    let is_wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
     if !pattern.iter().any(is_wildcard) {
         return without_empty_segments(&without_ends(&folded_pattern_letters(pattern)));
     }
@@ -58,100 +59,100 @@ pub fn folded_pattern(pattern: &[u8]) -> Vec<u8> {
 }
 
 fn folded_pattern_letters(pattern: &[u8]) -> Vec<u8> {
-    let is_wildcard = |octet: &u8| matches!(octet, b'*' | b'?');
+    let is_wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
     let mut folded = Vec::with_capacity(pattern.len());
     for piece in pattern.split_inclusive(is_wildcard) {
         let (text, wildcard) = match piece.split_last() {
             Some((last, text)) if is_wildcard(last) => (text, Some(*last)),
             _ => (piece, None),
         };
-        for octet in folded_letters(text) {
-            folded.extend(is_wildcard(&octet).then_some(b'\\'));
-            folded.push(octet);
+        for byte in folded_letters(text) {
+            folded.extend(is_wildcard(&byte).then_some(b'\\'));
+            folded.push(byte);
         }
         folded.extend(wildcard);
     }
     folded
 }
 
-/// Without the dot that the lower case of `\u{130}` has and that of `I` shows without one: `\u{130}`, `i` with a dot and `i` are one
-/// letter to readers of one language or another.
+/// Removes the combining dot in the lower case of `\u{130}`. Depending on the language, `\u{130}`,
+/// `i` with a dot and `i` are one letter.
 fn without_dots(letters: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
-    let mut before = '\0';
+    let mut previous = '\0';
     letters.filter(move |letter| {
-        let is_dot_of_i = *letter == '\u{307}' && before == 'i';
+        let is_dot_of_i = *letter == '\u{307}' && previous == 'i';
         if !is_dot_of_i {
-            before = *letter;
+            previous = *letter;
         }
         !is_dot_of_i
     })
 }
 
-/// By the upper case first, so that letters with one upper case in common are one.
+/// Converts to upper case first, so that letters with the same upper case become equal.
 fn without_case(letter: char) -> impl Iterator<Item = char> {
     letter.to_uppercase().flat_map(char::to_lowercase)
 }
 
-/// Whether a segment of a canonical path is a dot segment to a reader that cuts off blanks and parameters or takes other
-/// dots for its own: `..%20`, `..%3Bx`, `%EF%BC%8E%EF%BC%8E`. Also behind a slash that only folding shows.
+/// Whether a segment of a canonical path is a dot segment for a server that removes blanks and
+/// parameters or accepts other dots: `..%20`, `..%3Bx`, `%EF%BC%8E%EF%BC%8E`. Includes parts after
+/// a slash that only folding reveals.
 pub(super) fn disguises_dot_segment(segment: &str) -> bool {
     if !segment.contains('%') {
         return false;
     }
     let text = folded_letters(&decoded(segment));
-    text.split(|octet| matches!(octet, b'/' | b'\\'))
-        .any(|part| {
-            let name = part
-                .split(|octet| matches!(octet, b';' | b'?' | b'#'))
-                .next()
-                .unwrap_or_default();
-            let name = String::from_utf8_lossy(name).replace("%20", " ");
-            let name = name.trim_matches(' ');
-            matches!(name, "." | "..")
-                || name.contains(['.']) && name.contains(' ') && name.chars().all(is_cut_off)
-        })
+    text.split(|byte| matches!(byte, b'/' | b'\\')).any(|part| {
+        let name = part
+            .split(|byte| matches!(byte, b';' | b'?' | b'#'))
+            .next()
+            .unwrap_or_default();
+        let name = String::from_utf8_lossy(name).replace("%20", " ");
+        let name = name.trim_matches(' ');
+        matches!(name, "." | "..")
+            || name.contains(['.']) && name.contains(' ') && name.chars().all(is_trailing_ignored)
+    })
 }
 
-/// Whether a character at the end of a segment says nothing to some readers.
-fn is_cut_off(character: char) -> bool {
+/// Whether some servers ignore a character at the end of a segment.
+fn is_trailing_ignored(character: char) -> bool {
     matches!(character, '.' | ' ')
 }
 
-/// How much of a canonical path folding changes.
+/// How folding changes a canonical path.
 enum FoldEffect {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// Upper case and a final slash at most.
+    /// At most upper case and a trailing slash.
     Little,
-    /// There are escapes, parameters, empty segments or dots at the ends of segments.
+    /// Escapes, parameters, empty segments, or dots at the ends of segments.
     Much,
 }
 
-fn change(path: &str) -> FoldEffect {
-    let mut change = FoldEffect::None;
-    let mut before = 0;
-    for octet in path.bytes() {
-        match octet {
+fn fold_effect(path: &str) -> FoldEffect {
+    let mut effect = FoldEffect::None;
+    let mut previous = 0;
+    for byte in path.bytes() {
+        match byte {
             b'%' | b';' => return FoldEffect::Much,
-            b'/' if matches!(before, b'/' | b'.') => return FoldEffect::Much,
+            b'/' if matches!(previous, b'/' | b'.') => return FoldEffect::Much,
             // `name::$DATA`
-            b'$' if before == b':' => return FoldEffect::Much,
-            b'A'..=b'Z' => change = FoldEffect::Little,
+            b'$' if previous == b':' => return FoldEffect::Much,
+            b'A'..=b'Z' => effect = FoldEffect::Little,
             _ => {}
         }
-        before = octet;
+        previous = byte;
     }
-    match before {
+    match previous {
         b'.' => FoldEffect::Much,
         b'/' if path.len() > 1 => FoldEffect::Little,
-        _ => change,
+        _ => effect,
     }
 }
 
-/// Calls `then` with the folded form of a canonical path: all that folding does, at once. Encoded slashes stay. Needs no
-/// heap for ordinary paths.
+/// Calls `then` with the fully folded form of a canonical path. Encoded slashes are unchanged. Does
+/// not allocate for ordinary paths.
 pub(in crate::route) fn with_folded<R>(path: &str, then: impl FnOnce(&str) -> R) -> R {
-    match change(path) {
+    match fold_effect(path) {
         FoldEffect::None => then(path),
         FoldEffect::Little => {
             let trimmed = if path.len() > 1 {
@@ -174,20 +175,18 @@ pub(in crate::route) fn with_folded<R>(path: &str, then: impl FnOnce(&str) -> R)
     }
 }
 
-/// The folded form by going through all segments.
+/// The folded form, built segment by segment.
 fn folded(path: &str) -> String {
     let mut folded = String::with_capacity(path.len());
     for segment in path.split('/') {
         let text = folded_letters(&decoded_but_slashes(segment));
         let before_query = before_query(&text);
-        for part in before_query.split(|octet| matches!(octet, b'/' | b'\\')) {
-            let name = before_stream(
-                part.split(|octet| *octet == b';')
-                    .next()
-                    .unwrap_or_default(),
-            );
+        for part in before_query.split(|byte| matches!(byte, b'/' | b'\\')) {
+            let name = before_stream(part.split(|byte| *byte == b';').next().unwrap_or_default());
             let name = String::from_utf8_lossy(name);
-            let name = name.trim_start_matches(' ').trim_end_matches(is_cut_off);
+            let name = name
+                .trim_start_matches(' ')
+                .trim_end_matches(is_trailing_ignored);
             if !name.is_empty() {
                 folded.push('/');
                 folded.push_str(name);
@@ -204,52 +203,53 @@ fn folded(path: &str) -> String {
     }
 }
 
-/// Without what a reader cuts off who decodes a path before looking for its query or fragment.
+/// Removes what a server removes that decodes a path before it looks for the query or fragment.
 pub(super) fn before_query(text: &[u8]) -> &[u8] {
-    text.split(|octet| matches!(octet, b'?' | b'#'))
+    text.split(|byte| matches!(byte, b'?' | b'#'))
         .next()
         .unwrap_or_default()
 }
 
-/// A segment without the name of an NTFS stream of a type: `::$DATA`, `:$I30:$INDEX_ALLOCATION`.
+/// A segment without the name of an NTFS stream: `::$DATA`, `:$I30:$INDEX_ALLOCATION`.
 pub(super) fn before_stream(segment: &[u8]) -> &[u8] {
     if !segment.windows(2).any(|pair| pair == b":$") {
         return segment;
     }
     segment
-        .split(|octet| *octet == b':')
+        .split(|byte| *byte == b':')
         .next()
         .unwrap_or_default()
 }
 
 fn decoded_but_slashes(segment: &str) -> Vec<u8> {
-    let escape = |octet: u8| {
+    let escape = |byte: u8| {
         let mut escape = String::new();
-        push_escape(&mut escape, octet);
+        push_escape(&mut escape, byte);
         escape.into_bytes()
     };
     let mut plain = Vec::with_capacity(segment.len());
-    let mut octets = segment.as_bytes();
-    while let Some((&octet, rest)) = octets.split_first() {
-        octets = rest;
-        match (octet, hex_pair(octets)) {
+    let mut bytes = segment.as_bytes();
+    while let Some((&byte, rest)) = bytes.split_first() {
+        bytes = rest;
+        match (byte, hex_pair(bytes)) {
             (b'%', Some(value)) => {
-                octets = octets.get(2..).unwrap_or_default();
+                bytes = bytes.get(2..).unwrap_or_default();
                 if value == b'/' {
                     plain.extend(escape(value))
                 } else {
                     plain.push(value)
                 }
             }
-            _ => plain.push(octet),
+            _ => plain.push(byte),
         }
     }
     plain
 }
 
-/// Whether there is nothing to decode, to cut off or to leave out, but a final slash and the case of letters.
+/// Whether folding changes at most the case of letters and a trailing slash, and nothing is to be
+/// decoded.
 pub fn has_one_reading(text: &str) -> bool {
-    !matches!(change(text), FoldEffect::Much)
+    !matches!(fold_effect(text), FoldEffect::Much)
 }
 
 #[cfg(test)]

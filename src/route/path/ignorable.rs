@@ -1,4 +1,4 @@
-//! Characters that a reader may leave out of a text.
+//! Characters that some readers drop from a text.
 
 /// Whether a character has the property Default_Ignorable_Code_Point (Unicode 16, DerivedCoreProperties.txt): soft hyphens,
 /// joiners, marks and isolates of direction, fillers, variation selectors, tags. Reserved ones are among them.

@@ -1,6 +1,6 @@
-//! The ways in which two readers of one path could understand different things.
+//! Path oddities: ambiguities in a path that two servers may read differently.
 
-/// A way in which two readers of one path could understand different things.
+/// An ambiguity in a path that two servers may read differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Oddity {
@@ -10,7 +10,8 @@ pub enum Oddity {
     EncodedBackslash = 1 << 1,
     /// `%00` and other encoded control characters.
     EncodedControl = 1 << 2,
-    /// `%25` before two hexadecimal digits, as in `%252f` and `%2561`: another path to whoever decodes twice.
+    /// `%25` before two hexadecimal digits, as in `%252f` and `%2561`. A server that decodes twice
+    /// reads another path.
     DoubleEncoding = 1 << 3,
     /// Percent-encoded bytes that are not UTF-8.
     InvalidUtf8 = 1 << 4,
@@ -20,14 +21,14 @@ pub enum Oddity {
     DotSegments = 1 << 6,
     /// A plain backslash.
     RawBackslash = 1 << 7,
-    /// `;x` behind a segment, which some upstreams (servlet containers) cut off.
+    /// `;x` after a segment. Some upstreams (servlet containers) remove it.
     PathParameters = 1 << 8,
-    /// Another route's path but for case, a final slash, and what else `with_folded` folds. The caller finds it.
+    /// Equal to another route's path after folding (see `with_folded`). The caller detects it.
     LookAlike = 1 << 9,
 }
 
 impl Oddity {
-    /// All of them, for messages.
+    /// All oddities, for messages.
     const ALL: [Self; 10] = [
         Self::EncodedSlash,
         Self::EncodedBackslash,
@@ -41,7 +42,7 @@ impl Oddity {
         Self::LookAlike,
     ];
 
-    /// The word for this in config and log, which is the key of a route that takes it.
+    /// The word in config and log, which is also the key of a route that accepts it.
     pub fn word(self) -> &'static str {
         match self {
             Self::EncodedSlash => "encoded_slash",
@@ -63,22 +64,22 @@ impl Oddity {
 pub struct Oddities(u16);
 
 impl Oddities {
-    /// Adds one.
+    /// Adds an oddity.
     pub fn insert(&mut self, oddity: Oddity) {
         self.0 |= oddity as u16;
     }
 
-    /// The oddity named by a word of the config.
+    /// The oddity with a config word.
     pub fn from_word(word: &str) -> Option<Oddity> {
         Oddity::ALL.into_iter().find(|oddity| oddity.word() == word)
     }
 
-    /// Whether one is in the set.
+    /// Whether the set contains an oddity.
     pub fn contains(self, oddity: Oddity) -> bool {
         self.0 & (oddity as u16) != 0
     }
 
-    /// The first one that is in `self` and not in `taken`.
+    /// The first oddity that is in `self` and not in `taken`.
     pub fn first_beyond(self, taken: Self) -> Option<Oddity> {
         Oddity::ALL
             .into_iter()

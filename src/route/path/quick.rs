@@ -1,14 +1,14 @@
-//! The quick look at a target: most paths come in their canonical form, and are taken as they are. Normalises nothing, and
-//! refuses nothing: what it does not know goes the whole way.
+//! A fast path for targets that are already canonical, as most are. Neither normalises nor rejects;
+//! other targets need full normalisation.
 
 use super::CanonicalTarget;
 use super::escape::is_path_byte;
 use super::oddity::Oddities;
 use std::borrow::Cow;
 
-/// The target if its path is canonical already and has nothing odd, which nearly all have: found in one pass. `None`
-/// says nothing about the others, errors among them.
-pub(super) fn as_it_came(target: &str) -> Option<CanonicalTarget<'_>> {
+/// The target if its path is canonical and has no oddity, in one pass. `None` for all other
+/// targets, including invalid ones.
+pub(super) fn parse_canonical(target: &str) -> Option<CanonicalTarget<'_>> {
     let mut rest = target.as_bytes();
     if rest.first() != Some(&b'/') {
         return None;
@@ -16,9 +16,9 @@ pub(super) fn as_it_came(target: &str) -> Option<CanonicalTarget<'_>> {
     let mut length = 0;
     while let Some((&byte, after)) = rest.split_first() {
         match class(byte) {
-            Class::Path => {}
-            Class::Slash if begins_as_ordinary_segment(after) => {}
-            Class::Question => break,
+            ByteClass::Path => {}
+            ByteClass::Slash if begins_as_ordinary_segment(after) => {}
+            ByteClass::Question => break,
             _ => return None,
         }
         rest = after;
@@ -29,7 +29,7 @@ pub(super) fn as_it_came(target: &str) -> Option<CanonicalTarget<'_>> {
     let plain = |query: &str| {
         query
             .bytes()
-            .all(|byte| byte.is_ascii() && class(byte) != Class::Never)
+            .all(|byte| byte.is_ascii() && class(byte) != ByteClass::Never)
     };
     let query = query.map(Cow::Borrowed);
     query
@@ -42,52 +42,53 @@ pub(super) fn as_it_came(target: &str) -> Option<CanonicalTarget<'_>> {
         })
 }
 
-/// Whether what follows a slash begins neither an empty segment (unless it is the last) nor a dot segment.
+/// Whether the text after a slash starts neither an empty segment (unless it is the last) nor a dot
+/// segment.
 fn begins_as_ordinary_segment(after: &[u8]) -> bool {
     match after {
         [b'/', ..] => false,
         [b'.', tail @ ..] => {
-            let behind = tail.strip_prefix(b".").unwrap_or(tail);
-            !matches!(behind, [] | [b'/' | b'?', ..])
+            let following = tail.strip_prefix(b".").unwrap_or(tail);
+            !matches!(following, [] | [b'/' | b'?', ..])
         }
         _ => true,
     }
 }
 
-/// What a byte of a target is to [`as_it_came`].
+/// The class of a byte in a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    /// Stands for itself in a path, wherever it stands.
+enum ByteClass {
+    /// Literal at any position of a path.
     Path,
     Slash,
     Question,
-    /// Could mean more in a path.
+    /// May have a special meaning in a path.
     Special,
-    /// Refused anywhere in a target.
+    /// Invalid anywhere in a target.
     Never,
 }
 
-fn class(byte: u8) -> Class {
-    static CLASSES: [Class; 256] = classes();
+fn class(byte: u8) -> ByteClass {
+    static CLASSES: [ByteClass; 256] = classes();
     CLASSES
         .get(usize::from(byte))
         .copied()
-        .unwrap_or(Class::Never)
+        .unwrap_or(ByteClass::Never)
 }
 
-const fn classes() -> [Class; 256] {
-    let mut classes = [Class::Special; 256];
+const fn classes() -> [ByteClass; 256] {
+    let mut classes = [ByteClass::Special; 256];
     let mut byte = 0;
-    let mut rest: &mut [Class] = &mut classes;
+    let mut rest: &mut [ByteClass] = &mut classes;
     while let Some((class, after)) = rest.split_first_mut() {
         *class = match byte {
-            b'/' => Class::Slash,
-            b'?' => Class::Question,
-            b'#' | 0x7f | 0..=b' ' => Class::Never,
-            // Cut off by some upstreams.
-            b';' => Class::Special,
-            _ if is_path_byte(byte) => Class::Path,
-            _ => Class::Special,
+            b'/' => ByteClass::Slash,
+            b'?' => ByteClass::Question,
+            b'#' | 0x7f | 0..=b' ' => ByteClass::Never,
+            // Some upstreams remove parameters.
+            b';' => ByteClass::Special,
+            _ if is_path_byte(byte) => ByteClass::Path,
+            _ => ByteClass::Special,
         };
         byte = byte.wrapping_add(1);
         rest = after;
@@ -111,7 +112,7 @@ mod tests {
             "/a?b=c%zz;?/../",
             "/v1/@:!$&'()*+,=",
         ] {
-            let quick = as_it_came(target).expect(target);
+            let quick = parse_canonical(target).expect(target);
             assert_eq!(Ok(quick), CanonicalTarget::normalise(target));
         }
         for target in [
@@ -130,7 +131,7 @@ mod tests {
             "/\u{e4}",
             "/a?\u{e4}",
         ] {
-            assert_eq!(as_it_came(target), None, "{target}");
+            assert_eq!(parse_canonical(target), None, "{target}");
         }
     }
 
@@ -139,19 +140,19 @@ mod tests {
 
         #[test]
         fn the_quick_look_never_differs_from_the_whole_way(target in "/?([/.]|[a-c%;?\\\\#2ef +~\u{e4}\x01\x7f]|[ -~]){0,12}") {
-            if let Some(quick) = as_it_came(&target) {
+            if let Some(quick) = parse_canonical(&target) {
                 prop_assert!(matches!(quick.path, Cow::Borrowed(_)));
                 prop_assert_eq!(Ok(quick), CanonicalTarget::normalise(&target));
             }
         }
 
         #[test]
-        fn the_quick_look_takes_whatever_is_canonical(target in "/([/.]|[a-c]|[!-~]){0,8}") {
+        fn the_quick_look_takes_every_canonical_target(target in "/([/.]|[a-c]|[!-~]){0,8}") {
             let whole = CanonicalTarget::normalise(&target);
             let changes_nothing = whole.is_ok_and(|whole| {
                 whole.oddities == Oddities::default() && whole.to_string() == target && !whole.path.contains('%')
             });
-            prop_assert_eq!(as_it_came(&target).is_some(), changes_nothing);
+            prop_assert_eq!(parse_canonical(&target).is_some(), changes_nothing);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The texts that upstreams may read a path as, for comparing with `deny`. None of them is forwarded.
+//! Lists how upstreams may read a path, for comparison with `deny`. No reading is forwarded.
 
 use super::escape::{decoded, decoded_repeatedly};
 use super::fold::{before_query, before_stream, folded_letters, has_one_reading};
@@ -10,31 +10,32 @@ use super::segments::{by_segments, without_empty_segments, without_ends};
 pub enum OtherReadings {
     /// All of them.
     All(Vec<Vec<u8>>),
-    /// There are more octets of them than are compared. Whoever compares takes this for a match.
+    /// They exceed the limit. The caller must treat this as a match.
     TooMany,
 }
 
-/// Octets of all readings of one text together: so many, or four times the text. A long path with few oddities has room, and so
-/// has each short one. Each step looks once at the readings before it, so the work is linear in the text: at
-/// most nine times this, for nine steps.
+/// Maximum bytes of all readings of one text, or four times the text if that is more. Suffices for
+/// each short path and for long paths with few oddities. Each step reads the previous readings
+/// once, so the work is linear in the text: at most nine times this limit, for nine steps.
 const READING_BYTES: usize = 16 << 10;
 
-/// Readings of one text. What one step after the other makes of it would double their number each time.
+/// Maximum number of readings of one text. Each step could double their number.
 const MOST_READINGS: usize = 128;
 
-/// A canonical path, or a name, as upstreams may read it: decoded, once and repeatedly; without parameters and empty segments;
-/// and with its letters folded, in each combination of cutting off parameters, cutting off a query, cutting off dots, blanks
-/// and streams, taking backslashes for slashes, and leaving out empty segments. Beside itself, its case and a final slash,
-/// which are left to the caller. Nothing for a text that has none of that.
+/// The readings of a canonical path or a name: decoded once and repeatedly; without parameters and
+/// empty segments; and folded, in each combination of these steps: remove parameters, query, dots,
+/// blanks and streams; replace backslashes by slashes; remove empty segments. Excludes the text
+/// itself, its case and a trailing slash; the caller compares these. Empty if the text has one
+/// reading.
 pub fn other_readings(text: &str) -> OtherReadings {
     let mut readings = ReadingsBuilder {
         found: Vec::new(),
         room: room_for(text),
-        looked_at: 0,
+        bytes_read: 0,
     };
     match readings.find(text) {
         Ok(()) => OtherReadings::All(readings.found),
-        Err(ReadingsExceeded) => OtherReadings::TooMany,
+        Err(ReadingsLimit) => OtherReadings::TooMany,
     }
 }
 
@@ -42,24 +43,24 @@ fn room_for(text: &str) -> usize {
     READING_BYTES.max(4 * text.len())
 }
 
-/// No room for more readings.
+/// The limit of the readings is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ReadingsExceeded;
+struct ReadingsLimit;
 
 struct ReadingsBuilder {
     found: Vec<Vec<u8>>,
-    /// Octets that may be added.
+    /// Bytes that may still be added.
     room: usize,
-    /// Octets that steps looked at, which tests hold against the bound.
-    looked_at: usize,
+    /// Bytes that the steps have read. Tests compare it with the bound.
+    bytes_read: usize,
 }
 
 impl ReadingsBuilder {
-    fn find(&mut self, text: &str) -> Result<(), ReadingsExceeded> {
+    fn find(&mut self, text: &str) -> Result<(), ReadingsLimit> {
         if has_one_reading(text) {
             return Ok(());
         }
-        // Parameters are cut off before decoding and after it, by one reader or the other.
+        // Servers remove parameters before or after decoding.
         let plain = plain_reading(text);
         let cut = String::from_utf8(without_parameters(text.as_bytes())).unwrap_or_default();
         for text in [text, &cut] {
@@ -68,12 +69,12 @@ impl ReadingsBuilder {
         }
         self.add_each(without_parameters)?;
         if self.found.iter().all(|reading| reading.is_ascii()) {
-            // All that folding changes is compared without regard to case anyway.
+            // The caller compares without case, so folding ASCII adds nothing.
             self.replace_each(folded_letters);
         } else {
             self.add_each(folded_letters)?;
         }
-        // Folding shows further escapes and parameters.
+        // Folding reveals further escapes and parameters.
         self.add_each(|text| {
             std::str::from_utf8(text).map_or_else(|_| text.to_vec(), decoded_repeatedly)
         })?;
@@ -89,17 +90,18 @@ impl ReadingsBuilder {
         }
         self.add(decoded(text))?;
         self.add(decoded(&plain))?;
-        // By a reader who decodes nothing. The text itself is compared already, also without its final slash.
+        // The readings of a server that decodes nothing. The caller compares the text itself, also
+        // without its trailing slash.
         let is_new = |reading: &[u8]| {
             reading != text.as_bytes() && Some(reading) != text.as_bytes().strip_suffix(b"/")
         };
-        for before in [text.as_bytes(), plain.as_bytes(), cut.as_bytes()] {
-            let ends = without_ends(before);
+        for original in [text.as_bytes(), plain.as_bytes(), cut.as_bytes()] {
+            let ends = without_ends(original);
             for reading in [
-                without_empty_segments(before),
+                without_empty_segments(original),
                 without_empty_segments(&ends),
                 ends,
-                before.to_vec(),
+                original.to_vec(),
             ] {
                 if is_new(&reading) {
                     self.add(reading)?;
@@ -109,15 +111,12 @@ impl ReadingsBuilder {
         Ok(())
     }
 
-    fn add(&mut self, reading: Vec<u8>) -> Result<(), ReadingsExceeded> {
+    fn add(&mut self, reading: Vec<u8>) -> Result<(), ReadingsLimit> {
         if !self.found.contains(&reading) {
             if self.found.len() == MOST_READINGS {
-                return Err(ReadingsExceeded);
+                return Err(ReadingsLimit);
             }
-            self.room = self
-                .room
-                .checked_sub(reading.len())
-                .ok_or(ReadingsExceeded)?;
+            self.room = self.room.checked_sub(reading.len()).ok_or(ReadingsLimit)?;
             self.found.push(reading);
         }
         Ok(())
@@ -125,18 +124,18 @@ impl ReadingsBuilder {
 
     fn replace_each(&mut self, step: impl Fn(&[u8]) -> Vec<u8>) {
         for reading in &mut self.found {
-            self.looked_at += reading.len();
+            self.bytes_read += reading.len();
             *reading = step(reading);
         }
     }
 
-    /// Adds what a step makes of each reading, where it changes anything.
-    fn add_each(&mut self, step: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), ReadingsExceeded> {
+    /// Applies a step to each reading and adds the changed ones.
+    fn add_each(&mut self, step: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), ReadingsLimit> {
         for at in 0..self.found.len() {
             let Some(reading) = self.found.get(at) else {
                 break;
             };
-            self.looked_at += reading.len();
+            self.bytes_read += reading.len();
             let next = step(reading);
             self.add(next)?;
         }
@@ -156,7 +155,7 @@ fn without_streams(text: &[u8]) -> Vec<u8> {
 fn without_parameters(text: &[u8]) -> Vec<u8> {
     by_segments(text, |segment| {
         segment
-            .split(|octet| *octet == b';')
+            .split(|byte| *byte == b';')
             .next()
             .unwrap_or_default()
     })
@@ -164,7 +163,7 @@ fn without_parameters(text: &[u8]) -> Vec<u8> {
 
 fn without_backslashes(text: &[u8]) -> Vec<u8> {
     text.iter()
-        .map(|octet| if *octet == b'\\' { b'/' } else { *octet })
+        .map(|byte| if *byte == b'\\' { b'/' } else { *byte })
         .collect()
 }
 

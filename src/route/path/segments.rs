@@ -1,7 +1,7 @@
-//! Edits of a path that go segment by segment.
+//! Edits a path segment by segment.
 
 pub(super) fn by_segments(text: &[u8], edit: impl Fn(&[u8]) -> &[u8]) -> Vec<u8> {
-    text.split(|octet| *octet == b'/')
+    text.split(|byte| *byte == b'/')
         .map(edit)
         .collect::<Vec<_>>()
         .join(&b'/')
@@ -18,7 +18,7 @@ pub(super) fn without_ends(text: &[u8]) -> Vec<u8> {
 
 pub(super) fn without_empty_segments(text: &[u8]) -> Vec<u8> {
     let segments = text
-        .split(|octet| *octet == b'/')
+        .split(|byte| *byte == b'/')
         .filter(|segment| !segment.is_empty());
     let joined = segments.collect::<Vec<_>>().join(&b'/');
     if text.starts_with(b"/") {

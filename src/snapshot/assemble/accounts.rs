@@ -1,24 +1,22 @@
-//! Who ApiUsers are at upstreams: `[api_user.NAME.upstream.UPSTREAM]`, each with a password or a certificate there. What is
-//! contradictory is refused, so that no request goes up as somebody whom nobody meant.
+//! Assembly of the accounts of ApiUsers at upstreams (`[api_user.NAME.upstream.UPSTREAM]`), each with a password or a
+//! certificate. Contradictory accounts are errors, so that no request is sent with unintended credentials.
 
 use super::Assembly;
-use super::peers::{CertificateOwner, Inputs};
+use super::remote_servers::{CertificateOwner, ClientCertificatePaths, Inputs};
 use super::upstreams::{Upstreams, peer};
-use crate::config::{
-    ApiUser, CredentialsOfUsers, Spanned, Upstream as SaidUpstream, UserAtUpstream,
-};
+use crate::config::{ApiUserTable, CredentialsOfUsers, Spanned, UpstreamAccount, UpstreamTable};
 use crate::identity::ApiUsers;
-use crate::route::{Admission, KnownThere, Target};
+use crate::route::{Admission, Target, UpstreamUsers};
 use crate::upstream::{Account, Accounts};
 use rustls::client::Resumption;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// TLS sessions that are kept for one user: one for each endpoint, and a few to spare.
+/// Number of cached TLS sessions per account: enough for one per endpoint.
 const SESSIONS: usize = 8;
 
 impl Assembly<'_> {
-    /// By the name of the upstream; those where nobody is somebody are left out.
+    /// Accounts by name of the upstream. Upstreams without accounts have no entry.
     pub(super) fn accounts(
         &self,
         users: &ApiUsers,
@@ -27,8 +25,8 @@ impl Assembly<'_> {
         let mut all: HashMap<Arc<str>, Accounts> = HashMap::new();
         for user in &self.config.api_users {
             let principal = users.named(&user.name.value);
-            for there in &user.at_upstreams {
-                let account = self.account(user, there, upstreams);
+            for entry in &user.upstream_accounts {
+                let account = self.account(user, entry, upstreams);
                 if let (Some((name, account)), Some(principal)) = (account, &principal) {
                     all.entry(name).or_default().insert(principal.id, account);
                 }
@@ -39,69 +37,81 @@ impl Assembly<'_> {
             .collect()
     }
 
-    /// `None` if that cannot be and was reported, here or with the upstream.
+    /// The account of a user. `None` for an error, which was reported here or with the upstream.
     fn account(
         &self,
-        user: &ApiUser,
-        there: &UserAtUpstream,
+        user: &ApiUserTable,
+        entry: &UpstreamAccount,
         upstreams: &Upstreams,
     ) -> Option<(Arc<str>, Arc<Account>)> {
-        let Some(said) = self
-            .config
-            .upstreams
-            .iter()
-            .find(|said| said.name.value == there.upstream.value)
-        else {
-            let message = format!("there is no upstream \"{}\"", there.upstream.value);
-            let names = self
-                .config
-                .upstreams
-                .iter()
-                .map(|upstream| &upstream.name.value);
-            self.problems.error(
-                there.upstream.place,
-                message,
-                self.known("upstreams", names),
-            );
-            return None;
-        };
-        self.check_account(there, said)?;
+        let table = self.upstream_of_account(entry)?;
+        self.check_account(entry, table)?;
         let (name, upstream) = upstreams
             .by_name
-            .get_key_value(there.upstream.value.as_str())?;
+            .get_key_value(entry.upstream.value.as_str())?;
         let mut inputs = Inputs::default();
         inputs.add(&upstream.signature);
         inputs.add(user.name.value.as_bytes());
-        let make: Box<dyn FnOnce(Vec<u8>) -> Account> = match &there.basic_credentials {
+        let make: Box<dyn FnOnce(Vec<u8>) -> Account> = match &entry.basic_credentials {
             Some(text) => {
                 let authorization = self.basic_credentials(text)?;
                 inputs.add(&authorization);
                 Box::new(|signature| Account::by_authorization(authorization, signature))
             }
             None => {
-                let files = (there.certificate.as_ref(), there.private_key.as_ref());
+                let paths = ClientCertificatePaths {
+                    certificate: entry.certificate.as_ref(),
+                    private_key: entry.private_key.as_ref(),
+                };
                 let owner = CertificateOwner {
                     kind: "upstream_user",
                     name,
                     user: Some(&user.name.value),
                 };
-                let shown = self.client_certificate(files, owner, &mut inputs).ok()?;
+                let client_certificate = self.client_certificate(paths, owner, &mut inputs).ok()?;
                 let mut config = self
-                    .config_showing(&peer(said), upstreams.roots.get(name)?, shown)
+                    .config_with_certificate(
+                        &peer(table),
+                        upstreams.roots.get(name)?,
+                        client_certificate,
+                    )
                     .ok()?;
-                // One for each user, or a session would speak for somebody else; so they are small.
+                // Each account has its own session cache, since resumption keeps the identity. So the caches are small.
                 config.resumption = Resumption::in_memory_sessions(SESSIONS);
                 Box::new(|signature| Account::by_certificate(Arc::new(config), signature))
             }
         };
         let signature = inputs.digest();
         let before = self.account_before(name, &user.name);
-        // Who did not change keeps its connections.
+        // An unchanged account keeps its connections.
         let unchanged = before.filter(|account| account.signature == signature);
         Some((
             name.clone(),
             unchanged.unwrap_or_else(|| Arc::new(make(signature))),
         ))
+    }
+
+    /// The table of the upstream. Reports an unknown name.
+    fn upstream_of_account(&self, entry: &UpstreamAccount) -> Option<&UpstreamTable> {
+        let table = self
+            .config
+            .upstreams
+            .iter()
+            .find(|upstream| upstream.name.value == entry.upstream.value);
+        if table.is_none() {
+            let message = format!("there is no upstream \"{}\"", entry.upstream.value);
+            let names = self
+                .config
+                .upstreams
+                .iter()
+                .map(|upstream| &upstream.name.value);
+            self.problems.error(
+                entry.upstream.place,
+                message,
+                self.known("upstreams", names),
+            );
+        }
+        table
     }
 
     fn account_before(&self, upstream: &Arc<str>, user: &Spanned<String>) -> Option<Arc<Account>> {
@@ -110,67 +120,75 @@ impl Assembly<'_> {
         previous.accounts.get(upstream)?.of(principal.id).cloned()
     }
 
-    /// One proof, and one that counts there.
-    fn check_account(&self, there: &UserAtUpstream, said: &SaidUpstream) -> Option<()> {
-        let of_certificate = there.certificate.as_ref().or(there.private_key.as_ref());
-        let (place, message, hint) = match (&there.basic_credentials, of_certificate) {
+    /// Checks that an account has exactly one credential, and one that the upstream can accept.
+    fn check_account(&self, entry: &UpstreamAccount, table: &UpstreamTable) -> Option<()> {
+        let of_certificate = entry.certificate.as_ref().or(entry.private_key.as_ref());
+        let (place, message, hint) = match (&entry.basic_credentials, of_certificate) {
             (None, None) => (
-                there.place,
+                entry.place,
                 "this says nothing about who the user is at the upstream".to_owned(),
                 "write `basic_credentials`, or `certificate` and `private_key`, or remove the table",
             ),
             (Some(password), Some(_)) => (
                 password.place,
-                "a user is somebody at an upstream by a password or by a certificate, and this has both".to_owned(),
+                "a user has either a password or a certificate at an upstream, and this has both"
+                    .to_owned(),
                 "keep one: Icinga 2, for one, looks at no password where a certificate counts",
             ),
-            (Some(password), None) if said.certificate.is_some() => (
+            (Some(password), None) if table.certificate.is_some() => (
                 password.place,
                 format!(
                     "upstream \"{}\" is shown the gateway's certificate, beside which no password may count",
-                    said.name.value
+                    table.name.value
                 ),
                 "give the user a certificate there, too, or remove `certificate` of the upstream",
             ),
-            (None, Some(certificate)) if said.endpoints.iter().any(|text| !text.value.starts_with("https://")) => (
-                certificate.place,
-                format!(
-                    "upstream \"{}\" has an endpoint without https, where nobody sees a certificate",
-                    said.name.value
-                ),
-                "write https:// in its `endpoints`, or give the user `basic_credentials`",
-            ),
+            (None, Some(certificate))
+                if table
+                    .endpoints
+                    .iter()
+                    .any(|text| !text.value.starts_with("https://")) =>
+            {
+                (
+                    certificate.place,
+                    format!(
+                        "upstream \"{}\" has an endpoint without https, which cannot receive a certificate",
+                        table.name.value
+                    ),
+                    "write https:// in its `endpoints`, or give the user `basic_credentials`",
+                )
+            }
             _ => return Some(()),
         };
         self.problems.error(place, message, hint);
         None
     }
 
-    /// Whose requests a route may pass on; `None` if nobody's, which was reported.
+    /// The users that a route may forward to its upstream. `None` for an error, which was reported.
     pub(super) fn known_there(
         &self,
         target: &Target,
         admission: Admission,
         accounts: &HashMap<Arc<str>, Arc<Accounts>>,
         place: crate::config::Place,
-    ) -> Option<KnownThere> {
+    ) -> Option<UpstreamUsers> {
         let Target::Upstream(name) = target else {
-            return Some(KnownThere::Anybody);
+            return Some(UpstreamUsers::Any);
         };
-        let said = self
+        let table = self
             .config
             .upstreams
             .iter()
-            .find(|said| *said.name.value == **name);
-        let rule = said
-            .and_then(|said| said.manners.credentials_of_users.as_ref())
-            .map(|said| said.value);
+            .find(|table| *table.name.value == **name);
+        let rule = table
+            .and_then(|upstream| upstream.quirks.credentials_of_users.as_ref())
+            .map(|setting| setting.value);
         if rule.unwrap_or_default() == CredentialsOfUsers::Optional {
-            return Some(KnownThere::Anybody);
+            return Some(UpstreamUsers::Any);
         }
         if admission == Admission::Public {
             let message = format!(
-                "everybody may use this route, but upstream \"{name}\" takes only users that it knows"
+                "all clients may use this route, but upstream \"{name}\" takes only users that it knows"
             );
             let hint = "set `client_auth` of the route, or `credentials_of_users = \"optional\"` of the upstream";
             self.problems.error(place, message, hint);
@@ -181,6 +199,6 @@ impl Assembly<'_> {
             .into_iter()
             .flat_map(|accounts| accounts.users())
             .collect();
-        Some(KnownThere::Only(Arc::new(users)))
+        Some(UpstreamUsers::Only(Arc::new(users)))
     }
 }

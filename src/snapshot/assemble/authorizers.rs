@@ -1,10 +1,10 @@
-//! Authorizers: where each is, what it is told, and what becomes of its answers.
+//! Assembly of authorizers: endpoint, forwarded header fields and cache key.
 
-use super::peers::{Inputs, Peer};
+use super::remote_servers::{Inputs, RemoteServer};
 use super::{Assembly, Depth};
-use crate::authorizer::{Authorizer, AuthorizerSettings, Authorizers, KeyPart, Protocol};
-use crate::config::{Authorizer as Said, AuthorizerProtocol, Route, Spanned, WhenUnavailable};
-use crate::endpoint::{EndpointAddress, Scheme};
+use crate::authorizer::{Authorizer, AuthorizerApi, AuthorizerSettings, Authorizers, KeyPart};
+use crate::config::{AuthorizerProtocol, AuthorizerTable, RouteEntry, Spanned, WhenUnavailable};
+use crate::endpoint::{EndpointAddress, EndpointScheme};
 use crate::fetch::{self, FetchUrl};
 use crate::forward::{BadFieldName, FieldNames};
 use http::HeaderName;
@@ -25,67 +25,71 @@ impl Assembly<'_> {
             .config
             .authorizers
             .iter()
-            .filter_map(|said| self.authorizer(said, &mut reserved))
+            .filter_map(|table| self.authorizer(table, &mut reserved))
             .collect();
         self.check_authorizer_names();
         if self.depth == Depth::Warnings && !self.problems.any_error() {
             self.config
                 .authorizers
                 .iter()
-                .for_each(|said| self.warn_about_authorizer(said));
+                .for_each(|table| self.warn_about_authorizer(table));
         }
         Authorizers::new(built, reserved)
     }
 
-    fn authorizer(&self, said: &Said, reserved: &mut FieldNames) -> Option<Arc<Authorizer>> {
+    fn authorizer(
+        &self,
+        table: &AuthorizerTable,
+        reserved: &mut FieldNames,
+    ) -> Option<Arc<Authorizer>> {
         let shown = self.field_names(
             "request_headers",
-            &said.request_headers,
+            &table.request_headers,
             FieldNames::add_shown,
         );
         let taken = self.field_names(
             "response_headers",
-            &said.response_headers,
+            &table.response_headers,
             FieldNames::add_reserved,
         );
         for name in shown.iter().chain(&taken).flat_map(FieldNames::iter) {
             self.judged_fields.borrow_mut().add_judged(name.as_str());
         }
         for name in taken.iter().flat_map(FieldNames::iter) {
-            // Each was just taken as one.
+            // These names were validated above.
             let _ = reserved.add_reserved(name.as_str());
         }
-        let parts = self.cache_key(said, shown.as_ref()?);
-        let (protocol, address) = self.authorizer_endpoint(said)?;
-        let peer = peer(said);
+        let parts = self.cache_key(table, shown.as_ref()?);
+        let (protocol, address) = self.authorizer_endpoint(table)?;
+        let peer = peer(table);
         let mut inputs = Inputs::default();
         let tls = self
-            .client_config(&peer, address.scheme == Scheme::Https, &mut inputs)
+            .client_config(&peer, address.scheme == EndpointScheme::Https, &mut inputs)
             .ok()?;
         let endpoint = self.endpoint(
             &peer,
-            said.endpoint.as_ref()?,
+            table.endpoint.as_ref()?,
             address,
-            tls.as_ref().map(|(config, _)| config),
+            tls.as_ref().map(|tls| &tls.config),
         )?;
-        let concurrency = said.concurrency.unwrap_or(CONCURRENCY);
+        let concurrency = table.concurrency.unwrap_or(CONCURRENCY);
         let settings = AuthorizerSettings {
-            name: said.name.value.as_str().into(),
+            name: table.name.value.as_str().into(),
             protocol,
             endpoint,
-            timeout: said.timeout.unwrap_or(TIMEOUT),
-            unavailable: said
+            timeout: table.timeout.unwrap_or(TIMEOUT),
+            unavailable: table
                 .unavailable
                 .as_ref()
-                .map_or(WhenUnavailable::Refuse, |said| said.value),
-            cache: said.cache.flatten().zip(Some(parts?)),
+                .map_or(WhenUnavailable::Refuse, |setting| setting.value),
+            cache: table.cache.flatten().zip(Some(parts?)),
             shown: shown?,
             taken: taken?,
             concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
         };
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
-        // One that did not change keeps its connections, and what it has said.
+        // An unchanged authorizer keeps its connections and cached verdicts.
         let before = self
             .previous
             .and_then(|previous| previous.authorizers.get(&settings.name));
@@ -97,11 +101,15 @@ impl Assembly<'_> {
         }))
     }
 
-    fn authorizer_endpoint(&self, said: &Said) -> Option<(Protocol, EndpointAddress)> {
-        let (protocol, text) = (said.protocol.as_ref()?, said.endpoint.as_ref()?);
+    fn authorizer_endpoint(
+        &self,
+        table: &AuthorizerTable,
+    ) -> Option<(AuthorizerApi, EndpointAddress)> {
+        let protocol = table.protocol.as_ref()?;
+        let text = table.endpoint.as_ref()?;
         if protocol.value == AuthorizerProtocol::ExtAuthz {
             let address = self.endpoint_address(text)?;
-            return Some((Protocol::ExtAuthz(address.scheme), address));
+            return Some((AuthorizerApi::ExtAuthz(address.scheme), address));
         }
         let Some(url) = FetchUrl::parse(&text.value) else {
             let message = format!("\"{}\" is no http or https URL", text.value);
@@ -113,21 +121,22 @@ impl Assembly<'_> {
             return None;
         };
         let scheme = match url.scheme() {
-            fetch::Scheme::Http => "http",
-            fetch::Scheme::Https => "https",
+            fetch::FetchScheme::Http => "http",
+            fetch::FetchScheme::Https => "https",
         };
         let address = EndpointAddress::parse(&format!("{scheme}://{}", url.authority()));
-        Some((Protocol::ForwardAuth(url), address.ok()?))
+        Some((AuthorizerApi::ForwardAuth(url), address.ok()?))
     }
 
     fn field_names(
         &self,
         key: &str,
-        said: &[Spanned<String>],
+        texts: &[Spanned<String>],
         add: fn(&mut FieldNames, &str) -> Result<(), BadFieldName>,
     ) -> Option<FieldNames> {
-        let (mut names, mut complete) = (FieldNames::default(), true);
-        for text in said {
+        let mut names = FieldNames::default();
+        let mut complete = true;
+        for text in texts {
             if let Err(error) = add(&mut names, &text.value) {
                 complete = false;
                 let message = format!("`{key}` cannot hold \"{}\": {error}", text.value);
@@ -141,10 +150,10 @@ impl Assembly<'_> {
         complete.then_some(names)
     }
 
-    /// By what verdicts are told apart: all that the authorizer is told, if the config does not say.
-    fn cache_key(&self, said: &Said, shown: &FieldNames) -> Option<Vec<KeyPart>> {
+    /// The parts of the cache key. The default is everything that the authorizer receives.
+    fn cache_key(&self, table: &AuthorizerTable, shown: &FieldNames) -> Option<Vec<KeyPart>> {
         let named = KeyPart::NAMED.into_iter();
-        let Some(words) = &said.cache_key else {
+        let Some(words) = &table.cache_key else {
             return Some(
                 named
                     .map(|(_, part)| part)
@@ -152,7 +161,7 @@ impl Assembly<'_> {
                     .collect(),
             );
         };
-        if let (None | Some(None), Some(first)) = (said.cache, words.first()) {
+        if let (None | Some(None), Some(first)) = (table.cache, words.first()) {
             let message = "`cache_key` says how verdicts are remembered, and they are not";
             self.problems.error(
                 first.place,
@@ -167,7 +176,7 @@ impl Assembly<'_> {
             .collect();
         let parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
         if !parts.contains(&KeyPart::User) {
-            let place = words.first().map_or(said.name.place, |word| word.place);
+            let place = words.first().map_or(table.name.place, |word| word.place);
             let message =
                 "`cache_key` without \"user\" would give one client the verdict about another";
             self.problems.error(place, message, "add \"user\"");
@@ -204,7 +213,7 @@ impl Assembly<'_> {
         part
     }
 
-    /// Routes name authorizers that there are.
+    /// Reports routes with unknown authorizers.
     fn check_authorizer_names(&self) {
         let names = || {
             self.config
@@ -212,61 +221,61 @@ impl Assembly<'_> {
                 .iter()
                 .map(|authorizer| &authorizer.name.value)
         };
-        for said in self
+        for name in self
             .config
             .routes
             .iter()
             .filter_map(|route| route.authorizer.as_ref())
         {
-            if !names().any(|name| *name == said.value) {
-                let message = format!("there is no authorizer \"{}\"", said.value);
+            if !names().any(|known| *known == name.value) {
+                let message = format!("there is no authorizer \"{}\"", name.value);
                 self.problems
-                    .error(said.place, message, self.known("authorizers", names()));
+                    .error(name.place, message, self.known("authorizers", names()));
             }
         }
     }
 
-    fn warn_about_authorizer(&self, said: &Said) {
-        let name = &said.name.value;
-        if let Some(permit) = said
+    fn warn_about_authorizer(&self, table: &AuthorizerTable) {
+        let name = &table.name.value;
+        if let Some(permit) = table
             .unavailable
             .as_ref()
-            .filter(|said| said.value == WhenUnavailable::Permit)
+            .filter(|setting| setting.value == WhenUnavailable::Permit)
         {
             let message = format!("requests go on while authorizer \"{name}\" does not answer");
-            let hint = "whoever can keep it from answering is not held up by it; write `unavailable = \"refuse\"`";
+            let hint = "an attacker who blocks the authorizer bypasses it; write `unavailable = \"refuse\"`";
             self.problems.warning(permit.place, message, hint);
         }
-        let asks = |route: &&Route| {
+        let uses_it = |route: &&RouteEntry| {
             route
                 .authorizer
                 .as_ref()
-                .is_some_and(|said| said.value == *name)
+                .is_some_and(|setting| setting.value == *name)
         };
-        if !self.config.routes.iter().any(|route| asks(&route)) {
+        if !self.config.routes.iter().any(|route| uses_it(&route)) {
             let message = format!("no route asks authorizer \"{name}\"");
             self.problems.warning(
-                said.name.place,
+                table.name.place,
                 message,
                 format!("write `authorizer = \"{name}\"` in a route"),
             );
         }
-        let plain = said.endpoint.as_ref().filter(|text| {
+        let plain = table.endpoint.as_ref().filter(|text| {
             let host =
-                FetchUrl::parse(&text.value).filter(|url| url.scheme() == fetch::Scheme::Http);
-            host.is_some_and(|url| !is_here(&url))
+                FetchUrl::parse(&text.value).filter(|url| url.scheme() == fetch::FetchScheme::Http);
+            host.is_some_and(|url| !is_local(&url))
         });
         if let Some(plain) = plain {
             let message = format!("authorizer \"{name}\" is asked over the network without TLS");
             let hint =
-                "whoever is on the way reads who asks for what, and can permit it; use https";
+                "an attacker on the network can read each check and forge its verdict; use https";
             self.problems.warning(plain.place, message, hint);
         }
     }
 }
 
-/// Whether nothing goes over a network.
-fn is_here(url: &FetchUrl) -> bool {
+/// Whether the host is this machine, so that no request crosses a network.
+fn is_local(url: &FetchUrl) -> bool {
     let authority = url.authority();
     let host = authority
         .rsplit_once(':')
@@ -278,20 +287,21 @@ fn is_here(url: &FetchUrl) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-fn peer(said: &Said) -> Peer<'_> {
-    let is_grpc = said
+fn peer(table: &AuthorizerTable) -> RemoteServer<'_> {
+    let is_grpc = table
         .protocol
         .as_ref()
         .is_some_and(|protocol| protocol.value == AuthorizerProtocol::ExtAuthz);
-    Peer {
+    RemoteServer {
         table: "authorizer",
         key: "endpoint",
-        expiries: ("authorizer_anchor", "authorizer_client"),
+        anchor_kind: "authorizer_anchor",
+        client_kind: "authorizer_client",
         protocol: if is_grpc { b"h2" } else { b"http/1.1" },
-        name: &said.name,
-        anchors: &said.anchors,
-        server_name: said.server_name.as_ref(),
-        certificate: said.certificate.as_ref(),
-        private_key: said.private_key.as_ref(),
+        name: &table.name,
+        anchors: &table.anchors,
+        server_name: table.server_name.as_ref(),
+        certificate: table.certificate.as_ref(),
+        private_key: table.private_key.as_ref(),
     }
 }

@@ -1,14 +1,14 @@
-//! Passwords of ApiUsers, and which credentials a route takes.
+//! Assembly of passwords, and of the credentials that a route accepts.
 
 use super::Assembly;
-use crate::config::{self, ApiUser, ClientAuth, Spanned};
+use crate::config::{self, ApiUserTable, ClientAuth, Spanned};
 use crate::credentials::{
     AttemptLimits, CredentialRule, Credentials, HashError, PasswordHash, Passwords, RuleError,
 };
 use crate::file_read::{self, FileKind};
 use std::time::Duration;
 
-/// How long a right password is not hashed again.
+/// Default time for which a verified password is cached.
 const REMEMBER: Duration = Duration::from_secs(60);
 
 impl Assembly<'_> {
@@ -20,16 +20,18 @@ impl Assembly<'_> {
     }
 
     fn passwords(&self) -> Passwords {
-        let said = &self.config.passwords;
-        let usual = AttemptLimits::default();
+        let table = &self.config.passwords;
+        let defaults = AttemptLimits::default();
         let limits = AttemptLimits {
-            failures_per_user: said.failures_per_user.unwrap_or(usual.failures_per_user),
-            failures_per_source: said
+            failures_per_user: table
+                .failures_per_user
+                .unwrap_or(defaults.failures_per_user),
+            failures_per_source: table
                 .failures_per_source
-                .unwrap_or(usual.failures_per_source),
-            window: said.window.unwrap_or(usual.window),
+                .unwrap_or(defaults.failures_per_source),
+            window: table.window.unwrap_or(defaults.window),
         };
-        let mut passwords = Passwords::new(limits, said.remember.unwrap_or(Some(REMEMBER)));
+        let mut passwords = Passwords::new(limits, table.remember.unwrap_or(Some(REMEMBER)));
         for user in &self.config.api_users {
             let hashes = self.password_hashes(user);
             if !hashes.is_empty() && user.name.value.contains(':') {
@@ -42,7 +44,7 @@ impl Assembly<'_> {
         passwords
     }
 
-    fn password_hashes(&self, user: &ApiUser) -> Vec<PasswordHash> {
+    fn password_hashes(&self, user: &ApiUserTable) -> Vec<PasswordHash> {
         let inline = user
             .password_hashes
             .iter()
@@ -67,23 +69,23 @@ impl Assembly<'_> {
         hashes
     }
 
-    fn password_hash(&self, said: &Spanned<String>, text: &str) -> Option<PasswordHash> {
+    fn password_hash(&self, source: &Spanned<String>, text: &str) -> Option<PasswordHash> {
         PasswordHash::parse(text)
             .map_err(|error| {
                 let hint = match error {
-                    HashError::TooDear(_) => "make it anew: `portcullis hash-password`",
+                    HashError::CostTooHigh(_) => "make it anew: `portcullis hash-password`",
                     HashError::PlainText => {
                         "passwords never stand in a config; `portcullis hash-password` makes a hash"
                     }
                     _ => "use argon2id (`portcullis hash-password`), bcrypt ($2b$, $2y$) or SHA-crypt ($5$, $6$)",
                 };
-                // Whatever it is, it may be a password, or stand on one line with one.
-                self.problems.error_about_secret(said.place, format!("password hash cannot be used: {error}"), hint);
+                // The line may contain a password.
+                self.problems.error_about_secret(source.place, format!("password hash cannot be used: {error}"), hint);
             })
             .ok()
     }
 
-    /// A secret from a file or `env:NAME`.
+    /// Reads a secret from a file or `env:NAME`.
     fn secret(&self, text: &Spanned<String>, what: &str) -> Option<zeroize::Zeroizing<String>> {
         let read = match text.value.strip_prefix("env:") {
             Some(name) => {
@@ -107,10 +109,10 @@ impl Assembly<'_> {
             .ok()
     }
 
-    /// Which credentials a route takes. `None` if that makes no sense, and was reported.
-    pub(super) fn credential_rule(&self, said: &config::Route) -> Option<CredentialRule> {
-        let Some(kinds) = &said.credentials else {
-            if let Some(required) = &said.credentials_required {
+    /// The credentials that a route accepts. `None` for an error, which was reported.
+    pub(super) fn credential_rule(&self, table: &config::RouteEntry) -> Option<CredentialRule> {
+        let Some(kinds) = &table.credentials else {
+            if let Some(required) = &table.credentials_required {
                 let message = "`credentials_required` says how many of `credentials` are needed, which is missing";
                 self.problems.error(
                     required.place,
@@ -121,17 +123,17 @@ impl Assembly<'_> {
             }
             return Some(CredentialRule::default());
         };
-        let place = kinds.first().map_or(said.place, |first| first.place);
-        if matches!(&said.client_auth, Some(auth) if auth.value != ClientAuth::Required) {
-            let message = "a route that lets everybody in takes no credentials";
+        let place = kinds.first().map_or(table.place, |first| first.place);
+        if matches!(&table.client_auth, Some(auth) if auth.value != ClientAuth::Required) {
+            let message = "a route for all clients takes no credentials";
             self.problems
                 .error(place, message, "remove `credentials`, or `client_auth`");
             return None;
         }
-        let required = said
+        let required = table
             .credentials_required
             .as_ref()
-            .map_or_else(Default::default, |said| said.value);
+            .map_or_else(Default::default, |setting| setting.value);
         CredentialRule::new(kinds.iter().map(|kind| kind.value), required)
             .map_err(|error| {
                 let hint = match error {

@@ -1,11 +1,11 @@
-//! What is fetched from URLs: who vouches for `https`, and from where revocation lists come. Fetches nothing itself.
+//! Assembly of fetches from URLs: TLS settings for `https`, and sources of revocation lists.
 
 use super::Assembly;
 use crate::config::{self, Place, Spanned};
-use crate::fetch::{FetchUrl, Scheme};
+use crate::fetch::{FetchScheme, FetchUrl};
 use crate::file_read;
 use crate::telemetry::build::{FIPS, Fips};
-use crate::tls::{Authorities, CrlFetch, CrlFetchSettings, TrustDomain, provider};
+use crate::tls::{Authorities, CrlFetchSettings, CrlFetcher, TrustDomain, provider};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,14 +16,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 impl Assembly<'_> {
-    /// How `https` servers are verified; `None` if nobody may vouch, or what is said is wrong. What it is made from is
-    /// added to the signature.
+    /// TLS settings for `https` servers. `None` without anchors, or for an error, which was reported. Appends its inputs to
+    /// `signature`.
     pub(super) fn fetch_tls(
         &self,
         anchors: &[Spanned<String>],
         signature: &mut Vec<u8>,
     ) -> Option<Arc<ClientConfig>> {
-        let (mut roots, mut complete) = (RootCertStore::empty(), !anchors.is_empty());
+        let mut roots = RootCertStore::empty();
+        let mut complete = !anchors.is_empty();
         for path in anchors {
             let anchors = self.certificates(path);
             complete &= anchors.is_some();
@@ -51,36 +52,36 @@ impl Assembly<'_> {
         complete.then(|| Arc::new(tls))
     }
 
-    /// From where the revocation lists of a domain come. `Err` if what is said is wrong.
+    /// The fetcher of revocation lists of a domain. `Err` for an error, which was reported.
     pub(super) fn crl_fetch(
         &self,
-        domain: &config::TrustDomain,
+        domain: &config::TrustDomainTable,
         authorities: &Authorities,
         previous: Option<&TrustDomain>,
-    ) -> Result<Option<Arc<CrlFetch>>, ()> {
-        let Some(said) = &domain.crl_fetch else {
+    ) -> Result<Option<Arc<CrlFetcher>>, ()> {
+        let Some(table) = &domain.crl_fetch else {
             return Ok(None);
         };
-        let cache = self.cache_folder(said);
-        let urls = self.crl_urls(said);
-        let followed = self.followed_hosts(said);
+        let cache = self.cache_folder(table);
+        let urls = self.crl_urls(table);
+        let followed = self.followed_hosts(table);
         let mut signature = Vec::new();
-        let tls = self.fetch_tls(&said.anchors, &mut signature);
-        if tls.is_none() && !said.anchors.is_empty() {
+        let tls = self.fetch_tls(&table.anchors, &mut signature);
+        if tls.is_none() && !table.anchors.is_empty() {
             return Err(());
         }
         let settings = CrlFetchSettings {
             urls: urls?,
             followed: followed?,
             cache: cache?,
-            refresh: said.refresh.unwrap_or(REFRESH),
-            timeout: said.timeout.unwrap_or(TIMEOUT),
-            size_limit: usize::try_from(said.size_limit.unwrap_or(SIZE_LIMIT))
+            refresh: table.refresh.unwrap_or(REFRESH),
+            timeout: table.timeout.unwrap_or(TIMEOUT),
+            size_limit: usize::try_from(table.size_limit.unwrap_or(SIZE_LIMIT))
                 .unwrap_or(usize::MAX),
             tls,
         };
         let before = previous.and_then(|domain| domain.revocation().fetch());
-        Ok(Some(CrlFetch::new(
+        Ok(Some(CrlFetcher::new(
             settings,
             authorities,
             &signature,
@@ -88,8 +89,8 @@ impl Assembly<'_> {
         )))
     }
 
-    fn cache_folder(&self, said: &config::CrlFetch) -> Result<PathBuf, ()> {
-        let Some(text) = &said.cache else {
+    fn cache_folder(&self, table: &config::CrlFetchTable) -> Result<PathBuf, ()> {
+        let Some(text) = &table.cache else {
             return Err(());
         };
         let folder = self.path(text);
@@ -127,21 +128,24 @@ impl Assembly<'_> {
         Ok(folder)
     }
 
-    fn crl_urls(&self, said: &config::CrlFetch) -> Result<Vec<FetchUrl>, ()> {
+    fn crl_urls(&self, table: &config::CrlFetchTable) -> Result<Vec<FetchUrl>, ()> {
         let mut urls = Vec::new();
         let mut complete = Ok(());
-        for text in &said.urls {
+        for text in &table.urls {
             match FetchUrl::parse(&text.value) {
-                Some(url) if url.scheme() == Scheme::Https && said.anchors.is_empty() => {
+                Some(url) if url.scheme() == FetchScheme::Https && table.anchors.is_empty() => {
                     let hint =
                         "name CA files: `anchors = [\"pki/web-ca.crt\"]`; there is no default";
-                    self.problems
-                        .error(text.place, "nobody may vouch for this URL", hint);
+                    self.problems.error(
+                        text.place,
+                        "there are no `anchors` to verify this URL",
+                        hint,
+                    );
                     complete = Err(());
                 }
                 Some(url) => urls.push(url),
                 None => {
-                    // Its text may hold a password, and this message is shown elsewhere, too.
+                    // The URL may contain a password, so the message does not include it.
                     let hint = "write for example \"http://crl.example.org/ca.crl\", without user and password";
                     self.problems
                         .error(text.place, "this is no http or https URL", hint);
@@ -152,17 +156,17 @@ impl Assembly<'_> {
         complete.map(|()| urls)
     }
 
-    /// The hosts whose distribution points are followed; empty if none are.
-    fn followed_hosts(&self, said: &config::CrlFetch) -> Result<Vec<String>, ()> {
-        let follow = said
+    /// Allowed hosts of distribution points; empty if these are ignored.
+    fn followed_hosts(&self, table: &config::CrlFetchTable) -> Result<Vec<String>, ()> {
+        let follow = table
             .distribution_points
             .as_ref()
-            .filter(|said| said.value == config::DistributionPoints::Follow);
+            .filter(|setting| setting.value == config::DistributionPoints::Follow);
         let error = |place: Place, message: &str, hint: &str| {
             self.problems.error(place, message, hint);
             Err(())
         };
-        match (follow, said.allowed_hosts.as_slice()) {
+        match (follow, table.allowed_hosts.as_slice()) {
             (Some(follow), []) => {
                 let hint = "name them: `allowed_hosts = [\"crl.example.org\"]`, with a port if it is an unusual one";
                 error(
@@ -179,9 +183,9 @@ impl Assembly<'_> {
                     hint,
                 )
             }
-            (None, []) if said.urls.is_empty() => {
+            (None, []) if table.urls.is_empty() => {
                 let hint = "write `urls = [\"http://...\"]`, or `distribution_points = \"follow\"`";
-                error(said.place, "nothing is fetched by this", hint)
+                error(table.place, "nothing is fetched by this", hint)
             }
             (_, hosts) => {
                 let bad = hosts.iter().find(|host| !is_host(&host.value));
@@ -201,7 +205,7 @@ impl Assembly<'_> {
     }
 }
 
-/// A host as in URLs, with or without a port.
+/// Whether a text is a host, with or without a port.
 fn is_host(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let url = FetchUrl::parse(&format!("http://{lower}/"));

@@ -1,4 +1,4 @@
-//! Front proxies: who speaks for others on which listener. What cannot be proven by anybody is an error.
+//! Assembly of front proxies. A front proxy that cannot authenticate on its listener is an error.
 
 use super::Assembly;
 use super::trust::TrustDomains;
@@ -15,13 +15,13 @@ impl Assembly<'_> {
         users: &Users,
         trust: &TrustDomains,
     ) {
-        for said in &self.config.listeners {
-            let Some(front) = &said.front_proxy else {
+        for table in &self.config.listeners {
+            let Some(front) = &table.front_proxy else {
                 continue;
             };
             let listener = listeners
                 .iter_mut()
-                .find(|listener| *listener.name == *said.name.value);
+                .find(|listener| *listener.name == *table.name.value);
             let built = self.front_proxy(front, listener.as_deref(), users, trust);
             if let Some(listener) = listener {
                 listener.front_proxy = built.map(Arc::new);
@@ -29,18 +29,19 @@ impl Assembly<'_> {
         }
     }
 
-    /// All mistakes are reported before any of them ends it.
+    /// Builds a front proxy. All errors are reported before the function returns `None`.
     fn front_proxy(
         &self,
-        said: &config::FrontProxy,
+        table: &config::FrontProxyTable,
         listener: Option<&ListenerPolicy>,
         users: &Users,
         trust: &TrustDomains,
     ) -> Option<FrontProxy> {
-        let named = said.trust_domain.as_ref();
-        let domain = named
-            .and_then(|name| self.meant_domain(trust, Some(name), name.place, "this front proxy"));
-        let peers: Vec<_> = said
+        let named = table.trust_domain.as_ref();
+        let domain = named.and_then(|name| {
+            self.resolve_domain(trust, Some(name), name.place, "this front proxy")
+        });
+        let peers: Vec<_> = table
             .peers
             .iter()
             .map(|name| self.peer(name, listener, users))
@@ -48,14 +49,14 @@ impl Assembly<'_> {
         if peers.is_empty() {
             let hint = "name the ApiUsers that speak for others: `peers = [\"edge-lb\"]`";
             self.problems
-                .error(said.place, "`front_proxy` has no `peers`", hint);
+                .error(table.place, "`front_proxy` has no `peers`", hint);
         }
-        let sources: Option<Vec<_>> = match &said.sources {
+        let sources: Option<Vec<_>> = match &table.sources {
             None => Some(Vec::new()),
             Some(sources) if sources.is_empty() => {
                 let hint = "name networks such as \"10.0.0.0/8\", or remove it: then they may be everywhere";
                 self.problems.error(
-                    said.place,
+                    table.place,
                     "`sources` is empty, so no front proxy could be anywhere",
                     hint,
                 );
@@ -66,9 +67,9 @@ impl Assembly<'_> {
                 read.into_iter().collect()
             }
         };
-        let belief = self.belief(said);
+        let belief = self.belief(table);
         let peers: Vec<UserId> = peers.into_iter().collect::<Option<_>>()?;
-        let identity = said.identity.as_ref()?.value;
+        let identity = table.identity.as_ref()?.value;
         let complete = !peers.is_empty();
         let front = FrontProxy {
             identity,
@@ -80,7 +81,7 @@ impl Assembly<'_> {
         complete.then_some(front)
     }
 
-    /// A user who can prove on this listener who it is.
+    /// The user of a front proxy. Reports an unknown user, and a user that cannot authenticate on this listener.
     fn peer(
         &self,
         name: &Spanned<String>,
@@ -98,15 +99,15 @@ impl Assembly<'_> {
                 .error(name.place, message, self.known("api_users", names.iter()));
             return None;
         };
-        let mut asked = listener
+        let mut hosts = listener
             .into_iter()
             .flat_map(|listener| listener.hosts.iter());
-        let provable = asked.any(|host| {
+        let can_authenticate = hosts.any(|host| {
             host.trust_domains
                 .iter()
                 .any(|domain| users.users.can_be_proven_in(domain.id, user.id))
         });
-        if !provable && listener.is_some() && !self.problems.any_error() {
+        if !can_authenticate && listener.is_some() && !self.problems.any_error() {
             let message = format!(
                 "api_user \"{}\" cannot prove on this listener who it is",
                 name.value
@@ -131,13 +132,13 @@ impl Assembly<'_> {
         text.value.parse().map_err(report).ok()
     }
 
-    fn belief(&self, said: &config::FrontProxy) -> Option<Belief> {
-        let Some(belief) = &said.believe else {
+    fn belief(&self, table: &config::FrontProxyTable) -> Option<Belief> {
+        let Some(belief) = &table.believe else {
             return Some(Belief::default());
         };
-        let identity = said.identity.as_ref().map(|said| said.value);
+        let identity = table.identity.as_ref().map(|setting| setting.value);
         if belief.value == Belief::CommonName
-            && identity.is_some_and(|said| said != ForwardedIdentity::ProxyV2)
+            && identity.is_some_and(|table| table != ForwardedIdentity::ProxyV2)
         {
             let message = "`believe = \"common-name\"` is for `identity = \"proxy-v2\"`";
             self.problems.error(
@@ -148,7 +149,7 @@ impl Assembly<'_> {
             return None;
         }
         if belief.value == Belief::CommonName && self.depth == super::Depth::Warnings {
-            let message = "clients of this front proxy are whoever it says, without a certificate";
+            let message = "this front proxy can claim any client name, without a certificate";
             let hint = "revocation lists and expiry cannot be held against a name; let the proxy send the certificate \
                         (PP2_SUBTYPE_SSL_CLIENT_CERT) if it can, and remove `believe`";
             self.problems.warning(belief.place, message, hint);

@@ -1,20 +1,19 @@
-//! What ApiUsers and roles are recognised by, and which names are reserved: config text becomes typed values, and no
-//! certificate leads to two users by one value.
+//! Assembly of the identifiers of ApiUsers and roles, and of reserved names. Two users cannot have the same identifier.
 
 use super::trust::TrustDomains;
 use super::{Assembly, Depth};
-use crate::config::{ApiUser, Role, Spanned};
+use crate::config::{ApiUserTable, Role, Spanned};
 use crate::identity::{
-    ApiUsers, Identifier, IdentifierError, IdentityKind, ReservedNames, RoleId, RoleSource, Taken,
-    UserId,
+    ApiUsers, Identifier, IdentifierError, IdentityKind, ReservedNames, RoleId, RoleSource,
+    UserConflict, UserId,
 };
-use crate::tls::{NameError, TrustDomain, organization};
+use crate::tls::{NameError, TrustDomain, TrustDomainId, organization};
 
-/// What a user is recognised by, as the config says it.
-pub(super) fn said_identifiers(
-    user: &ApiUser,
+/// The identifiers of a user as written in the config.
+pub(super) fn written_identifiers(
+    user: &ApiUserTable,
 ) -> impl Iterator<Item = (IdentityKind, &Spanned<String>)> {
-    let said = [
+    let lists = [
         (IdentityKind::CommonName, &user.client_cn),
         (IdentityKind::Dns, &user.client_dns),
         (IdentityKind::Uri, &user.client_uri),
@@ -22,14 +21,15 @@ pub(super) fn said_identifiers(
         (IdentityKind::Fingerprint, &user.client_fingerprint),
         (IdentityKind::Spki, &user.client_spki),
     ];
-    said.into_iter()
+    lists
+        .into_iter()
         .flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text)))
 }
 
 impl Assembly<'_> {
     pub(super) fn reserve_names(&self, users: &mut ApiUsers, trust: &TrustDomains) {
-        for said in &self.config.trust_domains {
-            for text in said
+        for table in &self.config.trust_domains {
+            for text in table
                 .reserved_names
                 .iter()
                 .filter(|text| text.value.is_empty())
@@ -41,9 +41,9 @@ impl Assembly<'_> {
             let domain = trust
                 .in_order
                 .iter()
-                .find(|domain| *domain.name == *said.name.value);
-            if let (Some(domain), false) = (domain, said.reserved_names.is_empty()) {
-                let texts = said.reserved_names.iter().map(|text| text.value.as_str());
+                .find(|domain| *domain.name == *table.name.value);
+            if let (Some(domain), false) = (domain, table.reserved_names.is_empty()) {
+                let texts = table.reserved_names.iter().map(|text| text.value.as_str());
                 users.reserve(domain.id, ReservedNames::new(texts));
             }
         }
@@ -52,16 +52,17 @@ impl Assembly<'_> {
     pub(super) fn bind_user(
         &self,
         users: &mut ApiUsers,
-        user: &ApiUser,
+        user: &ApiUserTable,
         id: UserId,
         trust: &TrustDomains,
     ) {
-        let whose = format!("api_user \"{}\"", user.name.value);
-        if said_identifiers(user).next().is_none() && user.trust_domain.is_none() {
+        let owner = format!("api_user \"{}\"", user.name.value);
+        if written_identifiers(user).next().is_none() && user.trust_domain.is_none() {
             return;
         }
-        let domain = self.meant_domain(trust, user.trust_domain.as_ref(), user.name.place, &whose);
-        for (kind, text) in said_identifiers(user) {
+        let domain =
+            self.resolve_domain(trust, user.trust_domain.as_ref(), user.name.place, &owner);
+        for (kind, text) in written_identifiers(user) {
             let identifier = match Identifier::parse(kind, &text.value) {
                 Ok(identifier) => identifier,
                 Err(error) => {
@@ -76,20 +77,22 @@ impl Assembly<'_> {
             self.lint_wildcard(kind.key(), text, "list the names, one by one");
             self.lint_distinguished_name(kind.key(), text);
             if let Some(domain) = &domain {
-                self.bind_identifier(users, domain, (identifier, text), id);
+                self.check_identifier(users, domain, &identifier, text);
+                self.bind_identifier(users, domain.id, identifier, text, id);
             }
         }
     }
 
-    fn bind_identifier(
+    /// Reports a reserved name, and a common name that looks like another name.
+    fn check_identifier(
         &self,
-        users: &mut ApiUsers,
+        users: &ApiUsers,
         domain: &TrustDomain,
-        (identifier, text): (Identifier, &Spanned<String>),
-        id: UserId,
+        identifier: &Identifier,
+        text: &Spanned<String>,
     ) {
         let kind = identifier.kind();
-        if users.is_reserved(domain.id, &identifier) {
+        if users.is_reserved(domain.id, identifier) {
             let message = format!(
                 "{} \"{}\" is a reserved name of trust domain \"{}\"",
                 kind.key(),
@@ -108,10 +111,21 @@ impl Assembly<'_> {
         {
             let message = format!("client_cn \"{}\" looks like another name", text.value);
             let hint =
-                "names are compared octet by octet: write the letters that the certificate has";
+                "names are compared byte by byte: write the letters that the certificate has";
             self.problems.warning(text.place, message, hint);
         }
-        if let Err(Taken(other)) = users.bind(domain.id, identifier, id) {
+    }
+
+    fn bind_identifier(
+        &self,
+        users: &mut ApiUsers,
+        domain: TrustDomainId,
+        identifier: Identifier,
+        text: &Spanned<String>,
+        id: UserId,
+    ) {
+        let kind = identifier.kind();
+        if let Err(UserConflict(other)) = users.bind(domain, identifier, id) {
             let place = self.sources.describe(other.place);
             let message = format!(
                 "{} \"{}\" already is api_user \"{}\"",
@@ -131,17 +145,18 @@ impl Assembly<'_> {
         ids: &[RoleId],
         trust: &TrustDomains,
     ) {
-        let said = [
+        let lists = [
             (RoleSource::Organization, "client_o", &role.client_o),
             (RoleSource::OrganizationalUnit, "client_ou", &role.client_ou),
         ];
-        if role.trust_domain.is_none() && said.iter().all(|(_, _, texts)| texts.is_empty()) {
+        if role.trust_domain.is_none() && lists.iter().all(|(_, _, texts)| texts.is_empty()) {
             return;
         }
         self.lint_wildcards_of_role(role);
-        let whose = format!("role \"{}\"", role.name.value);
-        let domain = self.meant_domain(trust, role.trust_domain.as_ref(), role.name.place, &whose);
-        for (source, key, text) in said
+        let owner = format!("role \"{}\"", role.name.value);
+        let domain =
+            self.resolve_domain(trust, role.trust_domain.as_ref(), role.name.place, &owner);
+        for (source, key, text) in lists
             .into_iter()
             .flat_map(|(source, key, texts)| texts.iter().map(move |text| (source, key, text)))
         {
@@ -169,7 +184,7 @@ fn hint(kind: IdentityKind, error: IdentifierError) -> &'static str {
             "write the common name exactly as the certificate has it; `*` has no meaning here"
         }
         (_, IdentifierError::Name(NameError::Wildcard)) => {
-            "write the whole name; a certificate for many hosts is nobody's"
+            "write the whole name; a certificate for many hosts identifies no user"
         }
         (IdentityKind::Dns, _) => {
             "write a DNS name such as \"web1.example.org\", without a dot at its end"
@@ -185,8 +200,8 @@ fn hint(kind: IdentityKind, error: IdentifierError) -> &'static str {
     }
 }
 
-/// Whether a name mixes Latin letters with those of scripts that have the same shapes, or has characters that cannot be
-/// seen, or that make one letter of two.
+/// Whether a name mixes Latin letters with similar letters of other scripts, or contains invisible or combining
+/// characters.
 fn looks_like_another(name: &str) -> bool {
     let is_latin =
         |letter: char| letter.is_ascii_alphabetic() || ('\u{c0}'..='\u{24f}').contains(&letter);

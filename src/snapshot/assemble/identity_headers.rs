@@ -1,16 +1,16 @@
-//! What upstreams are told about clients: which sets of headers, and the keys that sign assertions.
+//! Assembly of client identity for upstreams: header sets, and keys that sign assertions.
 
 use super::{super::defaults, Assembly};
-use crate::config::{Assertions, Place, Route, Spanned, Upstream as Said};
+use crate::config::{Assertions, Place, RouteEntry, Spanned, UpstreamTable};
 use crate::forward::{BadFieldName, check_kept};
 use crate::identity::{AssertionKey, AssertionSigner, IdentitySelection, IdentitySet};
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Assembly<'_> {
-    /// The clients' header fields that a route sends on, and that are removed elsewhere.
-    pub(super) fn kept_headers(&self, said: &Route) -> Box<[Box<str>]> {
-        for text in &said.keep_headers {
+    /// Header fields of clients that a route forwards although others remove them.
+    pub(super) fn kept_headers(&self, table: &RouteEntry) -> Box<[Box<str>]> {
+        for text in &table.keep_headers {
             let Err(error) = check_kept(&text.value) else {
                 continue;
             };
@@ -24,25 +24,25 @@ impl Assembly<'_> {
             let message = format!("`keep_headers` cannot hold \"{}\": {error}", text.value);
             self.problems.error(text.place, message, hint);
         }
-        said.keep_headers
+        table
+            .keep_headers
             .iter()
             .map(|name| name.value.to_ascii_lowercase().into())
             .collect()
     }
 
-    /// What one upstream is told; `None` if that cannot be said and was reported.
-    pub(super) fn identity_selection(&self, said: &Said) -> Option<IdentitySelection> {
-        let named = said.identity_headers.as_ref();
+    /// The identity headers for an upstream. `None` for an error, which was reported.
+    pub(super) fn identity_selection(&self, table: &UpstreamTable) -> Option<IdentitySelection> {
+        let named = table.identity_headers.as_ref();
         let sets = match named.or(self.config.identity_headers.sets.as_ref()) {
-            // Those of all upstreams are checked once, with the keys.
+            // The general sets are checked once, in `assertions`.
             Some(words) if named.is_none() => known_sets(words),
             Some(words) => self.checked_sets(words)?,
             None => vec![IdentitySet::XClient],
         };
-        let audience = match (&said.jwt_audience, sets.contains(&IdentitySet::Jwt)) {
+        let audience = match (&table.jwt_audience, sets.contains(&IdentitySet::Jwt)) {
             (Some(audience), false) => {
-                let message =
-                    "this upstream gets no assertion, so nobody would read `jwt_audience`";
+                let message = "this upstream gets no assertion, so `jwt_audience` has no effect";
                 self.problems.error(
                     audience.place,
                     message,
@@ -54,12 +54,12 @@ impl Assembly<'_> {
                 self.problems.error(
                     audience.place,
                     "the audience is empty",
-                    "name whom assertions are meant for",
+                    "name the receiver of the assertions",
                 );
                 return None;
             }
             (Some(audience), true) => audience.value.as_str().into(),
-            (None, true) => said.name.value.as_str().into(),
+            (None, true) => table.name.value.as_str().into(),
             (None, false) => Arc::default(),
         };
         Some(IdentitySelection { sets, audience })
@@ -106,7 +106,7 @@ impl Assembly<'_> {
         complete.then_some(sets)
     }
 
-    /// Assertions need a key.
+    /// Reports the set "jwt" without a key.
     fn check_keys(&self, words: &[Spanned<String>]) {
         let jwt = words
             .iter()
@@ -122,38 +122,40 @@ impl Assembly<'_> {
         }
     }
 
-    /// Who signs assertions, if there are keys. Also checks what holds for all upstreams.
+    /// The signer of assertions; `None` without keys. Also checks the general header sets.
     pub(super) fn assertions(&self) -> Option<Arc<AssertionSigner>> {
         if let Some(words) = &self.config.identity_headers.sets {
             let _ = self.checked_sets(words);
         }
-        let said = self.config.identity_headers.jwt.as_ref()?;
-        if said.keys.is_empty() {
+        let table = self.config.identity_headers.jwt.as_ref()?;
+        if table.keys.is_empty() {
             let message = "`[identity_headers.jwt]` names no key";
             self.problems
-                .error(said.place, message, "write `keys = [\"jwt.key\"]`");
+                .error(table.place, message, "write `keys = [\"jwt.key\"]`");
         }
-        let keys = self.assertion_keys(said);
-        let issuer = said
+        let keys = self.assertion_keys(table);
+        let issuer = table
             .issuer
             .as_ref()
-            .map_or(defaults::JWT_ISSUER, |said| &said.value);
-        if let Some(&Spanned { place, .. }) =
-            said.issuer.as_ref().filter(|said| said.value.is_empty())
+            .map_or(defaults::JWT_ISSUER, |setting| &setting.value);
+        if let Some(&Spanned { place, .. }) = table
+            .issuer
+            .as_ref()
+            .filter(|setting| setting.value.is_empty())
         {
             self.problems.error(
                 place,
                 "the issuer is empty",
-                "name who vouches, for example the gateway's URL",
+                "name the issuer, for example the gateway's URL",
             );
         }
-        let lifetime = self.assertion_lifetime(said.lifetime.as_ref());
+        let lifetime = self.assertion_lifetime(table.lifetime.as_ref());
         AssertionSigner::new(keys, issuer.to_owned(), lifetime).map(Arc::new)
     }
 
-    fn assertion_keys(&self, said: &Assertions) -> Vec<AssertionKey> {
+    fn assertion_keys(&self, table: &Assertions) -> Vec<AssertionKey> {
         let mut keys: Vec<AssertionKey> = Vec::new();
-        for path in &said.keys {
+        for path in &table.keys {
             let Some(der) = self.private_key(path) else {
                 continue;
             };
@@ -174,22 +176,23 @@ impl Assembly<'_> {
         keys
     }
 
-    /// Seconds are what assertions count in; who steals a long one has it for long.
-    fn assertion_lifetime(&self, said: Option<&Spanned<Duration>>) -> Duration {
+    /// Lifetime of assertions. The minimum follows from their resolution of one second, the maximum limits stolen
+    /// assertions.
+    fn assertion_lifetime(&self, lifetime: Option<&Spanned<Duration>>) -> Duration {
         const ALLOWED: std::ops::RangeInclusive<Duration> =
             Duration::from_secs(2)..=Duration::from_secs(3600);
-        let Some(said) = said else {
+        let Some(lifetime) = lifetime else {
             return defaults::JWT_LIFETIME;
         };
-        if !ALLOWED.contains(&said.value) {
+        if !ALLOWED.contains(&lifetime.value) {
             let message = "an assertion lives for two seconds at least, and for an hour at most";
             self.problems
-                .error(said.place, message, "write for example \"60s\"");
+                .error(lifetime.place, message, "write for example \"60s\"");
         }
-        said.value
+        lifetime.value
     }
 
-    /// `respond = "jwks"` needs keys, too.
+    /// Reports `respond = "jwks"` without keys.
     pub(super) fn check_published_keys(&self, place: Place) {
         if self.config.identity_headers.jwt.is_none() {
             let message = "there are no keys to publish";
@@ -202,7 +205,7 @@ impl Assembly<'_> {
     }
 }
 
-/// The sets that there are among these words.
+/// The sets with these names. Unknown names are skipped.
 fn known_sets(words: &[Spanned<String>]) -> Vec<IdentitySet> {
     words
         .iter()
@@ -210,7 +213,7 @@ fn known_sets(words: &[Spanned<String>]) -> Vec<IdentitySet> {
         .collect()
 }
 
-/// Another way to say `[]`.
+/// Whether the list is `"off"`, which means `[]`.
 fn is_off(words: &[Spanned<String>]) -> bool {
     matches!(words, [only] if only.value == "off")
 }

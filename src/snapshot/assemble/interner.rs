@@ -1,4 +1,4 @@
-//! Equal permissions are compiled once, however many users have them. Knows no users.
+//! Interning of permissions: equal permissions are compiled once.
 
 use crate::authorize::{CompiledPermission, Effect};
 use crate::config::{Enforcement, Text};
@@ -7,23 +7,23 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// So many different ones are remembered. Then all are forgotten, and what comes again is compiled once more: where
-/// everybody has permissions of its own, remembering them all would take more memory than it saves.
-const MOST: usize = 65_536;
+/// Maximum number of interned permissions per effect. Beyond it the set is cleared, since users with distinct
+/// permissions would need more memory than interning saves.
+const MAX_INTERNED: usize = 65_536;
 
-/// What makes a permission with qualifiers the same: its text, what it does, its condition, and whether it is on trial.
-type Written = (Text, Effect, Option<String>, Enforcement);
+/// Key of a permission with qualifiers: text, effect, condition and enforcement.
+type PermissionKey = (Text, Effect, Option<String>, Enforcement);
 
-/// What was compiled so far.
+/// The compiled permissions.
 #[derive(Default)]
 pub(super) struct Interner {
-    granted: HashSet<ByText>,
-    denied: HashSet<ByText>,
-    /// Few, and dear to compile.
-    pub(super) qualified: HashMap<Written, Arc<CompiledPermission>>,
+    granted: HashSet<InternedPermission>,
+    denied: HashSet<InternedPermission>,
+    /// Permissions with qualifiers: few, and expensive to compile.
+    pub(super) qualified: HashMap<PermissionKey, Arc<CompiledPermission>>,
 }
 
-struct ByText(Arc<CompiledPermission>);
+struct InternedPermission(Arc<CompiledPermission>);
 
 impl Interner {
     /// A permission without qualifiers.
@@ -36,37 +36,37 @@ impl Interner {
             Effect::Grant => &mut self.granted,
             Effect::Deny => &mut self.denied,
         };
-        if let Some(ByText(compiled)) = known.get(text.as_str()) {
+        if let Some(InternedPermission(compiled)) = known.get(text.as_str()) {
             return compiled.clone();
         }
-        if known.len() >= MOST {
+        if known.len() >= MAX_INTERNED {
             known.clear();
         }
         let compiled = Arc::new(CompiledPermission::new(text.clone(), effect));
-        known.insert(ByText(compiled.clone()));
+        known.insert(InternedPermission(compiled.clone()));
         compiled
     }
 }
 
-impl Borrow<str> for ByText {
+impl Borrow<str> for InternedPermission {
     fn borrow(&self) -> &str {
         self.0.text()
     }
 }
 
-impl Hash for ByText {
+impl Hash for InternedPermission {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.text().hash(state);
     }
 }
 
-impl PartialEq for ByText {
+impl PartialEq for InternedPermission {
     fn eq(&self, other: &Self) -> bool {
         self.0.text() == other.0.text()
     }
 }
 
-impl Eq for ByText {}
+impl Eq for InternedPermission {}
 
 #[cfg(test)]
 mod tests {
@@ -82,12 +82,12 @@ mod tests {
         ));
         assert!(
             !Arc::ptr_eq(&first, &interner.plain(&"GET /a".into(), Effect::Deny)),
-            "a deny reads paths otherwise"
+            "a deny matches paths differently"
         );
-        for number in 0..=MOST {
+        for number in 0..=MAX_INTERNED {
             interner.plain(&format!("GET /{number}").into(), Effect::Grant);
         }
-        assert!(interner.granted.len() <= MOST);
+        assert!(interner.granted.len() <= MAX_INTERNED);
         assert_eq!(
             interner.plain(&"GET /a".into(), Effect::Grant).text(),
             "GET /a"

@@ -1,6 +1,6 @@
-//! Listeners and their hosts: addresses, certificates, who is asked for a certificate.
+//! Assembly of listeners and their hosts: addresses, server certificates and client authentication.
 
-use super::peers::CertificateOwner;
+use super::remote_servers::CertificateOwner;
 use super::trust::TrustDomains;
 use super::{super::defaults, Assembly};
 use crate::config::{ClientAuth, Host, Listener, Place, Spanned};
@@ -25,19 +25,19 @@ impl Assembly<'_> {
         }
         let mut addresses: HashMap<SocketAddr, &str> = HashMap::new();
         let mut listeners = Vec::new();
-        for said in &self.config.listeners {
-            // Built also for a bad address, so that its certificates are checked in the same run.
-            let hosts = self.hosts(said, trust);
-            let Some(address) = said.address.as_ref().and_then(|text| self.address(text)) else {
+        for table in &self.config.listeners {
+            // Built also for an invalid address, to report errors of certificates in the same run.
+            let hosts = self.hosts(table, trust);
+            let Some(address) = table.address.as_ref().and_then(|text| self.address(text)) else {
                 continue;
             };
             if address.port() != 0
-                && let Some(other) = addresses.insert(address, &said.name.value)
+                && let Some(other) = addresses.insert(address, &table.name.value)
             {
-                let place = said
+                let place = table
                     .address
                     .as_ref()
-                    .map_or(said.name.place, |text| text.place);
+                    .map_or(table.name.place, |text| text.place);
                 let message = format!("listener \"{other}\" already has the address {address}");
                 self.problems.error(
                     place,
@@ -46,17 +46,17 @@ impl Assembly<'_> {
                 );
             }
             listeners.push(ListenerPolicy {
-                name: said.name.value.as_str().into(),
+                name: table.name.value.as_str().into(),
                 address,
                 hosts,
                 routes: RouteTable::default(),
-                limits: defaults::connection_limits(&[&said.limits, &self.config.limits]),
-                http1_engine: said
+                limits: defaults::connection_limits(&[&table.limits, &self.config.limits]),
+                http1_engine: table
                     .http1_engine
                     .as_ref()
-                    .map_or_else(Default::default, |said| said.value),
+                    .map_or_else(Default::default, |setting| setting.value),
                 front_proxy: None,
-                half_open_exempt: said
+                half_open_exempt: table
                     .half_open_exempt
                     .iter()
                     .filter_map(|text| self.network(text))
@@ -81,14 +81,14 @@ impl Assembly<'_> {
         if let Some(host) = &listener.default_host
             && let Some(policy) = self.host(listener, host, trust)
         {
-            // There is only one of these.
+            // The only insertion without a name, so it cannot fail.
             let _ = hosts.insert(None, policy);
         }
         for host in &listener.hosts {
             let policy = self.host(listener, host, trust);
             for name in &host.names {
                 let Some(pattern) = HostPattern::parse(&name.value) else {
-                    self.bad_host(name);
+                    self.report_bad_host(name);
                     continue;
                 };
                 if let Some(policy) = &policy
@@ -106,7 +106,7 @@ impl Assembly<'_> {
         hosts
     }
 
-    pub(super) fn bad_host(&self, name: &Spanned<String>) {
+    pub(super) fn report_bad_host(&self, name: &Spanned<String>) {
         let message = format!("\"{}\" is not a host name", name.value);
         self.problems.error(
             name.place,
@@ -128,13 +128,13 @@ impl Assembly<'_> {
         };
         let label = label(host);
         let clients = self.clients(host, place, trust);
-        let certificate = self.needed(
+        let certificate = self.required_path(
             host.certificate.as_ref(),
             place,
             "certificate",
             "pki/server.crt",
         );
-        let key = self.needed(
+        let key = self.required_path(
             host.private_key.as_ref(),
             place,
             "private_key",
@@ -154,21 +154,21 @@ impl Assembly<'_> {
             chain_path,
             &chain,
         );
-        // Built also where it is not known who may come, so that a wrong key is reported in the same run.
-        let known = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
+        // Built also after an error in client authentication, to report a wrong key in the same run.
+        let client_settings = clients.clone().unwrap_or((ClientAuth::Off, Vec::new()));
         let record_layer = listener
             .record_layer
             .as_ref()
-            .map_or_else(default_record_layer, |said| said.value);
+            .map_or_else(default_record_layer, |setting| setting.value);
         let previous = self
             .previous
             .and_then(|snapshot| snapshot.listeners.get(listener.name.value.as_str()));
         let previous = previous.map(|policy| &policy.hosts);
-        let shown = chain.clone();
+        let served_chain = chain.clone();
         let built = HostPolicy::new(
             label,
             ServerIdentity { chain, key },
-            known,
+            client_settings,
             record_layer,
             previous,
         )
@@ -177,7 +177,7 @@ impl Assembly<'_> {
             self.problems.error(key_path.place, error.to_string(), hint);
         })
         .ok()?;
-        self.lint_server_chain(chain_path, &shown);
+        self.lint_server_chain(chain_path, &served_chain);
         clients.ok().map(|_| Arc::new(built))
     }
 
@@ -199,7 +199,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Who is asked for a certificate; `Err` if that could not be settled and was reported.
+    /// Client authentication and its trust domains. `Err` for an error, which was reported.
     fn clients(
         &self,
         host: &Host,
@@ -209,14 +209,14 @@ impl Assembly<'_> {
         let auth = host
             .client_auth
             .as_ref()
-            .map_or(ClientAuth::Required, |said| said.value);
+            .map_or(ClientAuth::Required, |setting| setting.value);
         let mut named = host.trust_domain.iter().chain(&host.trust_domains);
         if auth == ClientAuth::Off {
             return match named.next() {
                 None => Ok((auth, Vec::new())),
                 Some(domain) => {
                     let message =
-                        "`client_auth` is \"off\", so nobody is ever verified by this trust domain";
+                        "`client_auth` is \"off\", so this trust domain never verifies a client";
                     self.problems.error(
                         domain.place,
                         message,
@@ -227,7 +227,7 @@ impl Assembly<'_> {
             };
         }
         let Some(first) = named.next() else {
-            let domain = self.meant_domain(trust, None, place, "this listener");
+            let domain = self.resolve_domain(trust, None, place, "this listener");
             return domain.map(|domain| (auth, vec![domain])).ok_or(());
         };
         if let (Some(_), Some(also)) = (&host.trust_domain, host.trust_domains.first()) {
@@ -236,19 +236,19 @@ impl Assembly<'_> {
                 .error(also.place, message, "keep one of them, with all names");
             return Err(());
         }
-        let mut found: Vec<Arc<TrustDomain>> = Vec::new();
+        let mut domains: Vec<Arc<TrustDomain>> = Vec::new();
         for name in std::iter::once(first).chain(named) {
             let domain = self
-                .meant_domain(trust, Some(name), place, "this listener")
+                .resolve_domain(trust, Some(name), place, "this listener")
                 .ok_or(())?;
-            self.speaks_for_itself(&found, &domain, name)?;
-            found.push(domain);
+            self.check_distinct_authorities(&domains, &domain, name)?;
+            domains.push(domain);
         }
-        Ok((auth, found))
+        Ok((auth, domains))
     }
 
-    /// A chain that two domains of a host vouch for is refused, so they must not vouch for the same ones to begin with.
-    fn speaks_for_itself(
+    /// Reports trust domains of one host with a common CA. A chain that two domains verify is rejected.
+    fn check_distinct_authorities(
         &self,
         others: &[Arc<TrustDomain>],
         domain: &Arc<TrustDomain>,
@@ -280,25 +280,25 @@ impl Assembly<'_> {
         Err(())
     }
 
-    fn needed<'h>(
+    fn required_path<'h>(
         &self,
-        said: Option<&'h Spanned<String>>,
+        path: Option<&'h Spanned<String>>,
         place: Place,
         key: &str,
         example: &str,
     ) -> Option<&'h Spanned<String>> {
-        if said.is_none() {
+        if path.is_none() {
             self.problems.error(
                 place,
                 format!("`{key}` is missing"),
                 format!("write `{key} = \"{example}\"`"),
             );
         }
-        said
+        path
     }
 }
 
-/// The host in messages and metrics: its names.
+/// Label of a host in messages and metrics: its names.
 fn label(host: &Host) -> String {
     match host.names.as_slice() {
         [] => "*".to_owned(),
@@ -310,7 +310,7 @@ fn label(host: &Host) -> String {
     }
 }
 
-/// What to write in place of an address that is none. The first example is reached from this machine alone.
+/// Hint for an invalid address. The first example is a loopback address.
 fn address_hint(address: &str) -> String {
     let port = address
         .strip_prefix("localhost:")

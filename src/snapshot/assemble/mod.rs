@@ -1,5 +1,5 @@
-//! From config text to a snapshot: everything is built and checked, everything wrong is reported, and only what is
-//! wholly right becomes a snapshot.
+//! Assembly of a snapshot from config text. All errors are reported in one run, and only a config without errors
+//! becomes a snapshot.
 
 mod accounts;
 mod authorizers;
@@ -13,7 +13,7 @@ mod lint;
 mod listeners;
 mod outcome;
 mod path_warnings;
-mod peers;
+mod remote_servers;
 mod policy;
 mod preset;
 mod process;
@@ -26,22 +26,23 @@ mod trust;
 mod unusable_file;
 mod upstreams;
 mod users;
-mod vouching;
+mod route_domains;
 mod warnings;
 
 pub use outcome::{Depth, Outcome};
 pub(super) use policy::parse_end;
 
-use super::{ConfigSizes, Content, OwnExpiry, RejectedConfig, RevocationSource, Snapshot};
+use super::{ConfigSizes, ContentDigest, OwnExpiry, RejectedConfig, RevocationSource, Snapshot};
 use crate::config::{
-    self, Config, Loaded, Occasion, Problems, Readable, Sources, Spanned, WatchedFile, Written,
+    self, Config, ConfigValues, Loaded, Occasion, Problems, Readable, Sources, Spanned, WatchedFile,
 };
 use crate::file_read::FileKind;
 use crate::forward::FieldNames;
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
-use peers::CertificateOwner;
+use remote_servers::CertificateOwner;
+use routes::RouteUpstreams;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -49,7 +50,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use unusable_file::{CHECK_THE_PATH, UnusableFile, unreadable_hint};
 
-/// Loads the config file and all that it names.
+/// Loads the config file and all files that it names.
 pub fn load(
     path: &Path,
     previous: Option<&Snapshot>,
@@ -74,7 +75,8 @@ pub fn load(
     } = loaded;
     let before = previous.map(|snapshot| &*snapshot.content);
     if readable == Readable::No {
-        let (content, expectations) = (Content::of(path, &watched, before), Vec::new());
+        let content = ContentDigest::of(path, &watched, before);
+        let expectations = Vec::new();
         let problems = problems.into_sorted();
         return Outcome {
             snapshot: None,
@@ -89,7 +91,7 @@ pub fn load(
     let assembly = Assembly::new(&config, &sources, &problems, previous, telemetry, depth);
     let snapshot = assembly.run();
     watched.append(&mut assembly.watched.take());
-    let content = Content::of(path, &watched, before);
+    let content = ContentDigest::of(path, &watched, before);
     let mut snapshot = if problems.any_error() { None } else { snapshot };
     if let Some(snapshot) = &mut snapshot {
         snapshot.content = Arc::new(content.clone());
@@ -98,7 +100,7 @@ pub fn load(
             .process
             .audit_log
             .is_some()
-            .then(|| Arc::new(Written::of(&sources)));
+            .then(|| Arc::new(ConfigValues::of(&sources)));
     }
     let expectations = std::mem::take(&mut config.expectations);
     Outcome {
@@ -112,7 +114,7 @@ pub fn load(
     }
 }
 
-/// What all parts of the assembly share.
+/// Inputs and collected results that all parts of the assembly share.
 struct Assembly<'a> {
     config: &'a Config,
     sources: &'a Sources,
@@ -124,12 +126,21 @@ struct Assembly<'a> {
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Names of header fields that conditions and authorizers read.
     judged_fields: RefCell<FieldNames>,
-    /// Whether there is any condition, and one that reads the clock.
-    conditions: Cell<(bool, bool)>,
+    /// Which kinds of conditions the config has.
+    conditions: Cell<ConditionUse>,
     linted: RefCell<lint::LintLog>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
+}
+
+/// Which kinds of conditions a config has.
+#[derive(Clone, Copy, Default)]
+struct ConditionUse {
+    /// Whether there is any condition.
+    any: bool,
+    /// Whether a condition reads the time.
+    time: bool,
 }
 
 impl<'a> Assembly<'a> {
@@ -168,7 +179,14 @@ impl<'a> Assembly<'a> {
         let accounts = self.accounts(&users.users, &upstreams);
         let mut listeners = self.listeners(&trust);
         self.front_proxies(&mut listeners, &users, &trust);
-        let routes = self.routes(&mut listeners, (&upstreams.by_name, &accounts), &trust);
+        let routes = self.routes(
+            &mut listeners,
+            RouteUpstreams {
+                by_name: &upstreams.by_name,
+                accounts: &accounts,
+            },
+            &trust,
+        );
         let process = self.process_settings();
         let assertions = self.assertions();
         let expiry = self.expiry_policy();
@@ -184,11 +202,7 @@ impl<'a> Assembly<'a> {
         Some(Snapshot {
             generation: self.previous.map_or(1, |previous| previous.generation + 1),
             overlay: 0,
-            sizes: ConfigSizes {
-                users: self.config.api_users.len(),
-                routes: self.config.routes.len(),
-                upstreams: self.config.upstreams.len(),
-            },
+            sizes: self.sizes(),
             listeners: listeners.collect(),
             trust_domains: trust.in_order,
             users: users.users,
@@ -201,8 +215,9 @@ impl<'a> Assembly<'a> {
             process: process?,
             expiries: self.expiries.take(),
             judged_fields: self.judged_fields.take(),
-            has_conditions: self.conditions.get().0,
-            changes_with_time: self.conditions.get().1 || !self.enabled_until.borrow().is_empty(),
+            has_conditions: self.conditions.get().any,
+            changes_with_time: self.conditions.get().time
+                || !self.enabled_until.borrow().is_empty(),
             enabled_until: self.enabled_until.take(),
             credentials: Arc::new(credentials),
             revocation_sources: self.revocation_sources.take(),
@@ -215,7 +230,15 @@ impl<'a> Assembly<'a> {
         })
     }
 
-    /// A path as the config means it: relative to the file that names it. Its change leads to a reload.
+    fn sizes(&self) -> ConfigSizes {
+        ConfigSizes {
+            users: self.config.api_users.len(),
+            routes: self.config.routes.len(),
+            upstreams: self.config.upstreams.len(),
+        }
+    }
+
+    /// Resolves a path relative to the file that names it, and watches it for changes.
     fn path(&self, text: &Spanned<String>) -> PathBuf {
         let path = self.sources.folder(text.place.file).join(&text.value);
         self.watched.borrow_mut().push(WatchedFile::new(&path));
@@ -223,7 +246,7 @@ impl<'a> Assembly<'a> {
     }
 
     fn certificates(&self, path: &Spanned<String>) -> Option<Vec<CertificateDer<'static>>> {
-        let certificates = self.or_report(
+        let certificates = self.pem_or_report(
             path,
             FileKind::Certificates,
             crate::tls::certificates(&self.path(path)),
@@ -234,15 +257,15 @@ impl<'a> Assembly<'a> {
 
     fn private_key(&self, path: &Spanned<String>) -> Option<PrivateKeyDer<'static>> {
         let full = self.path(path);
-        let key = self.or_report(path, FileKind::PrivateKey, crate::tls::private_key(&full))?;
+        let key = self.pem_or_report(path, FileKind::PrivateKey, crate::tls::private_key(&full))?;
         self.lint_key_mode(path, &full);
         Some(key)
     }
 
-    fn or_report<T>(
+    fn pem_or_report<T>(
         &self,
         path: &Spanned<String>,
-        wanted: FileKind,
+        expected: FileKind,
         result: Result<T, PemError>,
     ) -> Option<T> {
         result
@@ -266,7 +289,7 @@ impl<'a> Assembly<'a> {
                 self.report_file(UnusableFile {
                     place: path.place,
                     path: &full,
-                    wanted,
+                    expected,
                     error: error.to_string(),
                     hint,
                 });
@@ -274,7 +297,7 @@ impl<'a> Assembly<'a> {
             .ok()
     }
 
-    /// Remembers which certificate of a file expires first, for metrics and warnings.
+    /// Records the first expiry among the certificates of a file, for metrics and warnings.
     fn note_expiry(
         &self,
         owner: &CertificateOwner<'_>,
@@ -284,7 +307,7 @@ impl<'a> Assembly<'a> {
         let facts = certificates
             .iter()
             .filter_map(|der| CertificateFacts::read(der));
-        let noted = facts
+        let first_expiry = facts
             .min_by_key(|facts| facts.not_after)
             .map(|facts| OwnExpiry {
                 kind: owner.kind,
@@ -294,10 +317,10 @@ impl<'a> Assembly<'a> {
                 subject: facts.subject,
                 file: file.clone(),
             });
-        self.expiries.borrow_mut().extend(noted);
+        self.expiries.borrow_mut().extend(first_expiry);
     }
 
-    /// Things by name, where a second one of the same name is an error.
+    /// Items by name. Reports duplicate and invalid names.
     fn unique<'c, T>(
         &self,
         what: &str,
@@ -308,8 +331,8 @@ impl<'a> Assembly<'a> {
         for item in items {
             let key = name(item);
             let text = key.value.as_str();
-            if let Some(there) = by_name.insert(text, item) {
-                let other = self.sources.describe(name(there).place);
+            if let Some(existing) = by_name.insert(text, item) {
+                let other = self.sources.describe(name(existing).place);
                 let message = format!("{what} \"{text}\" is defined twice");
                 self.problems.error(
                     key.place,

@@ -1,37 +1,37 @@
-//! What a load gave: a snapshot or none, and all that is to be said about the config.
+//! Result of a load: the snapshot, if the config has no errors, and all problems.
 
 use crate::config::{self, Expectation, Problem, Severity, Sources, WatchedFile};
-use crate::snapshot::{Content, RejectedConfig, Snapshot};
+use crate::snapshot::{ContentDigest, RejectedConfig, Snapshot};
 
-/// How much is looked at beside what must be right.
+/// How many warnings a load looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// All errors, and warnings that cost little to find: for start and reload.
+    /// All errors and cheap warnings, for start and reload.
     Errors,
-    /// All warnings, too: for `check`.
+    /// All errors and warnings, for `check`.
     Warnings,
 }
 
-/// What a load gave.
+/// Result of a load.
 pub struct Outcome {
-    /// `None` if anything is wrong.
+    /// `None` if there is any error.
     pub snapshot: Option<Snapshot>,
-    /// What it takes away from the snapshot before, should it be rejected.
+    /// Rights that it removes from the active snapshot if it is rejected.
     pub rejected: RejectedConfig,
-    /// Errors, then warnings.
+    /// Errors, followed by warnings.
     pub problems: Vec<Problem>,
-    /// The files, for showing places.
+    /// The config files, to show places.
     pub sources: Sources,
-    /// Everything whose change could change the outcome.
+    /// Every file and folder that the outcome depends on.
     pub watched: Vec<WatchedFile>,
-    /// Digests of what was read.
-    pub content: Content,
-    /// What the config expects of itself: for `check`, and nobody else.
+    /// Digests of the files.
+    pub content: ContentDigest,
+    /// Expectations (`[[expect]]`), for `check` alone.
     pub expectations: Vec<Expectation>,
 }
 
 impl Outcome {
-    /// The errors, each in one line with its place. Shows no line of a file: there may be a secret in it.
+    /// The errors, one line each with its place. Source lines are not shown, since they may contain secrets.
     pub fn errors(&self) -> Vec<String> {
         let errors = self
             .problems
@@ -44,7 +44,7 @@ impl Outcome {
         errors.map(placed).collect()
     }
 
-    /// The warnings, each in one line with its place and what to do.
+    /// The warnings, one line each with place and hint.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = self
             .problems
@@ -65,7 +65,7 @@ impl Outcome {
         warnings.map(line).collect()
     }
 
-    /// The problems as people read them.
+    /// All problems, rendered with their source lines.
     pub fn report(&self) -> String {
         config::render(&self.problems, &self.sources)
     }

@@ -1,5 +1,5 @@
-//! Routes whose paths an upstream may take for one another, and routes of a host that take what a route for all hosts
-//! guards: found by `check`, never in the way of a start.
+//! Lint of route paths that an upstream may confuse, and of host routes that take requests from a stricter route for
+//! all hosts. `check` alone runs it.
 
 use super::Assembly;
 use crate::host::{HostName, HostPattern};
@@ -13,7 +13,7 @@ impl Assembly<'_> {
         if self.problems.any_error() {
             return;
         }
-        let mut told = HashSet::new();
+        let mut reported = HashSet::new();
         for listener in listeners {
             let routes = listener.routes.routes();
             for route in routes
@@ -29,11 +29,11 @@ impl Assembly<'_> {
                 for host in example_hosts(route) {
                     let host = host.as_deref().and_then(HostName::parse);
                     warnings.extend(lint.look_alike(host.as_ref()));
-                    warnings.extend(lint.what_lies_below(host.as_ref()));
+                    warnings.extend(lint.less_strict_below(host.as_ref()));
                 }
-                lint.taken_from_all_hosts(&routes, &mut warnings);
+                lint.override_of_all_hosts(&routes, &mut warnings);
                 for warning in warnings {
-                    if told.insert(warning.message.clone()) {
+                    if reported.insert(warning.message.clone()) {
                         self.problems
                             .warning(route.place, warning.message, warning.hint);
                     }
@@ -57,17 +57,18 @@ struct RouteLint<'a> {
 }
 
 impl RouteLint<'_> {
-    /// Two routes with one folded path: requests for the one are rejected, since the upstream may take them for the other.
+    /// Two routes with the same folded path. Requests for one are rejected, since the upstream may confuse it with the
+    /// other.
     fn look_alike(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
-        let keeps = self.route.accepts.contains(crate::route::Oddity::LookAlike);
-        let takes = self
+        let accepts_look_alike = self.route.accepts.contains(crate::route::Oddity::LookAlike);
+        let is_selected = self
             .finds(host, &self.path)
-            .is_some_and(|found| Arc::ptr_eq(found, self.route));
+            .is_some_and(|route| Arc::ptr_eq(route, self.route));
         let other = self
             .listener
             .routes
             .evaded(host, &self.path, self.route)
-            .filter(|_| takes && !keeps)?;
+            .filter(|_| is_selected && !accepts_look_alike)?;
         let message = format!(
             "requests for route {} are rejected (400 look_alike_path): to an upstream that ignores case, final slashes and \
              the like they belong to route {}, which asks for something else",
@@ -77,8 +78,8 @@ impl RouteLint<'_> {
         Some(PathWarning { message, hint })
     }
 
-    /// An exact route that asks for more than the prefix below which it stands.
-    fn what_lies_below(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
+    /// An exact route with stricter requirements than the prefix route that receives the paths below it.
+    fn less_strict_below(&self, host: Option<&HostName<'_>>) -> Option<PathWarning> {
         if self.route.pattern.extent != Extent::Exact || self.path.ends_with('/') {
             return None;
         }
@@ -93,21 +94,22 @@ impl RouteLint<'_> {
         Some(PathWarning { message, hint })
     }
 
-    /// A route of a host goes before every route for all hosts, also where the path of that is longer.
-    fn taken_from_all_hosts(&self, all: &[&Arc<Route>], warnings: &mut Vec<PathWarning>) {
+    /// A route for a host takes precedence over every route for all hosts, even over a longer path. Warns if it is less
+    /// strict.
+    fn override_of_all_hosts(&self, all: &[&Arc<Route>], warnings: &mut Vec<PathWarning>) {
         for host in example_hosts(self.route).into_iter().flatten() {
             let name = HostName::parse(&host);
             for guarded in all.iter().filter(|other| other.hosts.contains(&None)) {
                 let path = example_path(&guarded.pattern);
-                let takes = self
+                let is_selected = self
                     .finds(name.as_ref(), &path)
-                    .is_some_and(|found| Arc::ptr_eq(found, self.route));
-                if !takes || !guarded.is_evaded_by(self.route) {
+                    .is_some_and(|route| Arc::ptr_eq(route, self.route));
+                if !is_selected || !guarded.is_evaded_by(self.route) {
                     continue;
                 }
                 let message = format!(
                     "route {} takes `{path}` on its hosts, where route {} for all hosts asks for something else: a \
-                     host's own routes go before those for all hosts, whatever their paths",
+                     host's own routes go before those for all hosts, independent of their paths",
                     self.route.name, guarded.name
                 );
                 let hint = "write the route for all hosts again with this `host`, or take `host` from this one";
@@ -120,11 +122,11 @@ impl RouteLint<'_> {
         self.listener
             .routes
             .find(host, path)
-            .map(|(found, _)| found)
+            .map(|(route, _)| route)
     }
 }
 
-/// A path that the pattern itself means.
+/// An example path that matches the pattern.
 fn example_path(pattern: &PathPattern) -> String {
     let segments = pattern.segments.iter().map(|segment| match segment {
         Segment::Literal(text) => text.as_str(),
@@ -133,7 +135,7 @@ fn example_path(pattern: &PathPattern) -> String {
     format!("/{}", segments.collect::<Vec<_>>().join("/"))
 }
 
-/// A name for each host of a route; `None` is any.
+/// An example name for each host of a route; `None` means any host.
 fn example_hosts(route: &Route) -> Vec<Option<String>> {
     let example = |host: &HostPattern| match host {
         HostPattern::Exact(name) => name.clone(),

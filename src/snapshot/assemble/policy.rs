@@ -1,26 +1,28 @@
-//! Conditions, times until which something counts, and shadow mode: config text becomes typed values.
+//! Assembly of conditions, expiry times (`enabled_until`) and requirements.
 
-use super::Assembly;
+use super::{Assembly, ConditionUse};
 use crate::clock::{self, rfc3339};
 use crate::condition::{Condition, Input};
 use crate::config::{self, PermissionEntry, Spanned};
 use crate::forward::may_be_judged;
 use crate::route::{Demand, PathPattern, RequirementRule, Template};
-use crate::tls::ExtendedKeyUsage;
+use crate::tls::ExtendedKeyUsagePolicy;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The condition that is said; `Err` is one that was reported.
-pub(super) type SaidCondition = Result<Option<Condition>, ()>;
+/// A condition, if there is one. `Err` if it is invalid, which was reported.
+pub(super) type ParsedCondition = Result<Option<Condition>, ()>;
 
 impl Assembly<'_> {
     /// The condition of a route with these captures.
     pub(super) fn condition(
         &self,
-        said: Option<&Spanned<String>>,
+        condition: Option<&Spanned<String>>,
         captures: &[&str],
-    ) -> SaidCondition {
-        let Some(text) = said else { return Ok(None) };
+    ) -> ParsedCondition {
+        let Some(text) = condition else {
+            return Ok(None);
+        };
         match Condition::compile(&text.value) {
             Ok(condition) => {
                 let unknown = condition
@@ -39,10 +41,10 @@ impl Assembly<'_> {
                     return Err(());
                 }
                 self.judged_headers(text, &condition)?;
-                self.conditions.set((
-                    true,
-                    self.conditions.get().1 || condition.reads().has(Input::Time),
-                ));
+                self.conditions.set(ConditionUse {
+                    any: true,
+                    time: self.conditions.get().time || condition.reads().has(Input::Time),
+                });
                 Ok(Some(condition))
             }
             Err(error) => {
@@ -65,8 +67,8 @@ impl Assembly<'_> {
         }
     }
 
-    /// Remembers which header fields a condition reads. It may read none that an upstream never gets from a client: what
-    /// is judged is what is sent.
+    /// Records the header fields that a condition reads. Fields that the gateway removes or writes are an error: a
+    /// condition must evaluate what the upstream receives.
     fn judged_headers(&self, text: &Spanned<String>, condition: &Condition) -> Result<(), ()> {
         for name in condition.reads().headers() {
             let is_kept = || {
@@ -99,8 +101,8 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    /// The condition of a permission, which may ask for the captures of any route.
-    pub(super) fn condition_of(&self, entry: &PermissionEntry) -> SaidCondition {
+    /// The condition of a permission, which may read the captures of any route.
+    pub(super) fn condition_of(&self, entry: &PermissionEntry) -> ParsedCondition {
         let paths = self
             .config
             .routes
@@ -112,16 +114,16 @@ impl Assembly<'_> {
             .qualifiers
             .as_ref()
             .and_then(|qualifiers| qualifiers.when.as_ref());
-        // Looked for only where there is a condition: nearly all permissions have none.
+        // Captures are collected only for a condition: few permissions have one.
         when.map_or(Ok(None), |when| {
             self.condition(Some(when), &captures.collect::<Vec<_>>())
         })
     }
 
-    /// The last second in which something counts. One that is over when it is read first is a mistake; one that went by
-    /// while the gateway ran is not, or no reload would succeed any more.
-    pub(super) fn enabled_until(&self, whose: &str, said: Option<&Spanned<String>>) -> Option<i64> {
-        let text = said?;
+    /// Last second of `enabled_until`, in Unix time. A past time is an error in a new entry. In an entry that expired
+    /// while the gateway ran it is a warning, since otherwise no reload would succeed.
+    pub(super) fn enabled_until(&self, owner: &str, end: Option<&Spanned<String>>) -> Option<i64> {
+        let text = end?;
         let Some(until) = parse_end(&text.value) else {
             let message = format!("\"{}\" is neither a day nor a time", text.value);
             let hint =
@@ -129,12 +131,12 @@ impl Assembly<'_> {
             self.problems.error(text.place, message, hint);
             return Some(0);
         };
-        let entry = (whose.to_owned(), until);
+        let entry = (owner.to_owned(), until);
         if clock::signed_seconds() > until {
             let was_known = self
                 .previous
                 .is_some_and(|previous| previous.enabled_until.contains(&entry));
-            let message = format!("{whose} is enabled until {}, which is over", rfc3339(until));
+            let message = format!("{owner} is enabled until {}, which is over", rfc3339(until));
             match was_known {
                 true => {
                     self.problems
@@ -152,7 +154,7 @@ impl Assembly<'_> {
 
     pub(super) fn requirement(
         &self,
-        said: &config::Route,
+        route: &config::RouteEntry,
         pattern: &PathPattern,
     ) -> Option<RequirementRule> {
         let captures: Vec<&str> = pattern.captures().collect();
@@ -174,18 +176,18 @@ impl Assembly<'_> {
                 condition: condition.ok()?,
             })
         };
-        if let Some(preset) = &said.preset {
-            return self.preset(said, (preset.value, preset.place), pattern);
+        if let Some(preset) = &route.preset {
+            return self.preset(route, preset, pattern);
         }
-        match &said.requirement {
-            None if said.respond.is_some() => Some(RequirementRule::AnyApiUser),
+        match &route.requirement {
+            None if route.respond.is_some() => Some(RequirementRule::AnyApiUser),
             None => Some(RequirementRule::MethodAndPath),
-            Some(config::Requirement::All(entry)) => demand(entry).map(RequirementRule::Named),
-            Some(config::Requirement::ByMethod(pairs)) => {
+            Some(config::RouteRequirement::All(entry)) => demand(entry).map(RequirementRule::Named),
+            Some(config::RouteRequirement::ByMethod(pairs)) => {
                 if pairs.is_empty() {
                     let message = "`requirement` names no method, so none would be allowed";
                     self.problems.error(
-                        said.place,
+                        route.place,
                         message,
                         "write for example `requirement = { GET = \"read\" }`",
                     );
@@ -206,7 +208,7 @@ impl Assembly<'_> {
     }
 
     fn check_method(&self, method: &Spanned<String>) {
-        // Methods have case, and one in small letters may be meant. Not one that everybody knows in capitals.
+        // Methods are case-sensitive, and custom ones may have lower-case letters. Standard methods are in capitals.
         let known = [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "CONNECT", "TRACE",
         ];
@@ -224,10 +226,10 @@ impl Assembly<'_> {
     }
 }
 
-/// The last second, since 1970, of a day or at a time.
+/// The last second, in Unix time, of a day (UTC) or of a time in RFC 3339 format.
 pub(in crate::snapshot) fn parse_end(text: &str) -> Option<i64> {
     let instant = OffsetDateTime::parse(text, &Rfc3339)
         .ok()
         .map(OffsetDateTime::unix_timestamp);
-    instant.or_else(|| ExtendedKeyUsage::end_of_day(text))
+    instant.or_else(|| ExtendedKeyUsagePolicy::end_of_day(text))
 }

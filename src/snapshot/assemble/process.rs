@@ -1,4 +1,4 @@
-//! Settings of the process itself: threads, drain, logs, admin.
+//! Assembly of process settings: threads, drain, logs, admin and metrics listeners.
 
 use super::{super::defaults, Assembly};
 use crate::config::{AuditedDecisions, LogFormat, MetricsTable, Spanned};
@@ -34,7 +34,7 @@ impl Assembly<'_> {
             format: access
                 .format
                 .as_ref()
-                .map_or(LogFormat::Json, |said| said.value),
+                .map_or(LogFormat::Json, |setting| setting.value),
             path: access
                 .path
                 .as_ref()
@@ -57,16 +57,16 @@ impl Assembly<'_> {
             log_format: log
                 .format
                 .as_ref()
-                .map_or(LogFormat::Text, |said| said.value),
+                .map_or(LogFormat::Text, |setting| setting.value),
         })
     }
 
-    /// Where operators ask: nowhere without the table. `None` if that is wrong, which is reported.
+    /// Place of the admin listener; `Some(None)` without the table. `None` for an error, which was reported.
     fn admin_place(&self) -> Option<Option<AdminPlace>> {
-        let Some(said) = &self.config.admin else {
+        let Some(table) = &self.config.admin else {
             return Some(None);
         };
-        let place = match AdminPlace::of(said, self.sources) {
+        let place = match AdminPlace::of(table, self.sources) {
             Ok(place) => place,
             Err(AdminPlaceError {
                 place,
@@ -77,7 +77,7 @@ impl Assembly<'_> {
                 return None;
             }
         };
-        if let (None, Some(Some(_)), Some(off)) = (&place, said.recent_decisions, &said.address) {
+        if let (None, Some(Some(_)), Some(off)) = (&place, table.recent_decisions, &table.address) {
             let message = "`recent_decisions` are shown by the admin listener, which is off";
             self.problems.error(
                 off.place,
@@ -88,7 +88,7 @@ impl Assembly<'_> {
         Some(place)
     }
 
-    /// Where monitoring asks: nowhere without the table. `None` if that is wrong, which is reported.
+    /// Address of the metrics listener; `Some(None)` without the table. `None` for an error, which was reported.
     fn metrics_address(&self) -> Option<Option<SocketAddr>> {
         match &self.config.metrics {
             None => Some(None),
@@ -99,7 +99,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// One socket cannot be both listeners.
+    /// Reports an address that both listeners have.
     fn check_side_addresses(
         &self,
         admin: Option<&Option<AdminPlace>>,
@@ -122,30 +122,30 @@ impl Assembly<'_> {
         }
     }
 
-    /// The user to become must exist. One that the process already is may have been removed since.
+    /// Reports an unknown user. The current user of the process may have been removed since the start.
     fn check_user(&self) {
-        let Some(said) = &self.config.gateway.user else {
+        let Some(table) = &self.config.gateway.user else {
             return;
         };
         let before = self
             .previous
             .and_then(|previous| previous.process.user.as_deref());
-        if before == Some(said.value.as_str())
-            || matches!(nix::unistd::User::from_name(&said.value), Ok(Some(_)))
+        if before == Some(table.value.as_str())
+            || matches!(nix::unistd::User::from_name(&table.value), Ok(Some(_)))
         {
             return;
         }
-        let message = format!("there is no user \"{}\" on this machine", said.value);
+        let message = format!("there is no user \"{}\" on this machine", table.value);
         let hint = format!(
             "create it (`useradd --system {}`), or name another",
-            said.value
+            table.value
         );
-        self.problems.error(said.place, message, hint);
+        self.problems.error(table.place, message, hint);
     }
 
     fn audit_log(&self) -> Option<AuditLogConfig> {
-        let said = self.config.audit_log.as_ref()?;
-        let path = said.path.as_ref()?;
+        let table = self.config.audit_log.as_ref()?;
+        let path = table.path.as_ref()?;
         let full = |path: &Spanned<String>| self.sources.folder(path.place.file).join(&path.value);
         if self
             .config
@@ -160,15 +160,15 @@ impl Assembly<'_> {
         }
         Some(AuditLogConfig {
             path: full(path),
-            decisions: said.decisions.unwrap_or(AuditedDecisions::All),
-            size_limit: said.size_limit.unwrap_or(Some(defaults::AUDIT_SIZE_LIMIT)),
-            keep: said.keep.unwrap_or(defaults::AUDIT_KEEP),
+            decisions: table.decisions.unwrap_or(AuditedDecisions::All),
+            size_limit: table.size_limit.unwrap_or(Some(defaults::AUDIT_SIZE_LIMIT)),
+            keep: table.keep.unwrap_or(defaults::AUDIT_KEEP),
         })
     }
 
     pub(super) fn expiry_policy(&self) -> ExpiryPolicy {
-        let said = &self.config.expiry;
-        let response_header = said.response_header.as_ref().and_then(|text| {
+        let table = &self.config.expiry;
+        let response_header = table.response_header.as_ref().and_then(|text| {
             let name = ExpiryFieldName::parse(&text.value).map_err(|error| {
                 let message = format!("`response_header` cannot be \"{}\": {error}", text.value);
                 self.problems.error(
@@ -179,10 +179,10 @@ impl Assembly<'_> {
             });
             name.ok()
         });
-        let warn_before = said
+        let warn_before = table
             .warn_before
             .unwrap_or(Some(defaults::WARN_BEFORE_EXPIRY));
-        if let (None, Some(text)) = (warn_before, &said.response_header) {
+        if let (None, Some(text)) = (warn_before, &table.response_header) {
             let message =
                 "`response_header` says something only within `warn_before`, which is off";
             self.problems.error(

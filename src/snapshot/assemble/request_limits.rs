@@ -1,28 +1,28 @@
-//! Limits of requests: from what users, roles and routes say to limiters, which go on over a reload. Counts nothing.
+//! Assembly of request limiters of users and routes. Their counts continue across reloads.
 
 use super::Assembly;
 use super::roles::Roles;
-use crate::config::{RequestLimits, RequestRate, Role, Route};
+use crate::config::{RequestLimits, RequestRate, Role, RouteEntry};
 use crate::identity::ApiUsers;
 use crate::limit::{Bounds, Limiter, Limiters, Rate};
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Assembly<'_> {
-    /// Of each user one of its own, whoever says the numbers.
+    /// One limiter per user, also if the limits are those of a role.
     pub(super) fn user_limiters(&self, users: &ApiUsers, roles: &Roles<'_>) -> Limiters {
-        self.refuse_limits_that_certificates_bring(roles);
+        self.check_limits_of_certificate_roles(roles);
         let mut limiters = vec![None; users.len()];
         for user in &self.config.api_users {
-            let said: Vec<_> = roles
-                .all_held(&user.roles)
+            let role_limits: Vec<_> = roles
+                .all_included(&user.roles)
                 .filter_map(|at| self.limits_of_role(at))
                 .collect();
-            let bounds = bounds_of(&user.request_limits, &said);
+            let bounds = bounds_of(&user.request_limits, &role_limits);
             let Some(position) = users.named(&user.name.value).map(|user| user.id.index()) else {
                 continue;
             };
-            if let Some(place) = limiters
+            if let Some(slot) = limiters
                 .get_mut(position)
                 .filter(|_| bounds != Bounds::default())
             {
@@ -31,7 +31,7 @@ impl Assembly<'_> {
                         .user_limiters
                         .get(previous.users.named(&user.name.value)?.id.index())
                 });
-                *place = Some(Limiter::new(bounds, before, Instant::now()));
+                *slot = Some(Limiter::new(bounds, before, Instant::now()));
             }
         }
         Limiters::new(limiters)
@@ -41,13 +41,19 @@ impl Assembly<'_> {
         self.config.roles.get(at).map(|role| &role.request_limits)
     }
 
-    /// What a certificate brings differs from request to request of one user, and so would its limits.
-    fn refuse_limits_that_certificates_bring(&self, roles: &Roles<'_>) {
-        let brought =
+    /// Reports limits in roles that certificates grant. They would differ between requests of one user.
+    fn check_limits_of_certificate_roles(&self, roles: &Roles<'_>) {
+        let is_certificate_role =
             |(_, role): &(usize, &Role)| !role.client_o.is_empty() || !role.client_ou.is_empty();
-        for (at, role) in self.config.roles.iter().enumerate().filter(brought) {
+        for (at, role) in self
+            .config
+            .roles
+            .iter()
+            .enumerate()
+            .filter(is_certificate_role)
+        {
             let mut limits = roles
-                .held(at)
+                .included(at)
                 .iter()
                 .filter_map(|at| self.limits_of_role(*at));
             let Some(place) = limits.find_map(RequestLimits::first_place) else {
@@ -65,15 +71,15 @@ impl Assembly<'_> {
         }
     }
 
-    /// Of all requests of a route together. `None` if it says nothing.
-    pub(super) fn route_limiter(&self, said: &Route, name: &str) -> Option<Arc<Limiter>> {
-        let bounds = bounds_of(&said.request_limits, &[]);
+    /// The limiter of all requests of a route. `None` without limits.
+    pub(super) fn route_limiter(&self, table: &RouteEntry, name: &str) -> Option<Arc<Limiter>> {
+        let bounds = bounds_of(&table.request_limits, &[]);
         if bounds == Bounds::default() {
             return None;
         }
-        // One path may have a route of its own on each listener, and a second one for all that is below.
-        let listeners: Vec<_> = said.listeners.iter().map(|name| &*name.value).collect();
-        let path_match = said.path_match.as_ref().map(|said| said.value);
+        // The same path may have several routes: per listener, and exact or prefix.
+        let listeners: Vec<_> = table.listeners.iter().map(|name| &*name.value).collect();
+        let path_match = table.path_match.as_ref().map(|setting| setting.value);
         let key: Box<str> = format!("{name} {path_match:?} {listeners:?}").into();
         let before = self
             .previous
@@ -86,60 +92,60 @@ impl Assembly<'_> {
     }
 }
 
-/// What is said nearest: by the one itself, else by its roles and those within them. Where several of these say something,
-/// the smallest holds.
+/// The limits of a user or route. Its own keys override those of its roles. Of several roles, the lowest limit applies.
 fn bounds_of(own: &RequestLimits, roles: &[&RequestLimits]) -> Bounds {
     Bounds {
-        rate: nearest(own, roles, rate, Rate::and),
-        concurrency: nearest(
+        rate: effective(own, roles, rate, Rate::and),
+        concurrency: effective(
             own,
             roles,
-            |said| said.concurrency.as_ref().map(|said| said.value),
+            |setting| setting.concurrency.as_ref().map(|setting| setting.value),
             Ord::min,
         ),
-        daily_quota: nearest(
+        daily_quota: effective(
             own,
             roles,
-            |said| said.daily_quota.as_ref().map(|said| said.value),
+            |setting| setting.daily_quota.as_ref().map(|setting| setting.value),
             Ord::min,
         ),
-        body_size: nearest(
+        body_size: effective(
             own,
             roles,
-            |said| said.body_size.as_ref().map(|said| said.value),
+            |setting| setting.body_size.as_ref().map(|setting| setting.value),
             Ord::min,
         ),
-        request_time: nearest(
+        request_time: effective(
             own,
             roles,
-            |said| said.request_time.as_ref().map(|said| said.value),
+            |setting| setting.request_time.as_ref().map(|setting| setting.value),
             Ord::min,
         ),
     }
 }
 
-fn nearest<T>(
+fn effective<T>(
     own: &RequestLimits,
     roles: &[&RequestLimits],
-    said: impl Fn(&RequestLimits) -> Option<Option<T>>,
+    key: impl Fn(&RequestLimits) -> Option<Option<T>>,
     smaller: impl Fn(T, T) -> T,
 ) -> Option<T> {
-    said(own).unwrap_or_else(|| {
+    key(own).unwrap_or_else(|| {
         roles
             .iter()
-            .filter_map(|role| said(role))
+            .filter_map(|role| key(role))
             .flatten()
             .reduce(smaller)
     })
 }
 
-fn rate(said: &RequestLimits) -> Option<Option<Rate>> {
+fn rate(limits: &RequestLimits) -> Option<Option<Rate>> {
     let burst = |rate: RequestRate| {
-        said.burst
+        limits
+            .burst
             .as_ref()
             .map_or(rate.requests, |burst: &_| burst.value)
     };
-    said.rate.as_ref().map(|rate| {
+    limits.rate.as_ref().map(|rate| {
         rate.value.map(|rate| Rate {
             rate,
             burst: burst(rate),
@@ -158,7 +164,7 @@ mod tests {
         NonZeroU32::new(number).unwrap()
     }
 
-    fn said<T>(value: T) -> Option<Spanned<T>> {
+    fn table<T>(value: T) -> Option<Spanned<T>> {
         let file = Sources::default()
             .add("test".into(), String::new())
             .unwrap();
@@ -173,9 +179,9 @@ mod tests {
             requests: number(requests),
             window: Duration::from_secs(1),
         };
-        let burst = burst.and_then(|burst| said(number(burst)));
+        let burst = burst.and_then(|burst| table(number(burst)));
         RequestLimits {
-            rate: said(Some(rate)),
+            rate: table(Some(rate)),
             burst,
             ..RequestLimits::default()
         }
@@ -196,7 +202,8 @@ mod tests {
             Some((5, 5)),
             "a burst of one window"
         );
-        let (slow, fast) = (per_second(2, Some(50)), per_second(100, Some(7)));
+        let slow = per_second(2, Some(50));
+        let fast = per_second(100, Some(7));
         assert_eq!(
             in_numbers(bounds_of(&per_second(500, Some(9)), &[&slow, &fast])),
             Some((500, 9))
@@ -206,7 +213,7 @@ mod tests {
             Some((2, 7))
         );
         let own = RequestLimits {
-            concurrency: said(Some(number(3))),
+            concurrency: table(Some(number(3))),
             ..RequestLimits::default()
         };
         let bounds = bounds_of(&own, &[&slow]);
@@ -219,11 +226,11 @@ mod tests {
     #[test]
     fn off_at_the_user_goes_before_its_roles_and_at_one_role_behind_the_others() {
         let limited = RequestLimits {
-            daily_quota: said(Some(number(7))),
+            daily_quota: table(Some(number(7))),
             ..RequestLimits::default()
         };
         let off = RequestLimits {
-            daily_quota: said(None),
+            daily_quota: table(None),
             ..RequestLimits::default()
         };
         assert_eq!(bounds_of(&off, &[&limited]).daily_quota, None);
@@ -240,13 +247,14 @@ mod tests {
     #[test]
     fn rates_of_different_windows_are_compared_by_what_they_are_in_the_long_run() {
         let rate = |requests, seconds| RequestLimits {
-            rate: said(Some(RequestRate {
+            rate: table(Some(RequestRate {
                 requests: number(requests),
                 window: Duration::from_secs(seconds),
             })),
             ..RequestLimits::default()
         };
-        let (second, minute) = (rate(2, 1), rate(60, 60));
+        let second = rate(2, 1);
+        let minute = rate(60, 60);
         for roles in [[&second, &minute], [&minute, &second]] {
             let bounds = bounds_of(&RequestLimits::default(), &roles);
             assert_eq!(in_numbers(bounds), Some((60, 2)));

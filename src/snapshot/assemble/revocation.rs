@@ -1,7 +1,7 @@
-//! Revocation lists and deny lists of a trust domain: files are found, read and watched.
+//! Assembly of the revocation lists and deny list of a trust domain.
 
 use super::super::revocation_source::{CrlPaths, crl_paths, fetched_paths};
-use super::super::{NamedBy, RevocationSource, RevocationSourceKind};
+use super::super::{ConfigOrigin, RevocationSource, RevocationSourceKind};
 use super::Assembly;
 use super::trust::TrustDomains;
 use super::unusable_file::{UnusableFile, unreadable_hint};
@@ -11,24 +11,24 @@ use crate::config::{self, Place, Spanned, WatchedFile, unexpanded};
 use crate::file_read::{self, FileKind};
 use crate::tls::{
     Authorities, CrlError, CrlFile, CrlFileError, CrlLabel, DenyList, DenyListError, OlderCrl,
-    Revocation, RevocationCheck, RevocationSettings, StaleCrls, TrustDomain, TrustDomainId,
-    UnknownRevocation,
+    Revocation, RevocationDepth, RevocationSettings, StaleCrlPolicy, TrustDomain, TrustDomainId,
+    UnknownRevocationPolicy,
 };
 use std::path::{Path, PathBuf};
 
 impl Assembly<'_> {
     pub(super) fn revocation(
         &self,
-        said: &config::TrustDomain,
+        table: &config::TrustDomainTable,
         id: TrustDomainId,
         authorities: &Authorities,
         previous: Option<&TrustDomain>,
     ) -> Option<Revocation> {
-        self.note_revocation_sources(said, id);
+        self.note_revocation_sources(table, id);
         let before = previous.map_or(&[][..], |domain| domain.revocation().files());
         let mut files = Vec::new();
         let mut complete = true;
-        for pattern in &said.crls {
+        for pattern in &table.crls {
             let paths = self.crl_paths(pattern);
             complete &= !paths.is_empty();
             for path in paths {
@@ -38,35 +38,35 @@ impl Assembly<'_> {
                 files.extend(file.map_err(|error| self.report_crl(pattern.place, &error)));
             }
         }
-        let fetch = self.crl_fetch(said, authorities, previous).ok()?;
-        if let (Some(fetch), Some(said)) = (&fetch, &said.crl_fetch) {
-            files.extend(self.fetched_crls(said.place, fetch.cache(), authorities, before)?);
+        let fetch = self.crl_fetch(table, authorities, previous).ok()?;
+        if let (Some(fetch), Some(table)) = (&fetch, &table.crl_fetch) {
+            files.extend(self.fetched_crls(table.place, fetch.cache(), authorities, before)?);
         }
-        let denied = said
+        let denied = table
             .deny_list
             .as_ref()
             .map_or_else(|| Some(DenyList::default()), |path| self.deny_list(path))?;
         if !complete {
             return None;
         }
-        let mut revocation = Revocation::new(files, denied, revocation_settings(said));
+        let mut revocation = Revocation::new(files, denied, revocation_settings(table));
         if let Some(domain) = previous {
             revocation = revocation.after(domain.revocation());
-            self.warn_about_older_crls(said, &revocation);
+            self.warn_about_older_crls(table, &revocation);
         }
         Some(revocation.with_fetch(fetch))
     }
 
-    fn note_revocation_sources(&self, said: &config::TrustDomain, domain: TrustDomainId) {
-        let cache = said
+    fn note_revocation_sources(&self, table: &config::TrustDomainTable, domain: TrustDomainId) {
+        let cache = table
             .crl_fetch
             .as_ref()
             .and_then(|fetch| fetch.cache.as_ref());
-        let deny_list = said
+        let deny_list = table
             .deny_list
             .iter()
             .map(|path| (RevocationSourceKind::DenyList, path));
-        let crls = said
+        let crls = table
             .crls
             .iter()
             .map(|path| (RevocationSourceKind::Crls, path));
@@ -79,14 +79,14 @@ impl Assembly<'_> {
                 domain,
                 kind,
                 path,
-                named_by: NamedBy::Active,
+                origin: ConfigOrigin::Active,
             }
         });
         self.revocation_sources.borrow_mut().extend(sources);
     }
 
-    /// The lists that were fetched before. One that cannot be used, such as that of a CA that is no longer here, is as if
-    /// it were not there, so that the gateway starts and can fetch another.
+    /// Reads the cached lists. An unusable list, such as that of a removed CA, is skipped with a warning, so that the
+    /// gateway can start and fetch another.
     fn fetched_crls(
         &self,
         place: Place,
@@ -138,7 +138,7 @@ impl Assembly<'_> {
             let hint = match &error {
                 DenyListError::Unreadable { .. } => unreadable_hint(
                     path,
-                    "make the file, empty if nobody is on it, or remove `deny_list`",
+                    "create the file, which may be empty, or remove `deny_list`",
                 ),
                 DenyListError::BadLine { .. } => {
                     "write `serial HEX`, `fingerprint HEX`, `cn NAME` or `user NAME`, one in \
@@ -149,7 +149,7 @@ impl Assembly<'_> {
             self.report_file(UnusableFile {
                 place: path.place,
                 path: &self.sources.folder(path.place.file).join(&path.value),
-                wanted: FileKind::DenyList,
+                expected: FileKind::DenyList,
                 error: format!("the deny list cannot be used: {error}"),
                 hint,
             });
@@ -196,7 +196,7 @@ impl Assembly<'_> {
             true => self.report_file(UnusableFile {
                 place,
                 path: error.path(),
-                wanted: FileKind::RevocationList,
+                expected: FileKind::RevocationList,
                 error: error.to_string(),
                 hint: hint.to_owned(),
             }),
@@ -204,8 +204,8 @@ impl Assembly<'_> {
         }
     }
 
-    /// Lists that do not replace the active ones. Not only `check` says so, which knows no active list.
-    fn warn_about_older_crls(&self, said: &config::TrustDomain, revocation: &Revocation) {
+    /// Warns about lists that are older than the active ones. Runs at each reload, since `check` knows no active list.
+    fn warn_about_older_crls(&self, table: &config::TrustDomainTable, revocation: &Revocation) {
         for OlderCrl {
             issuer,
             from_file,
@@ -215,25 +215,25 @@ impl Assembly<'_> {
             let message = format!(
                 "the revocation list of \"{issuer}\" in the file ({}) is older than the active one ({}), which stays \
                  active",
-                described(from_file),
-                described(active)
+                label_text(from_file),
+                label_text(active)
             );
             self.problems.warning(
-                said.name.place,
+                table.name.place,
                 message,
                 "put the newest list there; a restart knows files alone",
             );
         }
     }
 
-    /// Lists that count although they are past their time, and users on deny lists that there are not.
+    /// Warns about stale lists, and about unknown users on deny lists.
     pub(super) fn warn_about_revocation(&self, trust: &TrustDomains, users: &Users) {
         let now = clock::signed_seconds();
-        for said in &self.config.trust_domains {
+        for table in &self.config.trust_domains {
             let Some(domain) = trust
                 .in_order
                 .iter()
-                .find(|domain| *domain.name == *said.name.value)
+                .find(|domain| *domain.name == *table.name.value)
             else {
                 continue;
             };
@@ -264,12 +264,12 @@ impl Assembly<'_> {
                         "have the CA set it, or take lists of any age: `stale_crls = \"ignore\"`",
                     ),
                 };
-                self.problems.warning(said.name.place, message, hint);
+                self.problems.warning(table.name.place, message, hint);
             }
-            let place = said
+            let place = table
                 .deny_list
                 .as_ref()
-                .map_or(said.name.place, |path| path.place);
+                .map_or(table.name.place, |path| path.place);
             for name in domain
                 .revocation()
                 .denied_users()
@@ -283,8 +283,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// The files behind one entry of `crls`: a file, a pattern of names, or a folder. None is an error, since then
-    /// nobody would be revoked, or nobody let in.
+    /// The files of an entry of `crls`. Reports an entry without files: it would revoke nothing, or reject all clients.
     fn crl_paths(&self, pattern: &Spanned<String>) -> Vec<PathBuf> {
         let full = self.sources.folder(pattern.place.file).join(&pattern.value);
         let has_folder = full
@@ -299,7 +298,7 @@ impl Assembly<'_> {
             return Vec::new();
         }
         let CrlPaths { folder, files } = crl_paths(&full);
-        let listed = folder
+        let listed_path = folder
             .as_ref()
             .map_or_else(|| full.clone(), |folder| folder.path.clone());
         self.watched.borrow_mut().extend(folder);
@@ -311,7 +310,7 @@ impl Assembly<'_> {
             Ok(paths) => paths,
             Err(error) => self.no_crls(
                 pattern,
-                &format!("cannot read {}: {error}", listed.display()),
+                &format!("cannot read {}: {error}", listed_path.display()),
             ),
         }
     }
@@ -326,8 +325,8 @@ impl Assembly<'_> {
     }
 }
 
-/// A list by number and date.
-fn described(list: &CrlLabel) -> String {
+/// A list as number and date.
+fn label_text(list: &CrlLabel) -> String {
     let number = list
         .number
         .as_ref()
@@ -336,25 +335,25 @@ fn described(list: &CrlLabel) -> String {
     format!("{number}of {}", rfc3339(list.this_update))
 }
 
-fn revocation_settings(said: &config::TrustDomain) -> RevocationSettings {
+fn revocation_settings(table: &config::TrustDomainTable) -> RevocationSettings {
     let mut settings = RevocationSettings::default();
-    if let Some(stale) = &said.stale_crls {
+    if let Some(stale) = &table.stale_crls {
         settings.stale = match stale.value {
-            config::StaleCrls::Refuse => StaleCrls::Refuse,
-            config::StaleCrls::AllowFor(grace) => StaleCrls::AllowFor(grace),
-            config::StaleCrls::Ignore => StaleCrls::Ignore,
+            config::StaleCrlsSetting::Refuse => StaleCrlPolicy::Refuse,
+            config::StaleCrlsSetting::AllowFor(grace) => StaleCrlPolicy::AllowFor(grace),
+            config::StaleCrlsSetting::Ignore => StaleCrlPolicy::Ignore,
         };
     }
-    if let Some(unknown) = &said.unknown_revocation {
+    if let Some(unknown) = &table.unknown_revocation {
         settings.unknown = match unknown.value {
-            config::UnknownRevocation::Refuse => UnknownRevocation::Refuse,
-            config::UnknownRevocation::Allow => UnknownRevocation::Allow,
+            config::UnknownRevocationSetting::Refuse => UnknownRevocationPolicy::Refuse,
+            config::UnknownRevocationSetting::Allow => UnknownRevocationPolicy::Allow,
         };
     }
-    if let Some(check) = &said.revocation_check {
+    if let Some(check) = &table.revocation_check {
         settings.check = match check.value {
-            config::RevocationCheck::Chain => RevocationCheck::Chain,
-            config::RevocationCheck::Leaf => RevocationCheck::Leaf,
+            config::RevocationCheckSetting::Chain => RevocationDepth::Chain,
+            config::RevocationCheckSetting::Leaf => RevocationDepth::Leaf,
         };
     }
     settings

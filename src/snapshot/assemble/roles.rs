@@ -1,4 +1,4 @@
-//! Roles and the roles within them: each role with all that it holds, without circles.
+//! Assembly of roles: resolves included roles, and reports cycles.
 
 use super::Assembly;
 use super::interner::Interner;
@@ -10,22 +10,22 @@ use std::sync::Arc;
 /// All roles of the config, in its order.
 pub(super) struct Roles<'c> {
     by_name: HashMap<&'c str, usize>,
-    /// The permissions of each.
+    /// The permissions of each role.
     pub(super) sets: Vec<Arc<PermissionSet>>,
-    /// Each role and all that it holds, itself first.
-    held: Vec<Vec<usize>>,
+    /// For each role, the indexes of the role itself and of all included roles.
+    closures: Vec<Vec<usize>>,
 }
 
 impl<'c> Assembly<'c> {
     pub(super) fn roles(&self, interner: &mut Interner) -> Roles<'c> {
-        let said = &self.config.roles;
-        let _ = self.unique("role", said, |role| &role.name);
-        let by_name = said
+        let table = &self.config.roles;
+        let _ = self.unique("role", table, |role| &role.name);
+        let by_name = table
             .iter()
             .enumerate()
             .map(|(at, role)| (role.name.value.as_str(), at))
             .collect();
-        let sets = said.iter().map(|role| {
+        let sets = table.iter().map(|role| {
             let mut set = self.permission_set(interner, role.permissions.take(), role.deny.take());
             self.lint_denied(&set.denied, "role", &role.name.value);
             set.role = Some(role.name.value.as_str().into());
@@ -34,45 +34,56 @@ impl<'c> Assembly<'c> {
         let mut roles = Roles {
             by_name,
             sets: sets.collect(),
-            held: Vec::new(),
+            closures: Vec::new(),
         };
-        roles.held = (0..said.len()).map(|at| self.held(&roles, at)).collect();
+        roles.closures = (0..table.len())
+            .map(|at| self.closure(&roles, at))
+            .collect();
         roles
     }
 
-    /// A role and all that it holds, the nearest first. A circle is reported by each role in it.
-    fn held(&self, roles: &Roles<'_>, first: usize) -> Vec<usize> {
-        let (mut held, mut held_by, mut next) = (vec![first], vec![0], 0);
-        let mut seen = HashSet::from([first]);
-        while let Some(role) = held.get(next).and_then(|at| self.config.roles.get(*at)) {
+    /// A role and all included roles, in breadth-first order. Each role in a cycle reports it.
+    fn closure(&self, roles: &Roles<'_>, first: usize) -> Vec<usize> {
+        let mut included = vec![first];
+        let mut parents = vec![0];
+        let mut next = 0;
+        let mut visited = HashSet::from([first]);
+        while let Some(role) = included.get(next).and_then(|at| self.config.roles.get(*at)) {
             for name in &role.roles {
                 match roles.by_name.get(name.value.as_str()) {
-                    None if next == 0 => self.no_such_role(roles, name),
-                    Some(at) if *at == first => self.circle(name, &held, &held_by, next),
-                    Some(at) if seen.insert(*at) => {
-                        held.push(*at);
-                        held_by.push(next);
+                    None if next == 0 => self.report_unknown_role(roles, name),
+                    Some(at) if *at == first => self.report_cycle(name, &included, &parents, next),
+                    Some(at) if visited.insert(*at) => {
+                        included.push(*at);
+                        parents.push(next);
                     }
                     _ => {}
                 }
             }
             next += 1;
         }
-        held
+        included
     }
 
-    /// The way from the first role to the one that names the first again.
-    fn circle(&self, name: &Spanned<String>, held: &[usize], held_by: &[usize], last: usize) {
-        let (mut way, mut at) = (vec![0, last], last);
+    /// Reports the path from the first role to the role that includes the first again.
+    fn report_cycle(
+        &self,
+        name: &Spanned<String>,
+        included: &[usize],
+        parents: &[usize],
+        last: usize,
+    ) {
+        let mut cycle = vec![0, last];
+        let mut at = last;
         while at != 0 {
-            at = held_by.get(at).copied().unwrap_or_default();
-            way.push(at);
+            at = parents.get(at).copied().unwrap_or_default();
+            cycle.push(at);
         }
         if last == 0 {
-            way = vec![0, 0];
+            cycle = vec![0, 0];
         }
-        let role = |at: &usize| self.config.roles.get(*held.get(*at)?);
-        let names: Vec<String> = way
+        let role = |at: &usize| self.config.roles.get(*included.get(*at)?);
+        let names: Vec<String> = cycle
             .iter()
             .rev()
             .filter_map(role)
@@ -89,7 +100,7 @@ impl<'c> Assembly<'c> {
         );
     }
 
-    fn no_such_role(&self, roles: &Roles<'_>, name: &Spanned<String>) {
+    fn report_unknown_role(&self, roles: &Roles<'_>, name: &Spanned<String>) {
         let names: Vec<String> = roles
             .by_name
             .keys()
@@ -100,23 +111,24 @@ impl<'c> Assembly<'c> {
             .error(name.place, message, self.known("roles", names.iter()));
     }
 
-    /// The permissions that roles bring, each set once.
+    /// The permissions of roles and their included roles, each set once.
     pub(super) fn sets_of(
         &self,
         roles: &Roles<'_>,
         names: &[Spanned<String>],
     ) -> Vec<Arc<PermissionSet>> {
-        let (mut all, mut seen) = (Vec::<usize>::new(), HashSet::new());
+        let mut all = Vec::<usize>::new();
+        let mut visited = HashSet::new();
         for name in names {
             match roles.by_name.get(name.value.as_str()) {
                 Some(at) => all.extend(
                     roles
-                        .held(*at)
+                        .included(*at)
                         .iter()
                         .copied()
-                        .filter(|at| seen.insert(*at)),
+                        .filter(|at| visited.insert(*at)),
                 ),
-                None => self.no_such_role(roles, name),
+                None => self.report_unknown_role(roles, name),
             }
         }
         all.into_iter()
@@ -127,20 +139,20 @@ impl<'c> Assembly<'c> {
 }
 
 impl Roles<'_> {
-    /// All that roles hold, themselves included, by their positions in the config; some more than once.
-    pub(super) fn all_held<'r>(
+    /// Indexes of roles and their included roles, possibly with repetitions.
+    pub(super) fn all_included<'r>(
         &'r self,
         names: &'r [Spanned<String>],
     ) -> impl Iterator<Item = usize> + 'r {
         names
             .iter()
             .filter_map(|name| self.by_name.get(name.value.as_str()))
-            .flat_map(|at| self.held(*at))
+            .flat_map(|at| self.included(*at))
             .copied()
     }
 
-    /// A role, by its position in the config, and all that it holds.
-    pub(super) fn held(&self, at: usize) -> &[usize] {
-        self.held.get(at).map_or(&[], Vec::as_slice)
+    /// Indexes of a role and all its included roles.
+    pub(super) fn included(&self, at: usize) -> &[usize] {
+        self.closures.get(at).map_or(&[], Vec::as_slice)
     }
 }

@@ -1,26 +1,27 @@
-//! Routes: what each asks for, who answers, and into which listeners' tables it goes.
+//! Assembly of routes, and their insertion into the route tables of listeners.
 
 use super::trust::TrustDomains;
 use super::{super::defaults, Assembly, preset};
 use crate::config::{self, ClientAuth, PathMatch, Place, Respond, Spanned};
 use crate::host::HostPattern;
 use crate::route::{
-    Admission, Extent, PathPattern, PathPatternError, Route, RouteLimits, Target, VouchedBy,
+    AcceptedDomains, Admission, Extent, PathPattern, PathPatternError, Route, RouteLimits, Target,
 };
 use crate::snapshot::ListenerPolicy;
 use crate::upstream::{Accounts, Upstream};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Upstreams, and the ApiUsers that are somebody there.
-type UpstreamsAndUsers<'a> = (
-    &'a HashMap<Arc<str>, Arc<Upstream>>,
-    &'a HashMap<Arc<str>, Arc<Accounts>>,
-);
+/// Upstreams, and the accounts of ApiUsers there, by name of the upstream.
+#[derive(Clone, Copy)]
+pub(super) struct RouteUpstreams<'a> {
+    pub(super) by_name: &'a HashMap<Arc<str>, Arc<Upstream>>,
+    pub(super) accounts: &'a HashMap<Arc<str>, Arc<Accounts>>,
+}
 
-/// A route that is ready for the tables.
-struct Ready<'c> {
-    said: &'c config::Route,
+/// A route with its entry in the config and its keys in the route tables.
+struct BuiltRoute<'c> {
+    entry: &'c config::RouteEntry,
     pattern: PathPattern,
     hosts: Vec<Option<HostPattern>>,
     route: Arc<Route>,
@@ -30,23 +31,30 @@ impl Assembly<'_> {
     pub(super) fn routes(
         &self,
         listeners: &mut [ListenerPolicy],
-        upstreams: UpstreamsAndUsers<'_>,
+        upstreams: RouteUpstreams<'_>,
         trust: &TrustDomains,
     ) -> Vec<Arc<Route>> {
         let routes = self.config.routes.iter();
-        let mut ready: Vec<Ready<'_>> = routes
-            .filter_map(|said| self.route(said, upstreams, self.vouched_by(said, trust, listeners)))
+        let mut built: Vec<BuiltRoute<'_>> = routes
+            .filter_map(|entry| {
+                self.route(
+                    entry,
+                    upstreams,
+                    self.required_domains(entry, trust, listeners),
+                )
+            })
             .collect();
-        // A route that names its listeners goes before one for all of them, whatever the order of the file.
-        ready.sort_by_key(|route| route.said.listeners.is_empty());
+        // A route for named listeners takes precedence over one for all listeners, independent of the order in the
+        // file.
+        built.sort_by_key(|route| route.entry.listeners.is_empty());
         let mut used: HashSet<usize> = HashSet::new();
-        for (index, route) in ready.iter().enumerate() {
-            self.check_listener_names(&route.said.listeners);
-            let chosen = listeners.iter_mut().filter(|listener| {
-                let names = &route.said.listeners;
+        for (index, route) in built.iter().enumerate() {
+            self.check_listener_names(&route.entry.listeners);
+            let own_listeners = listeners.iter_mut().filter(|listener| {
+                let names = &route.entry.listeners;
                 names.is_empty() || names.iter().any(|name| *name.value == *listener.name)
             });
-            for listener in chosen {
+            for listener in own_listeners {
                 for host in &route.hosts {
                     match listener
                         .routes
@@ -55,13 +63,13 @@ impl Assembly<'_> {
                         Ok(()) => {
                             used.insert(index);
                         }
-                        Err(other) => self.same_route(route, &other),
+                        Err(other) => self.report_duplicate(route, &other),
                     }
                 }
             }
         }
         if self.depth == super::Depth::Warnings {
-            let unused = ready
+            let unused = built
                 .iter()
                 .enumerate()
                 .filter(|(index, _)| !used.contains(index))
@@ -69,7 +77,7 @@ impl Assembly<'_> {
             self.warn_about_routes(listeners, unused);
             self.warn_about_paths(listeners);
         }
-        ready.into_iter().map(|route| route.route).collect()
+        built.into_iter().map(|route| route.route).collect()
     }
 
     fn check_listener_names(&self, names: &[Spanned<String>]) {
@@ -86,20 +94,20 @@ impl Assembly<'_> {
         }
     }
 
-    /// Two routes with the same host and path: contradictory, unless one names its listeners and the other does not.
-    fn same_route(&self, route: &Ready<'_>, other: &Arc<Route>) {
-        let one_is_for_all = |place: Place| {
+    /// Reports two routes with the same host and path, unless only one of them names its listeners.
+    fn report_duplicate(&self, route: &BuiltRoute<'_>, other: &Arc<Route>) {
+        let is_for_all_listeners = |place: Place| {
             self.config
                 .routes
                 .iter()
-                .any(|said| said.place == place && said.listeners.is_empty())
+                .any(|entry| entry.place == place && entry.listeners.is_empty())
         };
-        if one_is_for_all(route.said.place) && !one_is_for_all(other.place) {
+        if is_for_all_listeners(route.entry.place) && !is_for_all_listeners(other.place) {
             return;
         }
-        if route.said.place == other.place {
+        if route.entry.place == other.place {
             self.problems.error(
-                route.said.place,
+                route.entry.place,
                 "the route names a host twice",
                 "name it once",
             );
@@ -110,75 +118,83 @@ impl Assembly<'_> {
             "the other stands at {}; keep one",
             self.sources.describe(other.place)
         );
-        self.problems.error(route.said.place, message, hint);
+        self.problems.error(route.entry.place, message, hint);
     }
 
     fn route<'c>(
         &self,
-        said: &'c config::Route,
-        (upstreams, accounts): UpstreamsAndUsers<'_>,
-        vouched_by: Option<VouchedBy>,
-    ) -> Option<Ready<'c>> {
-        let target = self.target(said);
+        entry: &'c config::RouteEntry,
+        upstreams: RouteUpstreams<'_>,
+        required_domains: Option<AcceptedDomains>,
+    ) -> Option<BuiltRoute<'c>> {
+        let target = self.target(entry);
         let upstream = target
             .as_ref()
-            .map(|target| self.check_upstream_name(said, target, upstreams));
-        let path = said.path.as_ref()?;
-        let pattern = self.path_pattern(said, path);
+            .map(|target| self.check_upstream_name(entry, target, upstreams.by_name));
+        let path = entry.path.as_ref()?;
+        let pattern = self.path_pattern(entry, path);
         self.lint_foreign_captures(path);
-        let hosts = self.route_hosts(said);
-        let admission = self.admission(said);
+        let hosts = self.route_hosts(entry);
+        let admission = self.admission(entry);
         let pattern = pattern?;
-        let requirement = self.requirement(said, &pattern);
-        let condition = self.condition(said.when.as_ref(), &pattern.captures().collect::<Vec<_>>());
-        let name = route_name(said, &path.value);
+        let requirement = self.requirement(entry, &pattern);
+        let condition =
+            self.condition(entry.when.as_ref(), &pattern.captures().collect::<Vec<_>>());
+        let name = route_name(entry, &path.value);
         let enabled_until =
-            self.enabled_until(&format!("route {name}"), said.enabled_until.as_ref());
-        let credentials = self.credential_rule(said);
-        let (target, hosts, admission, requirement) = (target?, hosts?, admission?, requirement?);
-        let known_there = self.known_there(&target, admission, accounts, said.place);
+            self.enabled_until(&format!("route {name}"), entry.enabled_until.as_ref());
+        let credentials = self.credential_rule(entry);
+        let target = target?;
+        let hosts = hosts?;
+        let admission = admission?;
+        let requirement = requirement?;
+        let known_there = self.known_there(&target, admission, upstreams.accounts, entry.place);
         upstream??;
         let route = Arc::new(Route {
-            limiter: self.route_limiter(said, &name),
+            limiter: self.route_limiter(entry, &name),
             name,
-            place: said.place,
+            place: entry.place,
             admission,
-            vouched_by: vouched_by?,
+            vouched_by: required_domains?,
             requirement,
             condition: condition.ok()?,
             captures: pattern.captures().map(Box::from).collect(),
             enabled_until,
-            enforcement: said.shadow.as_ref().map(|said| said.value),
-            forbidden: preset::forbidden(said),
-            accepts: self.accepted_oddities(said),
-            kept_headers: self.kept_headers(said),
-            method_override: preset::method_override(said),
-            limits: self.route_limits(said, &target),
+            enforcement: entry.shadow.as_ref().map(|setting| setting.value),
+            forbidden: preset::forbidden(entry),
+            accepts: self.accepted_oddities(entry),
+            kept_headers: self.kept_headers(entry),
+            method_override: preset::method_override(entry),
+            limits: self.route_limits(entry, &target),
             target,
             path_glob: path_glob(&pattern),
             pattern: pattern.clone(),
             hosts: hosts.clone().into(),
             depth: pattern.segments.len(),
             credentials: credentials?,
-            authorizer: said
+            authorizer: entry
                 .authorizer
                 .as_ref()
-                .map(|said| said.value.as_str().into()),
+                .map(|setting| setting.value.as_str().into()),
             known_there: known_there?,
         });
-        Some(Ready {
-            said,
+        Some(BuiltRoute {
+            entry,
             pattern,
             hosts,
             route,
         })
     }
 
-    fn path_pattern(&self, said: &config::Route, path: &Spanned<String>) -> Option<PathPattern> {
-        let exact = match &said.path_match {
+    fn path_pattern(
+        &self,
+        entry: &config::RouteEntry,
+        path: &Spanned<String>,
+    ) -> Option<PathPattern> {
+        let exact = match &entry.path_match {
             Some(chosen) => chosen.value == PathMatch::Exact,
-            // The gateway's own answers stand at one path; upstreams usually own all below theirs.
-            None => said.respond.is_some(),
+            // Built-in responses have a single path; upstreams usually serve everything below theirs.
+            None => entry.respond.is_some(),
         };
         let extent = if exact { Extent::Exact } else { Extent::Prefix };
         PathPattern::parse(&path.value, extent)
@@ -196,10 +212,10 @@ impl Assembly<'_> {
             .ok()
     }
 
-    /// `None` if the upstream is not there, whether nobody defined it or it could not be built.
+    /// Checks that the upstream exists. `None` if it is undefined, which is reported, or could not be built.
     fn check_upstream_name(
         &self,
-        said: &config::Route,
+        entry: &config::RouteEntry,
         target: &Target,
         upstreams: &HashMap<Arc<str>, Arc<Upstream>>,
     ) -> Option<()> {
@@ -209,16 +225,16 @@ impl Assembly<'_> {
         if upstreams.contains_key(name) {
             return Some(());
         }
-        if self.upstream_said(target).is_none() {
+        if self.upstream_table(target).is_none() {
             let names = self
                 .config
                 .upstreams
                 .iter()
                 .map(|upstream| &upstream.name.value);
-            let place = said
+            let place = entry
                 .upstream
                 .as_ref()
-                .map_or(said.place, |named| named.place);
+                .map_or(entry.place, |named| named.place);
             self.problems.error(
                 place,
                 format!("there is no upstream \"{name}\""),
@@ -228,14 +244,14 @@ impl Assembly<'_> {
         None
     }
 
-    fn route_limits(&self, said: &config::Route, target: &Target) -> RouteLimits {
-        let mut limits = vec![&said.limits];
-        limits.extend(self.upstream_said(target).map(|upstream| &upstream.limits));
+    fn route_limits(&self, entry: &config::RouteEntry, target: &Target) -> RouteLimits {
+        let mut limits = vec![&entry.limits];
+        limits.extend(self.upstream_table(target).map(|upstream| &upstream.limits));
         limits.push(&self.config.limits);
         defaults::route_limits(&limits)
     }
 
-    fn upstream_said(&self, target: &Target) -> Option<&config::Upstream> {
+    fn upstream_table(&self, target: &Target) -> Option<&config::UpstreamTable> {
         let Target::Upstream(name) = target else {
             return None;
         };
@@ -245,8 +261,8 @@ impl Assembly<'_> {
             .find(|upstream| *upstream.name.value == **name)
     }
 
-    fn target(&self, said: &config::Route) -> Option<Target> {
-        match (&said.upstream, &said.respond) {
+    fn target(&self, entry: &config::RouteEntry) -> Option<Target> {
+        match (&entry.upstream, &entry.respond) {
             (Some(upstream), None) => Some(Target::Upstream(upstream.value.as_str().into())),
             (
                 None,
@@ -272,39 +288,42 @@ impl Assembly<'_> {
             }
             (None, None) => {
                 let hint = "write `upstream = \"NAME\"`, or `respond = \"whoami\"`";
-                self.problems
-                    .error(said.place, "nobody answers this route", hint);
+                self.problems.error(
+                    entry.place,
+                    "this route has neither `upstream` nor `respond`",
+                    hint,
+                );
                 None
             }
         }
     }
 
-    fn route_hosts(&self, said: &config::Route) -> Option<Vec<Option<HostPattern>>> {
-        if said.hosts.is_empty() {
+    fn route_hosts(&self, entry: &config::RouteEntry) -> Option<Vec<Option<HostPattern>>> {
+        if entry.hosts.is_empty() {
             return Some(vec![None]);
         }
-        let read = said.hosts.iter().map(|name| {
+        let read = entry.hosts.iter().map(|name| {
             let pattern = HostPattern::parse(&name.value);
             if pattern.is_none() {
-                self.bad_host(name);
+                self.report_bad_host(name);
             }
             pattern.map(Some)
         });
         read.collect::<Vec<_>>().into_iter().collect()
     }
 
-    fn admission(&self, said: &config::Route) -> Option<Admission> {
-        let admission = match said.client_auth.as_ref().map(|said| said.value) {
+    fn admission(&self, entry: &config::RouteEntry) -> Option<Admission> {
+        let admission = match entry.client_auth.as_ref().map(|setting| setting.value) {
             None | Some(ClientAuth::Required) => return Some(Admission::Authorized),
             Some(ClientAuth::Optional) => Admission::PublicWithIdentity,
             Some(ClientAuth::Off) => Admission::Public,
         };
-        let place = said
+        let place = entry
             .client_auth
             .as_ref()
-            .map_or(said.place, |said| said.place);
-        if said.requirement.is_some() {
-            let message = "a route that lets everybody in cannot have a requirement";
+            .map_or(entry.place, |setting| setting.place);
+        if entry.requirement.is_some() {
+            let message = "a route for all clients cannot have a requirement";
             self.problems.error(
                 place,
                 message,
@@ -312,12 +331,12 @@ impl Assembly<'_> {
             );
             return None;
         }
-        if said
+        if entry
             .respond
             .as_ref()
             .is_some_and(|respond| respond.value == Respond::Whoami)
         {
-            let message = "`whoami` has nothing to say to everybody";
+            let message = "`whoami` needs a client that is authenticated";
             self.problems
                 .error(place, message, "remove `client_auth` from this route");
             return None;
@@ -326,7 +345,7 @@ impl Assembly<'_> {
     }
 }
 
-/// How to write what `/api/*` means elsewhere.
+/// Hint for a path with a star, such as `/api/*` in other routers.
 fn star_hint(path: &str) -> String {
     let before = path
         .split('*')
@@ -340,12 +359,12 @@ fn star_hint(path: &str) -> String {
     )
 }
 
-fn route_name(said: &config::Route, path: &str) -> String {
-    let hosts: Vec<&str> = said.hosts.iter().map(|host| host.value.as_str()).collect();
+fn route_name(entry: &config::RouteEntry, path: &str) -> String {
+    let hosts: Vec<&str> = entry.hosts.iter().map(|host| host.value.as_str()).collect();
     format!("{}{path}", hosts.join(","))
 }
 
-/// The paths of a route as a pattern, for finding permissions that can never be used.
+/// The paths of a route as a glob, to find permissions that match no route.
 fn path_glob(pattern: &PathPattern) -> String {
     let segments = pattern.segments.iter().map(|segment| match segment {
         crate::route::Segment::Literal(text) => text.replace('*', "\\*"),

@@ -1,4 +1,4 @@
-//! Token issuers: their keys, and which of their tokens is which ApiUser.
+//! Assembly of token issuers, their keys, and the mapping of tokens to ApiUsers.
 
 use super::Assembly;
 use super::unusable_file::{CHECK_THE_PATH, unreadable_hint};
@@ -7,7 +7,7 @@ use crate::credentials::{
     Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer,
     TokenIssuers,
 };
-use crate::fetch::{FetchUrl, Scheme};
+use crate::fetch::{FetchScheme, FetchUrl};
 use crate::file_read::{self, FileKind};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,24 +22,25 @@ impl Assembly<'_> {
             &issuer.name
         });
         let mut built: HashMap<&str, TokenIssuer> = HashMap::new();
-        for said in &self.config.token_issuers {
-            let (settings, keys) = (self.issuer_settings(said), self.key_source(said));
+        for table in &self.config.token_issuers {
+            let settings = self.issuer_settings(table);
+            let keys = self.key_source(table);
             if let (Some(settings), Some(keys)) = (settings, keys) {
-                built.insert(&said.name.value, TokenIssuer::new(settings, keys));
+                built.insert(&table.name.value, TokenIssuer::new(settings, keys));
             }
         }
         self.bind_tokens(&mut built);
         self.check_token_routes();
         let mut issuers = TokenIssuers::default();
-        for said in &self.config.token_issuers {
-            let Some(issuer) = built.remove(said.name.value.as_str()) else {
+        for table in &self.config.token_issuers {
+            let Some(issuer) = built.remove(table.name.value.as_str()) else {
                 continue;
             };
             if let Err(other) = issuers.add(issuer) {
-                let place = said
+                let place = table
                     .issuer
                     .as_ref()
-                    .map_or(said.name.place, |issuer| issuer.place);
+                    .map_or(table.name.place, |issuer| issuer.place);
                 let message = format!(
                     "token_issuer \"{}\" already has this `issuer`",
                     other.name()
@@ -54,14 +55,14 @@ impl Assembly<'_> {
         issuers
     }
 
-    fn issuer_settings(&self, said: &config::TokenIssuer) -> Option<IssuerSettings> {
-        if said.audience.is_empty() {
-            let message = format!("token_issuer \"{}\" has no `audience`", said.name.value);
+    fn issuer_settings(&self, table: &config::TokenIssuerTable) -> Option<IssuerSettings> {
+        if table.audience.is_empty() {
+            let message = format!("token_issuer \"{}\" has no `audience`", table.name.value);
             let hint = "write what `aud` says in tokens for this gateway; tokens for others must not count here";
-            self.problems.error(said.name.place, message, hint);
+            self.problems.error(table.name.place, message, hint);
             return None;
         }
-        let algorithms = match &said.algorithms {
+        let algorithms = match &table.algorithms {
             None => Algorithm::USUAL.to_vec(),
             Some(names) => names
                 .iter()
@@ -69,40 +70,43 @@ impl Assembly<'_> {
                 .collect(),
         };
         if algorithms.is_empty() {
-            let message = format!("token_issuer \"{}\" may use no algorithm", said.name.value);
-            self.problems
-                .error(said.name.place, message, "remove `algorithms`, or name one");
+            let message = format!("token_issuer \"{}\" may use no algorithm", table.name.value);
+            self.problems.error(
+                table.name.place,
+                message,
+                "remove `algorithms`, or name one",
+            );
             return None;
         }
         Some(IssuerSettings {
-            name: said.name.value.as_str().into(),
-            issuer: said.issuer.as_ref()?.value.clone(),
-            audiences: said
+            name: table.name.value.as_str().into(),
+            issuer: table.issuer.as_ref()?.value.clone(),
+            audiences: table
                 .audience
                 .iter()
                 .map(|audience| audience.value.clone())
                 .collect(),
             algorithms,
-            user_claim: said
+            user_claim: table
                 .user_claim
                 .as_ref()
                 .map_or("sub", |claim| claim.value.as_str())
                 .to_owned(),
-            leeway: said.leeway.unwrap_or(LEEWAY),
+            leeway: table.leeway.unwrap_or(LEEWAY),
         })
     }
 
-    fn key_source(&self, said: &config::TokenIssuer) -> Option<KeySource> {
-        match (&said.jwks, &said.jwks_url) {
+    fn key_source(&self, table: &config::TokenIssuerTable) -> Option<KeySource> {
+        match (&table.jwks, &table.jwks_url) {
             (Some(file), None) => {
-                if let Some(useless) = said.anchors.first() {
-                    let message = "`anchors` vouch for a `jwks_url`, and there is none";
+                if let Some(useless) = table.anchors.first() {
+                    let message = "`anchors` verify a `jwks_url`, and there is none";
                     self.problems.error(useless.place, message, "remove them");
                 }
                 self.keys_of_file(file)
                     .map(|keys| KeySource::File(Arc::new(keys)))
             }
-            (None, Some(url)) => self.remote_keys(said, url).map(KeySource::Remote),
+            (None, Some(url)) => self.remote_keys(table, url).map(KeySource::Remote),
             (Some(_), Some(url)) => {
                 self.problems.error(
                     url.place,
@@ -112,9 +116,9 @@ impl Assembly<'_> {
                 None
             }
             (None, None) => {
-                let message = format!("token_issuer \"{}\" has no keys", said.name.value);
+                let message = format!("token_issuer \"{}\" has no keys", table.name.value);
                 let hint = "write `jwks = \"keys.json\"`, or `jwks_url` and `anchors`";
-                self.problems.error(said.name.place, message, hint);
+                self.problems.error(table.name.place, message, hint);
                 None
             }
         }
@@ -143,13 +147,13 @@ impl Assembly<'_> {
             .ok()
     }
 
-    /// Keys from a URL. Those of before go on if nothing about them has changed.
+    /// Keys from a URL. Unchanged settings keep the fetched keys of the previous snapshot.
     fn remote_keys(
         &self,
-        said: &config::TokenIssuer,
+        table: &config::TokenIssuerTable,
         url: &Spanned<String>,
     ) -> Option<Arc<RemoteKeys>> {
-        let parsed = FetchUrl::parse(&url.value).filter(|url| url.scheme() == Scheme::Https);
+        let parsed = FetchUrl::parse(&url.value).filter(|url| url.scheme() == FetchScheme::Https);
         if parsed.is_none() {
             let message = format!("\"{}\" is no https URL", url.value);
             self.problems.error(
@@ -158,16 +162,17 @@ impl Assembly<'_> {
                 "write for example \"https://idp.example.org/jwks.json\"",
             );
         }
-        if said.anchors.is_empty() {
+        if table.anchors.is_empty() {
             let hint = "name CA files: `anchors = [\"pki/idp-ca.crt\"]`; there is no default";
             self.problems
-                .error(url.place, "nobody may vouch for this URL", hint);
+                .error(url.place, "there are no `anchors` to verify this URL", hint);
         }
         let mut signature = url.value.clone().into_bytes();
-        let tls = self.fetch_tls(&said.anchors, &mut signature);
-        let refresh = said.refresh.unwrap_or(REFRESH);
+        let tls = self.fetch_tls(&table.anchors, &mut signature);
+        let refresh = table.refresh.unwrap_or(REFRESH);
         signature.extend_from_slice(&refresh.as_nanos().to_le_bytes());
-        let (parsed, tls) = (parsed?, tls?);
+        let parsed = parsed?;
+        let tls = tls?;
         let before = self
             .previous
             .iter()
@@ -194,7 +199,7 @@ impl Assembly<'_> {
                 }
                 continue;
             };
-            let Some(name) = self.meant_issuer(user.token_issuer.as_ref(), first.place) else {
+            let Some(name) = self.resolve_issuer(user.token_issuer.as_ref(), first.place) else {
                 continue;
             };
             let Some(issuer) = issuers.get_mut(name) else {
@@ -219,19 +224,19 @@ impl Assembly<'_> {
         }
     }
 
-    /// The name of the issuer that is meant: the one named, or the only one there is.
-    fn meant_issuer(&self, named: Option<&Spanned<String>>, at: Place) -> Option<&str> {
+    /// Name of the issuer: the named one, or the only one.
+    fn resolve_issuer(&self, named: Option<&Spanned<String>>, at: Place) -> Option<&str> {
         let all = &self.config.token_issuers;
         let names = || all.iter().map(|issuer| &issuer.name.value);
         match (named, all.as_slice()) {
             (Some(named), _) => {
-                let found = names().find(|name| **name == named.value);
-                if found.is_none() {
+                let known = names().find(|name| **name == named.value);
+                if known.is_none() {
                     let message = format!("there is no token_issuer \"{}\"", named.value);
                     self.problems
                         .error(named.place, message, self.known("token issuers", names()));
                 }
-                found.map(String::as_str)
+                known.map(String::as_str)
             }
             (None, [only]) => Some(&only.name.value),
             (None, []) => {
@@ -245,7 +250,7 @@ impl Assembly<'_> {
             }
             (None, _) => {
                 let message =
-                    "`client_token` does not say whose tokens, and there are several issuers";
+                    "`client_token` needs `token_issuer`, since there are several issuers";
                 self.problems
                     .error(at, message, "add `token_issuer = \"NAME\"`");
                 None
@@ -253,7 +258,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// A route that takes tokens of nobody.
+    /// Reports routes that accept tokens if there is no issuer.
     fn check_token_routes(&self) {
         if !self.config.token_issuers.is_empty() {
             return;
@@ -267,7 +272,7 @@ impl Assembly<'_> {
             let hint = "add `[token_issuer.NAME]` with `issuer`, `audience` and `jwks`";
             self.problems.error(
                 kind.place,
-                "this route takes tokens, and nobody issues any",
+                "this route accepts tokens, but there is no token issuer",
                 hint,
             );
         }

@@ -1,19 +1,19 @@
-//! Trust domains: anchors are read, and a domain without any is an error.
+//! Assembly of trust domains. A domain without anchors is an error.
 
 use super::Assembly;
-use super::peers::CertificateOwner;
+use super::remote_servers::CertificateOwner;
 use crate::config::{self, Place, Spanned};
 use crate::error_text::with_causes;
 use crate::tls::{
-    Authorities, ExtendedKeyUsage, TrustDomain, TrustDomainError, TrustDomainId, TrustSettings,
+    Authorities, ExtendedKeyUsagePolicy, TrustDomain, TrustDomainError, TrustDomainId,
+    TrustSettings,
 };
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The trust domains, in order and by name. A name may be known although its domain could not be built, so that one
-/// mistake is not reported twice.
+/// Trust domains in order and by name. A domain with errors is `None`, so that its name is not reported as unknown.
 pub(super) struct TrustDomains {
     pub(super) in_order: Vec<Arc<TrustDomain>>,
     by_name: HashMap<String, Option<Arc<TrustDomain>>>,
@@ -28,37 +28,37 @@ impl Assembly<'_> {
             in_order: Vec::new(),
             by_name: HashMap::new(),
         };
-        for said in &self.config.trust_domains {
-            if said.anchors.is_empty() {
+        for table in &self.config.trust_domains {
+            if table.anchors.is_empty() {
                 self.problems.error(
-                    said.name.place,
-                    format!("trust domain \"{}\" has no anchors", said.name.value),
+                    table.name.place,
+                    format!("trust domain \"{}\" has no anchors", table.name.value),
                     "name the CA files: `anchors = [\"pki/ca.crt\"]`",
                 );
             }
-            let read = self.authorities_of("trust_anchor", &said.name.value, &said.anchors);
+            let read = self.authorities_of("trust_anchor", &table.name.value, &table.anchors);
             let complete = !read.is_empty() && read.iter().all(Option::is_some);
             let anchors: Vec<_> = read.into_iter().flatten().flatten().collect();
             let id = TrustDomainId(u16::try_from(domains.in_order.len()).unwrap_or(u16::MAX));
             let built = if complete {
-                self.trust_domain(said, id, &anchors).map(Arc::new)
+                self.trust_domain(table, id, &anchors).map(Arc::new)
             } else {
                 None
             };
             domains.in_order.extend(built.clone());
-            domains.by_name.insert(said.name.value.clone(), built);
+            domains.by_name.insert(table.name.value.clone(), built);
         }
         domains
     }
 
     fn trust_domain(
         &self,
-        said: &config::TrustDomain,
+        table: &config::TrustDomainTable,
         id: TrustDomainId,
         anchors: &[CertificateDer<'static>],
     ) -> Option<TrustDomain> {
-        let report = |error| self.report_domain(said.name.place, &error);
-        let read = self.authorities_of("intermediate", &said.name.value, &said.intermediates);
+        let report = |error| self.report_domain(table.name.place, &error);
+        let read = self.authorities_of("intermediate", &table.name.value, &table.intermediates);
         let intermediates: Vec<_> = read
             .into_iter()
             .collect::<Option<Vec<_>>>()?
@@ -70,13 +70,13 @@ impl Assembly<'_> {
                 .map_err(report)
                 .ok()?,
         );
-        let settings = self.trust_settings(said)?;
-        let previous = self.previous_domain(&said.name.value);
-        let revocation = self.revocation(said, id, &authorities, previous)?;
-        self.lint_unlisted(said, &authorities, &revocation);
+        let settings = self.trust_settings(table)?;
+        let previous = self.previous_domain(&table.name.value);
+        let revocation = self.revocation(table, id, &authorities, previous)?;
+        self.lint_unlisted(table, &authorities, &revocation);
         TrustDomain::new(
             id,
-            &said.name.value,
+            &table.name.value,
             &authorities,
             revocation,
             settings,
@@ -86,7 +86,7 @@ impl Assembly<'_> {
         .ok()
     }
 
-    /// The certificates of files with CAs; `None` for a file that cannot be used, which was reported.
+    /// The certificates of CA files. `None` for an unusable file, which was reported.
     fn authorities_of(
         &self,
         kind: &'static str,
@@ -108,17 +108,19 @@ impl Assembly<'_> {
         files.iter().map(read).collect()
     }
 
-    fn trust_settings(&self, said: &config::TrustDomain) -> Option<TrustSettings> {
-        let usage = match said
+    fn trust_settings(&self, table: &config::TrustDomainTable) -> Option<TrustSettings> {
+        let usage = match table
             .extended_key_usage
             .as_ref()
-            .map(|said| (&said.value, said.place))
+            .map(|setting| (&setting.value, setting.place))
         {
-            None => ExtendedKeyUsage::default(),
-            Some((config::ExtendedKeyUsage::Require, _)) => ExtendedKeyUsage::Require,
-            Some((config::ExtendedKeyUsage::AllowMissing, _)) => ExtendedKeyUsage::AllowMissing,
-            Some((config::ExtendedKeyUsage::AllowServerAuthUntil(day), place)) => {
-                let end = ExtendedKeyUsage::end_of_day(day);
+            None => ExtendedKeyUsagePolicy::default(),
+            Some((config::ExtendedKeyUsageSetting::Require, _)) => ExtendedKeyUsagePolicy::Require,
+            Some((config::ExtendedKeyUsageSetting::AllowMissing, _)) => {
+                ExtendedKeyUsagePolicy::AllowMissing
+            }
+            Some((config::ExtendedKeyUsageSetting::AllowServerAuthUntil(day), place)) => {
+                let end = ExtendedKeyUsagePolicy::end_of_day(day);
                 if end.is_none() {
                     let message = format!("\"{day}\" is not a day");
                     self.problems.error(
@@ -127,20 +129,20 @@ impl Assembly<'_> {
                         "write year, month and day such as \"2027-03-31\"",
                     );
                 }
-                ExtendedKeyUsage::AllowServerAuthUntil(end?)
+                ExtendedKeyUsagePolicy::AllowServerAuthUntil(end?)
             }
         };
-        let depth = said.chain_depth.and_then(|depth| u8::try_from(depth).ok());
+        let depth = table.chain_depth.and_then(|depth| u8::try_from(depth).ok());
         let default = TrustSettings::default();
         let chain_depth = depth.unwrap_or(default.chain_depth);
         Some(TrustSettings {
             usage,
             chain_depth,
-            tolerance: self.largest_tolerance(&said.name.value),
+            tolerance: self.largest_tolerance(&table.name.value),
         })
     }
 
-    /// What the most patient of a domain's users tolerates.
+    /// The largest `tolerate_expiry` of a domain's users.
     fn largest_tolerance(&self, domain: &str) -> Duration {
         let is_only = self.config.trust_domains.len() == 1;
         let users = self
@@ -177,13 +179,13 @@ impl Assembly<'_> {
         self.problems.error(place, with_causes(error), hint);
     }
 
-    /// The domain that is meant: the one named, or the only one there is.
-    pub(super) fn meant_domain(
+    /// The named domain, or the only one. Reports an unknown name and an ambiguity; `owner` is for messages.
+    pub(super) fn resolve_domain(
         &self,
         domains: &TrustDomains,
         named: Option<&Spanned<String>>,
         at: Place,
-        whose: &str,
+        owner: &str,
     ) -> Option<Arc<TrustDomain>> {
         if let Some(named) = named {
             if let Some(domain) = domains.by_name.get(&named.value) {
@@ -203,14 +205,14 @@ impl Assembly<'_> {
                 let hint = "add `[trust_domain.NAME]` with `anchors`";
                 self.problems.error(
                     at,
-                    format!("{whose} needs a trust domain, and there is none"),
+                    format!("{owner} needs a trust domain, and there is none"),
                     hint,
                 );
                 None
             }
             (Some(_), Some(_)) => {
                 let message = format!(
-                    "{whose} does not say which trust domain it means, and there are several"
+                    "{owner} does not say which trust domain it means, and there are several"
                 );
                 self.problems
                     .error(at, message, "add `trust_domain = \"NAME\"`");
@@ -219,7 +221,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// A hint that lists what there is.
+    /// A hint that lists up to ten known names.
     pub(super) fn known<'n, N: AsRef<str> + 'n>(
         &self,
         what: &str,

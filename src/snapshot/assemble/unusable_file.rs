@@ -1,4 +1,4 @@
-//! Reports of files that cannot be used: what they are in place of what was wanted, or else what the reader said.
+//! Reports of unusable files: the detected format, or else the error of the reader.
 
 use super::Assembly;
 use crate::config::{Place, Spanned, unexpanded};
@@ -6,21 +6,21 @@ use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::FileKind;
 use std::path::Path;
 
-/// A file that cannot be used.
+/// An unusable file.
 pub(super) struct UnusableFile<'a> {
-    /// Where it is named.
+    /// Place of its path in the config.
     pub(super) place: Place,
     pub(super) path: &'a Path,
-    pub(super) wanted: FileKind,
-    /// What its reader said.
+    pub(super) expected: FileKind,
+    /// Error of its reader.
     pub(super) error: String,
-    /// What to do if nothing better is known.
+    /// Hint if the format is not detected.
     pub(super) hint: String,
 }
 
 impl Assembly<'_> {
     pub(super) fn report_file(&self, file: UnusableFile<'_>) {
-        match FileFormat::misplaced_file(file.path, file.wanted) {
+        match FileFormat::misplaced_file(file.path, file.expected) {
             Some(FileAdvice { what, hint }) => {
                 self.problems
                     .error(file.place, format!("{} {what}", file.path.display()), hint);
@@ -30,11 +30,11 @@ impl Assembly<'_> {
     }
 }
 
-/// What to do about a file that cannot be read; `usual` if its path has nothing that a shell would expand.
+/// Hint for an unreadable file: about an unexpanded path, or else `usual`.
 pub(super) fn unreadable_hint(path: &Spanned<String>, usual: &str) -> String {
     unexpanded(&path.value).unwrap_or_else(|| usual.to_owned())
 }
 
-/// `usual` for files of which nothing else is known.
+/// The general hint for [`unreadable_hint`].
 pub(super) const CHECK_THE_PATH: &str =
     "check the path, which is relative to this file, and its mode";

@@ -1,9 +1,9 @@
-//! Upstreams: endpoints, who may vouch for them, and our credentials there.
+//! Assembly of upstreams: endpoints, their CAs, and our credentials.
 
-use super::peers::{Inputs, Peer};
+use super::remote_servers::{Inputs, RemoteServer};
 use super::{super::defaults, Assembly};
-use crate::config::{HostHeader, Spanned, Upstream as Said, unexpanded};
-use crate::endpoint::{EndpointAddress, Scheme};
+use crate::config::{HostHeader, Spanned, UpstreamTable, unexpanded};
+use crate::endpoint::{EndpointAddress, EndpointScheme};
 use crate::file_read::{self, FileKind};
 use crate::pool::Capacity;
 use crate::upstream::{Upstream, UpstreamSettings};
@@ -12,11 +12,11 @@ use rustls::RootCertStore;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Upstreams, and what is needed to be somebody there.
+/// Upstreams, and the CAs that are needed for accounts there.
 #[derive(Default)]
 pub(super) struct Upstreams {
     pub(super) by_name: HashMap<Arc<str>, Arc<Upstream>>,
-    /// Who may vouch for https endpoints.
+    /// CAs for `https` endpoints, by name of the upstream.
     pub(super) roots: HashMap<Arc<str>, Arc<RootCertStore>>,
 }
 
@@ -26,16 +26,16 @@ impl Assembly<'_> {
             &upstream.name
         });
         let mut upstreams = Upstreams::default();
-        for said in &self.config.upstreams {
-            if said.endpoints.is_empty() {
-                let message = format!("upstream \"{}\" has no endpoints", said.name.value);
+        for table in &self.config.upstreams {
+            if table.endpoints.is_empty() {
+                let message = format!("upstream \"{}\" has no endpoints", table.name.value);
                 self.problems.error(
-                    said.name.place,
+                    table.name.place,
                     message,
                     "write `endpoints = [\"http://127.0.0.1:8080\"]`",
                 );
             }
-            if let Some((upstream, roots)) = self.upstream(said) {
+            if let Some((upstream, roots)) = self.upstream(table) {
                 let name = upstream.name.clone();
                 upstreams
                     .roots
@@ -46,8 +46,11 @@ impl Assembly<'_> {
         upstreams
     }
 
-    fn upstream(&self, said: &Said) -> Option<(Arc<Upstream>, Option<Arc<RootCertStore>>)> {
-        let addresses: Vec<_> = said
+    fn upstream(
+        &self,
+        table: &UpstreamTable,
+    ) -> Option<(Arc<Upstream>, Option<Arc<RootCertStore>>)> {
+        let addresses: Vec<_> = table
             .endpoints
             .iter()
             .map(|text| (text, self.endpoint_address(text)))
@@ -55,19 +58,19 @@ impl Assembly<'_> {
         let speaks_tls = addresses.iter().any(|(_, address)| {
             address
                 .as_ref()
-                .is_some_and(|found| found.scheme == Scheme::Https)
+                .is_some_and(|address| address.scheme == EndpointScheme::Https)
         });
         let mut inputs = Inputs::default();
-        let peer = peer(said);
+        let peer = peer(table);
         let tls = self.client_config(&peer, speaks_tls, &mut inputs);
-        let identity = self.identity_selection(said);
-        let authorization = said
+        let identity = self.identity_selection(table);
+        let authorization = table
             .basic_credentials
             .as_ref()
             .map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
-            let config = tls.as_ref().ok()?.as_ref().map(|(config, _)| config);
+            let config = tls.as_ref().ok()?.as_ref().map(|tls| &tls.config);
             endpoints.push(self.endpoint(&peer, text, address?, config)?);
         }
         let authorization = match authorization {
@@ -76,26 +79,26 @@ impl Assembly<'_> {
         };
         let at_most = |size| Capacity::AtMost(usize::try_from(size).unwrap_or(usize::MAX));
         let settings = UpstreamSettings {
-            name: said.name.value.as_str().into(),
+            name: table.name.value.as_str().into(),
             endpoints: (!endpoints.is_empty()).then_some(endpoints)?,
-            host_header: said
+            host_header: table
                 .host_header
                 .as_ref()
-                .map_or(HostHeader::Client, |said| said.value),
+                .map_or(HostHeader::Client, |setting| setting.value),
             authorization,
             identity: Arc::new(identity?),
-            proxy_protocol: said
+            proxy_protocol: table
                 .proxy_protocol
                 .as_ref()
-                .map_or_else(Default::default, |said| said.value),
-            connect_timeout: defaults::connect_timeout(&[&said.limits, &self.config.limits]),
-            pool_idle_timeout: defaults::pool_idle_timeout(said),
-            manners: defaults::manners(&said.manners),
-            pool_capacity: said.pool_size.map_or(Capacity::AsNeeded, at_most),
+                .map_or_else(Default::default, |setting| setting.value),
+            connect_timeout: defaults::connect_timeout(&[&table.limits, &self.config.limits]),
+            pool_idle_timeout: defaults::pool_idle_timeout(table),
+            manners: defaults::quirks(&table.quirks),
+            pool_capacity: table.pool_size.map_or(Capacity::AsNeeded, at_most),
         };
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
-        // An upstream that did not change keeps its connections.
+        // An unchanged upstream keeps its connections.
         let before = self
             .previous
             .and_then(|previous| previous.upstreams.get(&settings.name));
@@ -105,7 +108,7 @@ impl Assembly<'_> {
         let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
         Some((
             unchanged.unwrap_or_else(make),
-            tls.ok()?.map(|(_, roots)| roots),
+            tls.ok()?.map(|tls| tls.roots),
         ))
     }
 
@@ -122,7 +125,7 @@ impl Assembly<'_> {
             .ok()
     }
 
-    /// `Authorization` from a file or `env:NAME` that holds `user:password`.
+    /// The `Authorization` value from a file or `env:NAME` that contains `user:password`.
     pub(super) fn basic_credentials(&self, text: &Spanned<String>) -> Option<Vec<u8>> {
         let read = match text.value.strip_prefix("env:") {
             Some(name) => {
@@ -166,16 +169,17 @@ impl Assembly<'_> {
     }
 }
 
-pub(super) fn peer(said: &Said) -> Peer<'_> {
-    Peer {
+pub(super) fn peer(table: &UpstreamTable) -> RemoteServer<'_> {
+    RemoteServer {
         table: "upstream",
         key: "endpoints",
-        expiries: ("upstream_anchor", "upstream_client"),
+        anchor_kind: "upstream_anchor",
+        client_kind: "upstream_client",
         protocol: b"http/1.1",
-        name: &said.name,
-        anchors: &said.anchors,
-        server_name: said.server_name.as_ref(),
-        certificate: said.certificate.as_ref(),
-        private_key: said.private_key.as_ref(),
+        name: &table.name,
+        anchors: &table.anchors,
+        server_name: table.server_name.as_ref(),
+        certificate: table.certificate.as_ref(),
+        private_key: table.private_key.as_ref(),
     }
 }

@@ -1,5 +1,5 @@
-//! ApiUsers and their permissions, which are taken out of the config one user after the other: there may be millions,
-//! and two copies at once would be one too many.
+//! Assembly of ApiUsers and their permissions. Permissions are moved out of the config user by user, since there may be
+//! millions and two copies would need too much memory.
 
 use super::Assembly;
 use super::interner::Interner;
@@ -8,12 +8,12 @@ use crate::authorize::{
     CompiledPermission, Effect, Permission, PermissionSet, Policy, UnusablePermission,
     UserPermissions,
 };
-use crate::config::{ApiUser, Enforcement, PermissionEntry, Spanned, Text};
-use crate::identity::{ApiUsers, RoleId, Taken, UserId};
+use crate::config::{ApiUserTable, Enforcement, PermissionEntry, Spanned, Text};
+use crate::identity::{ApiUsers, RoleId, UserConflict, UserId};
 use crate::limit::Limiters;
 use std::sync::Arc;
 
-/// Who is who, and who may do what.
+/// ApiUsers with their permissions and request limits.
 pub(super) struct Users {
     pub(super) users: ApiUsers,
     pub(super) policy: Policy,
@@ -27,8 +27,13 @@ impl Assembly<'_> {
         let mut users = ApiUsers::default();
         self.reserve_names(&mut users, trust);
         for (at, role) in self.config.roles.iter().enumerate() {
-            let held: Vec<RoleId> = roles.held(at).iter().copied().map(RoleId::new).collect();
-            self.bind_role(&mut users, role, &held, trust);
+            let included: Vec<RoleId> = roles
+                .included(at)
+                .iter()
+                .copied()
+                .map(RoleId::new)
+                .collect();
+            self.bind_role(&mut users, role, &included, trust);
         }
         let mut permissions = Vec::with_capacity(self.config.api_users.len());
         for user in &self.config.api_users {
@@ -39,9 +44,9 @@ impl Assembly<'_> {
             self.bind_user(&mut users, user, id, trust);
             self.lint_denied(&own.denied, "api_user", &user.name.value);
             self.lint_no_permissions(user);
-            let whose = format!("api_user \"{}\"", user.name.value);
-            let enabled_until = self.enabled_until(&whose, user.enabled_until.as_ref());
-            let enforcement = user.shadow.as_ref().map(|said| said.value);
+            let owner = format!("api_user \"{}\"", user.name.value);
+            let enabled_until = self.enabled_until(&owner, user.enabled_until.as_ref());
+            let enforcement = user.shadow.as_ref().map(|setting| setting.value);
             let roles = self.sets_of(&roles, &user.roles);
             permissions.push(UserPermissions {
                 own,
@@ -56,7 +61,7 @@ impl Assembly<'_> {
             .gateway
             .shadow
             .as_ref()
-            .map_or_else(Enforcement::default, |said| said.value);
+            .map_or_else(Enforcement::default, |setting| setting.value);
         Users {
             users,
             policy: Policy::new(permissions, roles.sets, enforcement),
@@ -64,7 +69,7 @@ impl Assembly<'_> {
         }
     }
 
-    fn add_user(&self, users: &mut ApiUsers, user: &ApiUser) -> Option<UserId> {
+    fn add_user(&self, users: &mut ApiUsers, user: &ApiUserTable) -> Option<UserId> {
         let name = &user.name;
         if name.value.is_empty() || name.value.chars().any(char::is_control) {
             self.problems.error(
@@ -79,7 +84,7 @@ impl Assembly<'_> {
                 name.place,
                 user.tolerate_expiry.unwrap_or_default(),
             )
-            .map_err(|Taken(other)| {
+            .map_err(|UserConflict(other)| {
                 let other = self.sources.describe(other.place);
                 let message = format!("api_user \"{}\" is defined twice", name.value);
                 self.problems.error(
@@ -123,7 +128,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// `None` if its condition was reported.
+    /// The compiled permission. `None` if its condition is invalid, which was reported.
     fn compiled(
         &self,
         interner: &mut Interner,
@@ -138,16 +143,16 @@ impl Assembly<'_> {
         let enforcement = qualifiers
             .shadow
             .as_ref()
-            .map_or_else(Default::default, |said| said.value);
-        let written = (text.clone(), effect, when, enforcement);
-        if let Some(known) = interner.qualified.get(&written) {
+            .map_or_else(Default::default, |setting| setting.value);
+        let key = (text.clone(), effect, when, enforcement);
+        if let Some(known) = interner.qualified.get(&key) {
             return Some(known.clone());
         }
         let condition = self.condition_of(entry).ok()?;
         let compiled = Arc::new(
             CompiledPermission::new(text.clone(), effect).qualified(condition, enforcement),
         );
-        interner.qualified.insert(written, compiled.clone());
+        interner.qualified.insert(key, compiled.clone());
         Some(compiled)
     }
 

@@ -1,11 +1,11 @@
-//! What works, but will hurt: found by `check`, never in the way of a start.
+//! Lint of certificates that expire, of users, and of routes. Warnings never stop a start.
 
 use super::Assembly;
-use super::identities::said_identifiers;
+use super::identities::written_identifiers;
 use super::users::Users;
 use crate::authorize::Effect;
 use crate::clock::{self, rfc3339};
-use crate::config::{self, ApiUser, ClientAuth, CredentialKind, CredentialsRequired};
+use crate::config::{self, ApiUserTable, ClientAuth, CredentialKind, CredentialsRequired};
 use crate::host::HostPattern;
 use crate::route::Route;
 use crate::snapshot::{ListenerPolicy, OwnExpiry};
@@ -13,12 +13,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Who tolerates expired certificates for longer has no expiry.
+/// A longer `tolerate_expiry` in effect disables the expiry of certificates.
 const LONG_TOLERANCE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Assembly<'_> {
     pub(super) fn warn_about_expiries(&self, warn_before: Option<Duration>) {
-        // What has expired is told of also where nothing is told before.
+        // Expired certificates are reported even if `warn_before` is off.
         let soon = i64::try_from(warn_before.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
         let now = clock::signed_seconds();
         let expiries = self.expiries.borrow();
@@ -34,33 +34,33 @@ impl Assembly<'_> {
         }
     }
 
-    /// Users that no certificate can ever be, and permissions that no route ever asks for.
+    /// Warns about users that no certificate can match, and permissions that no route requires.
     pub(super) fn warn_about_users(&self, users: &Users, routes: &[Arc<Route>]) {
         if self.problems.any_error() {
             return;
         }
-        let asked_domains: HashSet<&str> = self.domains_in_use();
+        let used_domains: HashSet<&str> = self.domains_in_use();
         let only_domain = self.config.trust_domains.len() == 1;
-        let certificates = |user: &&ApiUser| {
+        let has_certificate_only = |user: &&ApiUserTable| {
             user.password_hashes.is_empty()
                 && user.password_hash_files.is_empty()
                 && user.client_token.is_empty()
         };
-        for user in self.config.api_users.iter().filter(certificates) {
+        for user in self.config.api_users.iter().filter(has_certificate_only) {
             let domain = user
                 .trust_domain
                 .as_ref()
                 .map(|domain| domain.value.as_str());
             let (reason, hint) = match domain {
-                _ if said_identifiers(user).next().is_none() => (
+                _ if written_identifiers(user).next().is_none() => (
                     "it has no `client_cn` or other `client_` key",
                     "give it a `client_cn`, or remove it",
                 ),
-                Some(domain) if !asked_domains.contains(domain) => (
+                Some(domain) if !used_domains.contains(domain) => (
                     "no listener asks for certificates of its trust domain",
                     "name the domain in `trust_domain` of a listener that asks for certificates, or remove the user",
                 ),
-                None if only_domain && asked_domains.is_empty() => (
+                None if only_domain && used_domains.is_empty() => (
                     "no listener asks for certificates (`client_auth = \"off\"`)",
                     "write `client_auth = \"required\"` or \"optional\" on a listener, or remove the user",
                 ),
@@ -88,9 +88,10 @@ impl Assembly<'_> {
     }
 
     fn warn_about_useless_permissions(&self, users: &Users, routes: &[Arc<Route>]) {
-        /// So many are remembered; what is looked at again costs time, and what is remembered costs memory.
-        const MOST: usize = 65_536;
-        let (mut seen, mut said) = (HashSet::new(), HashSet::new());
+        /// Maximum number of permissions that are remembered as checked, to bound memory.
+        const MAX_CHECKED: usize = 65_536;
+        let mut checked = HashSet::new();
+        let mut reported = HashSet::new();
         let granted = users
             .policy
             .granted()
@@ -100,14 +101,14 @@ impl Assembly<'_> {
             .denied()
             .map(|permission| (permission, Effect::Deny));
         for (permission, effect) in granted.chain(denied) {
-            if seen.len() >= MOST {
-                seen.clear();
+            if checked.len() >= MAX_CHECKED {
+                checked.clear();
             }
-            if !seen.insert(permission.identity())
+            if !checked.insert(permission.identity())
                 || routes
                     .iter()
                     .any(|route| permission.could_match(&route.requirement, &route.path_glob))
-                || !said.insert((permission.text(), effect))
+                || !reported.insert((permission.text(), effect))
             {
                 continue;
             }
@@ -127,10 +128,10 @@ impl Assembly<'_> {
             .listeners
             .iter()
             .flat_map(|listener| listener.default_host.iter().chain(&listener.hosts));
-        let asking = hosts.filter(|host| {
+        let verifying_hosts = hosts.filter(|host| {
             host.client_auth
                 .as_ref()
-                .is_none_or(|said| said.value != ClientAuth::Off)
+                .is_none_or(|setting| setting.value != ClientAuth::Off)
         });
         let only = match self.config.trust_domains.as_slice() {
             [only] => Some(only.name.value.as_str()),
@@ -143,7 +144,7 @@ impl Assembly<'_> {
             .filter_map(|listener| listener.front_proxy.as_ref());
         let forwarded = front_proxies.filter_map(|front| front.trust_domain.as_ref());
         let mut in_use: HashSet<&str> = forwarded.map(|name| name.value.as_str()).collect();
-        for host in asking {
+        for host in verifying_hosts {
             let mut named = host
                 .trust_domain
                 .iter()
@@ -158,13 +159,13 @@ impl Assembly<'_> {
         in_use
     }
 
-    /// Routes that no request can reach, and routes whose listeners ask nobody for a certificate.
+    /// Warns about routes that no request can reach, and routes that need a certificate on listeners that request none.
     pub(super) fn warn_about_routes<'r>(
         &self,
         listeners: &[ListenerPolicy],
         unused: impl Iterator<Item = &'r Arc<Route>>,
     ) {
-        // What could not be built would be warned about a second time, and misleadingly.
+        // After an error, these warnings would be misleading.
         if self.problems.any_error() {
             return;
         }
@@ -188,41 +189,41 @@ impl Assembly<'_> {
                 "add `[[route]]`",
             );
         }
-        for said in &self.config.routes {
+        for entry in &self.config.routes {
             let serving = listeners.iter().filter(|listener| {
-                said.listeners.is_empty()
-                    || said
+                entry.listeners.is_empty()
+                    || entry
                         .listeners
                         .iter()
                         .any(|name| *name.value == *listener.name)
             });
             let serving: Vec<_> = serving.collect();
-            self.lint_open_route(said, &serving);
-            self.warn_about_hosts(said, &serving);
-            let demands = said
+            self.lint_open_route(entry, &serving);
+            self.warn_about_hosts(entry, &serving);
+            let needs_certificate = entry
                 .client_auth
                 .as_ref()
-                .is_none_or(|said| said.value == ClientAuth::Required)
-                && !password_is_enough(said);
-            let asks = serving
+                .is_none_or(|setting| setting.value == ClientAuth::Required)
+                && !password_is_enough(entry);
+            let requests_certificate = serving
                 .iter()
                 .flat_map(|listener| listener.hosts.iter())
                 .any(|host| host.client_auth != ClientAuth::Off);
-            if demands && !asks && !serving.is_empty() {
+            if needs_certificate && !requests_certificate && !serving.is_empty() {
                 let message =
                     "this route needs a client certificate, but no listener of it asks for one";
                 self.problems.warning(
-                    said.place,
+                    entry.place,
                     message,
-                    "set `client_auth` on a listener of it; a route that is meant for everybody says so itself",
+                    "set `client_auth` on a listener of it; a route for all clients sets `client_auth` itself",
                 );
             }
         }
     }
 
-    /// Hosts of a route that none of its listeners has.
-    fn warn_about_hosts(&self, said: &config::Route, serving: &[&ListenerPolicy]) {
-        for host in &said.hosts {
+    /// Warns about hosts of a route that none of its listeners serves.
+    fn warn_about_hosts(&self, entry: &config::RouteEntry, serving: &[&ListenerPolicy]) {
+        for host in &entry.hosts {
             let pattern = HostPattern::parse(&host.value);
             let served = pattern.is_some_and(|pattern| {
                 serving
@@ -241,7 +242,7 @@ impl Assembly<'_> {
     }
 }
 
-/// Which certificate of which file expires when, and what it is there for.
+/// Message with the use, file and expiry of a certificate.
 fn expiry_message(expiry: &OwnExpiry, now: i64) -> String {
     let (key, of) = match expiry.kind {
         "server" => ("certificate", "the server certificate of listener"),
@@ -293,20 +294,21 @@ fn expiry_hint(expiry: &OwnExpiry, now: i64) -> String {
     )
 }
 
-/// Whether nobody needs a certificate for this route.
-fn password_is_enough(said: &crate::config::Route) -> bool {
-    let kinds = said.credentials.iter().flatten();
-    let any = said
+/// Whether a password without a certificate is enough for this route.
+fn password_is_enough(entry: &crate::config::RouteEntry) -> bool {
+    let kinds = entry.credentials.iter().flatten();
+    let any = entry
         .credentials_required
         .as_ref()
-        .is_none_or(|said| said.value == CredentialsRequired::Any);
-    let (mut password, mut other) = (false, false);
+        .is_none_or(|setting| setting.value == CredentialsRequired::Any);
+    let mut password = false;
+    let mut other_kind = false;
     kinds.for_each(|kind| {
         if kind.value == CredentialKind::Password {
             password = true
         } else {
-            other = true
+            other_kind = true
         }
     });
-    password && (any || !other)
+    password && (any || !other_kind)
 }

@@ -1,4 +1,4 @@
-//! The thread that writes the access log: whole lines, in pieces.
+//! The thread that writes the access log in pieces of whole lines.
 
 use crate::telemetry::line_queues::LineReader;
 use crate::telemetry::rare_line::RareLine;
@@ -8,17 +8,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The thread that writes.
-pub(super) struct Writer {
+/// The state of the thread.
+pub(super) struct AccessLogWriter {
     target: File,
     piece_size: usize,
-    /// Half a line is at the end of the target.
+    /// Whether the target ends with an incomplete line.
     is_torn: bool,
     dropped: Arc<AtomicU64>,
 }
 
-/// How many bytes are written at once. A pipe takes 4 KiB as one piece (`PIPE_BUF`), so that nothing that others write to it
-/// comes between.
+/// Maximum bytes per write. A pipe takes 4 KiB atomically (`PIPE_BUF`), so that other writers'
+/// output does not interleave.
 fn piece_size(target: &File) -> io::Result<usize> {
     Ok(if target.metadata()?.is_file() {
         64 * 1024
@@ -27,7 +27,7 @@ fn piece_size(target: &File) -> io::Result<usize> {
     })
 }
 
-impl Writer {
+impl AccessLogWriter {
     pub(super) fn new(target: File, dropped: Arc<AtomicU64>) -> io::Result<Self> {
         Ok(Self {
             piece_size: piece_size(&target)?,
@@ -44,13 +44,13 @@ impl Writer {
     fn write(&mut self, batch: &[u8]) {
         let mut rest = batch;
         while !rest.is_empty() {
-            let (piece, behind) = rest.split_at(end_of_piece(rest, self.piece_size));
+            let (piece, remaining) = rest.split_at(end_of_piece(rest, self.piece_size));
             self.write_piece(piece);
-            rest = behind;
+            rest = remaining;
         }
     }
 
-    /// Writes whole lines. What cannot be written is counted.
+    /// Writes whole lines. Counts lines that cannot be written.
     fn write_piece(&mut self, piece: &[u8]) {
         static FAILED: RareLine = RareLine::new();
         let (written, result) = match self.end_torn_line() {
@@ -80,7 +80,7 @@ impl Writer {
     }
 }
 
-/// Where the last line ends that fits into a piece; a longer line is a piece of its own.
+/// The end of the last line that fits into a piece. A longer line is its own piece.
 fn end_of_piece(lines: &[u8], size: usize) -> usize {
     if lines.len() <= size {
         return lines.len();
@@ -135,13 +135,13 @@ mod tests {
         };
         let mut pipe = open();
         let dropped = Arc::<AtomicU64>::default();
-        let mut writer = Writer {
+        let mut writer = AccessLogWriter {
             target: open(),
             piece_size: 1 << 20,
             is_torn: false,
             dropped: dropped.clone(),
         };
-        // Longer than the pipe, whose room is no multiple of a line.
+        // Longer than the pipe. The room of the pipe is no multiple of a line.
         writer.write("0123456789ab\n".repeat(20_000).as_bytes());
         let lost = dropped.load(Ordering::Relaxed);
         assert!((1..20_000).contains(&lost), "{lost}");

@@ -1,7 +1,7 @@
-//! The lines of the audit log, one type for each kind. Their names stay: other programs read them, and so do `plan` and
-//! `learn`. Writes nothing.
+//! The lines of the audit log, one type per kind. Field names are stable: other programs, `plan`
+//! and `learn` read them.
 
-use crate::config::{AuditedDecisions, Share};
+use crate::config::{AuditedDecisions, SampleRate};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename = "decision")]
 pub struct AuditDecision<'a> {
-    /// RFC 3339, when the head was complete.
+    /// Time when the head was complete (RFC 3339).
     pub time: String,
-    /// The snapshot that judged.
+    /// The snapshot of the decision.
     pub generation: u64,
-    /// The overlay on it; 0, and left out, if there is none.
+    /// The overlay on the snapshot; 0, and left out, if there is none.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlay: u64,
     /// Request id, also the decision id.
@@ -25,71 +25,71 @@ pub struct AuditDecision<'a> {
     /// TLS server name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<&'a str>,
-    /// The host asked for.
+    /// The requested host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'a str>,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub protocol: &'a str,
     /// The method that the client sent.
     pub method_sent: &'a str,
-    /// The method that was judged.
+    /// The authorized method.
     pub method: &'a str,
-    /// Canonical path, or what was sent if it has none.
+    /// Canonical path, or the sent path if it has none.
     pub path: &'a str,
-    /// The path as it was sent, without its query, where that differs.
+    /// The sent path without its query, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_sent: Option<&'a str>,
-    /// `withheld` where there was a query: it may hold secrets.
+    /// `withheld` if there was a query: it may hold secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<&'a str>,
     /// ApiUser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
-    /// What proved that: `certificate`, `password` or `token`.
+    /// The kind of credential: `certificate`, `password` or `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<&'a str>,
-    /// By what its certificate was found.
+    /// The certificate field that identified the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identified_by: Option<&'a str>,
-    /// The front proxy that says who the client is.
+    /// The front proxy that forwarded the client's identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forwarded_by: Option<&'a str>,
-    /// The trust domain that vouched.
+    /// The trust domain that verified the chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust_domain: Option<&'a str>,
     /// Route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
-    /// `icinga2` where the route asks for what Icinga 2 does.
+    /// `icinga2` if the route has Icinga 2's requirements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<&'a str>,
-    /// What the route asked for.
+    /// The requirement of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requirement: Option<&'a str>,
     /// The permission that granted or denied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permission: Option<&'a str>,
-    /// The role that it came through.
+    /// The role that contains the permission.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<&'a str>,
     /// The external authorizer that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer: Option<&'a str>,
-    /// What it says: `permit`, `deny` or `nothing`.
+    /// The authorizer's verdict: `permit`, `deny` or `nothing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer_says: Option<&'a str>,
     /// `permit`, `shadow` or `refuse`.
     pub decision: &'a str,
-    /// Why, in one word.
+    /// The reason word.
     pub reason: &'a str,
-    /// More words about a refusal.
+    /// Details of a denial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'a str>,
-    /// Status that the client saw; 499 if it left before there was one.
+    /// Status sent to the client; 499 if it disconnected before.
     pub status: u16,
-    /// The share of permitted requests that are written, where that is not all of them.
+    /// The share of permitted requests that are logged, if not all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sample: Option<Share>,
+    pub sample: Option<SampleRate>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -102,7 +102,7 @@ impl AuditDecision<'_> {
         self.decision == "permit"
     }
 
-    /// Whether it is written. The id decides about samples, so no worker asks another.
+    /// Whether the decision is logged. The id selects samples, so workers need no shared state.
     pub(super) fn is_wanted(&self, decisions: AuditedDecisions) -> bool {
         match decisions {
             AuditedDecisions::All => true,
@@ -113,35 +113,37 @@ impl AuditDecision<'_> {
     }
 }
 
-/// A number that is spread evenly although ids count up: FNV-1a, then the finish of SplitMix64.
+/// Hashes an id to an even distribution, although ids count up: FNV-1a, then the SplitMix64
+/// finaliser.
 fn spread(id: &[u8]) -> u64 {
-    let folded = id.iter().fold(0xcbf2_9ce4_8422_2325_u64, |so_far, octet| {
-        (so_far ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3)
+    let folded = id.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
     });
     let mixed = (folded ^ (folded >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
 
-/// Something was cut that was permitted when it began.
+/// A permitted exchange or connection was closed because its permission was withdrawn.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename = "cut")]
 pub struct AuditCut<'a> {
     /// RFC 3339.
     pub time: String,
-    /// The snapshot that is in force now. Whoever tells need not know.
+    /// The active snapshot. [`Telemetry::audit_cut`](crate::telemetry::Telemetry::audit_cut) sets
+    /// it.
     pub generation: u64,
-    /// The overlay on it; 0, and left out, if there is none.
+    /// The overlay on the snapshot; 0, and left out, if there is none.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlay: u64,
-    /// The request; none where it is a whole connection.
+    /// The request; none for a whole connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<&'a str>,
     /// Listener.
     pub listener: &'a str,
     /// Client address and port.
     pub client: SocketAddr,
-    /// ApiUser, as it was known then.
+    /// ApiUser, as identified before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<&'a str>,
     /// Route.
@@ -149,11 +151,11 @@ pub struct AuditCut<'a> {
     pub route: Option<&'a str>,
     /// `tunnel`, `stream` or `connection`.
     pub what: &'a str,
-    /// Why, in one word.
+    /// The reason word.
     pub reason: &'a str,
 }
 
-/// A snapshot comes into force.
+/// A snapshot becomes active.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename = "snapshot")]
 pub struct AuditSnapshot<'a, C> {
@@ -163,18 +165,19 @@ pub struct AuditSnapshot<'a, C> {
     pub generation: u64,
     /// SHA-256 over the config and all files that it names.
     pub content: &'a str,
-    /// What led to it: `start`, `files changed` or `signal`.
+    /// The cause: `start`, `files changed` or `signal`.
     pub cause: &'a str,
     /// Version of the program.
     pub version: &'a str,
-    /// Files whose content differs from before.
+    /// Files with changed content.
     pub files: &'a [String],
-    /// What the config says otherwise than before; none where nobody knows what it said.
+    /// Changes of the config; none if the previous config is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<C>,
 }
 
-/// Rights are taken away from the active snapshot, while the config was not loaded anew or was refused.
+/// Permissions are withdrawn from the active snapshot, while the config was not reloaded or was
+/// rejected.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename = "overlay")]
 pub struct AuditOverlay<'a> {
@@ -182,34 +185,34 @@ pub struct AuditOverlay<'a> {
     pub time: String,
     /// The snapshot.
     pub generation: u64,
-    /// The number of the overlay, which counts up on each snapshot.
+    /// The number of the overlay, counted per snapshot.
     pub overlay: u64,
-    /// What led to it: `revocation files` or `rejected config`.
+    /// The cause: `revocation files` or `rejected config`.
     pub cause: &'a str,
-    /// Trust domains in which more is revoked.
+    /// Trust domains with more revoked certificates.
     pub trust_domains: &'a [String],
-    /// ApiUsers that are gone.
+    /// Removed ApiUsers.
     pub removed_users: &'a [String],
-    /// ApiUsers that count for a shorter time.
+    /// ApiUsers with a shorter validity.
     pub shortened_users: &'a [String],
 }
 
-/// A snapshot was refused; the one before stays in force.
+/// A snapshot was rejected; the previous one stays active.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename = "refused_snapshot")]
 pub struct AuditRefusedSnapshot<'a> {
     /// RFC 3339.
     pub time: String,
-    /// The number of the one that stays.
+    /// The number of the active snapshot.
     pub generation: u64,
-    /// The overlay on it; 0, and left out, if there is none.
+    /// The overlay on the snapshot; 0, and left out, if there is none.
     #[serde(skip_serializing_if = "is_zero")]
     pub overlay: u64,
-    /// SHA-256 over what was refused, as far as it could be read.
+    /// SHA-256 over the rejected content, as far as it could be read.
     pub content: &'a str,
-    /// What led to it: `files changed` or `signal`.
+    /// The cause: `files changed` or `signal`.
     pub cause: &'a str,
-    /// What is wrong.
+    /// The errors.
     pub errors: &'a [String],
 }
 
@@ -219,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_sample_has_about_the_share_that_was_asked_for() {
-        let share = Share::percent("10%").unwrap();
+        let share = SampleRate::percent("10%").unwrap();
         let taken = (0..100_000)
             .filter(|count| share.takes(spread(format!("93b1c02f-0-{count:x}").as_bytes())))
             .count();

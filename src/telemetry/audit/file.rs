@@ -1,4 +1,5 @@
-//! The file of the audit log: whole lines or none, and older files beside it. Knows no queue and no meaning.
+//! The audit log file: writes whole lines or none, and rotates. Knows neither queues nor the
+//! meaning of lines.
 
 use super::AuditLogConfig;
 use crate::telemetry::write_counted::write_counted;
@@ -7,35 +8,36 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Lines are gathered up to this, and written at once.
+/// Bytes of lines that are buffered before a write.
 const BUFFERED: usize = 64 * 1024;
-/// A rotation that failed is tried again when so much more was written.
+/// Bytes written before a failed rotation is tried again.
 const RETRY_AFTER: u64 = 1024 * 1024;
 
-/// An open file, with the lines that are not in it yet.
+/// An open file with its buffered lines.
 pub(super) struct AuditFile {
     config: AuditLogConfig,
     file: File,
-    /// Whether it is a file that has a length, and may be renamed.
-    kind: Kind,
+    /// Whether it has a length and can be renamed.
+    kind: AuditFileKind,
     length: u64,
     rotate_at: u64,
     buffer: Vec<u8>,
+    /// Lines in the buffer.
     waiting: u64,
-    /// Half a line stands at the end, and could not be taken away.
+    /// Whether an incomplete line is at the end and could not be removed.
     torn: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum AuditFileKind {
     Regular,
     /// A pipe or a device.
     Other,
 }
 
-/// What became of lines.
+/// The result of writes.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct WriteOutcome {
     pub(super) written: u64,
     pub(super) lost: u64,
     pub(super) write_error: Option<io::Error>,
@@ -43,16 +45,16 @@ pub(super) struct Outcome {
 }
 
 impl AuditFile {
-    /// Opens the file, or makes it, readable by nobody else. A line that a crash has cut gets its end.
+    /// Opens or creates the file with mode 0600. Terminates a line that a crash cut off.
     pub(super) fn open(config: &AuditLogConfig) -> io::Result<Self> {
         let mut file = open(&config.path)?;
         let metadata = file.metadata()?;
         let (kind, length) = if metadata.is_file() {
-            (Kind::Regular, metadata.len())
+            (AuditFileKind::Regular, metadata.len())
         } else {
-            (Kind::Other, 0)
+            (AuditFileKind::Other, 0)
         };
-        let torn = kind == Kind::Regular && length > 0 && !ends_with_line(&mut file)?;
+        let torn = kind == AuditFileKind::Regular && length > 0 && !ends_with_line(&mut file)?;
         let rotate_at = config.size_limit.unwrap_or(u64::MAX);
         Ok(Self {
             config: config.clone(),
@@ -66,18 +68,18 @@ impl AuditFile {
         })
     }
 
-    /// Lets the one that it replaces write what waits there.
-    pub(super) fn instead_of(mut self, mut old: Self, outcome: &mut Outcome) -> Self {
+    /// Replaces `old`, after flushing its buffered lines.
+    pub(super) fn replacing(mut self, mut old: Self, outcome: &mut WriteOutcome) -> Self {
         old.flush(outcome);
-        // It may be the same file, which has just grown.
-        if let (Kind::Regular, Ok(metadata)) = (self.kind, self.file.metadata()) {
+        // Both may be the same file, which has just grown.
+        if let (AuditFileKind::Regular, Ok(metadata)) = (self.kind, self.file.metadata()) {
             self.length = metadata.len();
         }
         self
     }
 
-    /// Adds a line, which may be written later.
-    pub(super) fn append(&mut self, line: &[u8], outcome: &mut Outcome) {
+    /// Buffers a line.
+    pub(super) fn append(&mut self, line: &[u8], outcome: &mut WriteOutcome) {
         let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let reached = self.length.saturating_add(size(self.buffer.len()));
         if reached > 0 && reached.saturating_add(size(line.len())) > self.rotate_at {
@@ -91,35 +93,36 @@ impl AuditFile {
         }
     }
 
-    /// Writes what waits. What cannot be written whole is lost, and leaves nothing behind.
-    pub(super) fn flush(&mut self, outcome: &mut Outcome) {
+    /// Writes the buffered lines. An incompletely written line is removed and counted as lost.
+    pub(super) fn flush(&mut self, outcome: &mut WriteOutcome) {
         if self.buffer.is_empty() {
             return;
         }
         if self.torn && self.file.write_all(b"\n").is_ok() {
-            (self.torn, self.length) = (false, self.length.saturating_add(1));
+            self.torn = false;
+            self.length = self.length.saturating_add(1);
         }
         let (written, result) = write_counted(&mut self.file, &self.buffer);
         let whole = self.buffer.get(..written).unwrap_or_default();
         let whole = whole
             .iter()
-            .rposition(|octet| *octet == b'\n')
+            .rposition(|byte| *byte == b'\n')
             .map_or(0, |at| at + 1);
         let lines = self
             .buffer
             .get(..whole)
             .unwrap_or_default()
             .iter()
-            .filter(|octet| **octet == b'\n')
+            .filter(|byte| **byte == b'\n')
             .count();
         let lines = u64::try_from(lines).unwrap_or(u64::MAX);
         let size = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let half = size(written - whole);
-        let is_taken_away = half == 0 || self.take_away(half).is_ok();
+        let is_removed = half == 0 || self.truncate_end(half).is_ok();
         self.length = self
             .length
-            .saturating_add(size(if is_taken_away { whole } else { written }));
-        self.torn |= !is_taken_away;
+            .saturating_add(size(if is_removed { whole } else { written }));
+        self.torn |= !is_removed;
         outcome.written += lines;
         outcome.lost += self.waiting.saturating_sub(lines);
         outcome.write_error = result.err().or(outcome.write_error.take());
@@ -127,32 +130,35 @@ impl AuditFile {
         self.waiting = 0;
     }
 
-    /// Takes so much off the end.
-    fn take_away(&self, length: u64) -> io::Result<()> {
+    /// Removes `length` bytes from the end.
+    fn truncate_end(&self, length: u64) -> io::Result<()> {
         match self.kind {
-            Kind::Regular => self
+            AuditFileKind::Regular => self
                 .file
                 .set_len(self.file.metadata()?.len().saturating_sub(length)),
-            Kind::Other => Err(io::ErrorKind::Unsupported.into()),
+            AuditFileKind::Other => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
-    /// What is on its way to the disk arrives there.
+    /// Waits until the written data is on the disk.
     pub(super) fn sync(&self) {
-        // Where that is not possible the lines are as safe as they can be.
+        // Some targets do not support it.
         let _ = self.file.sync_data();
     }
 
-    /// `audit.log` becomes `audit.log.1`, and so on; the oldest goes. If that fails, the file grows on.
-    fn rotate(&mut self, outcome: &mut Outcome) {
-        if self.kind == Kind::Other {
+    /// Renames `audit.log` to `audit.log.1`, and so on; deletes the oldest. On failure, the file
+    /// grows further.
+    fn rotate(&mut self, outcome: &mut WriteOutcome) {
+        if self.kind == AuditFileKind::Other {
             self.rotate_at = u64::MAX;
             return;
         }
         match self.try_rotate() {
             Ok(file) => {
                 self.sync();
-                (self.file, self.length, self.torn) = (file, 0, false);
+                self.file = file;
+                self.length = 0;
+                self.torn = false;
                 self.rotate_at = self.config.size_limit.unwrap_or(u64::MAX);
             }
             Err(error) => {
@@ -170,7 +176,7 @@ impl AuditFile {
             }
         }
         match std::fs::rename(&self.config.path, self.rotated(1)) {
-            // Somebody else has moved it away.
+            // Another process has moved it already.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -231,7 +237,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("audit.log");
             let mut file = AuditFile::open(&config(&path, Some(limit), 1000)).unwrap();
-            let mut outcome = Outcome::default();
+            let mut outcome = WriteOutcome::default();
             let lines: Vec<String> = lengths.iter().enumerate().map(|(at, (length, _))| format!("{at} {}\n", "x".repeat(*length))).collect();
             for (line, (_, flush)) in lines.iter().zip(&lengths) {
                 file.append(line.as_bytes(), &mut outcome);
@@ -251,11 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_older_files_are_kept_and_nobody_else_reads_them() {
+    fn rotated_files_are_limited_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         let mut file = AuditFile::open(&config(&path, Some(1), 2)).unwrap();
-        let mut outcome = Outcome::default();
+        let mut outcome = WriteOutcome::default();
         for number in 0..5 {
             file.append(format!("{number}\n").as_bytes(), &mut outcome);
         }
@@ -283,7 +289,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         std::fs::write(&path, "{\"whole\":1}\n{\"cu").unwrap();
-        let mut outcome = Outcome::default();
+        let mut outcome = WriteOutcome::default();
         let mut file = AuditFile::open(&config(&path, None, 1)).unwrap();
         file.append(b"{}\n", &mut outcome);
         file.flush(&mut outcome);
@@ -292,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_counted_and_a_failed_rotation_loses_nothing() {
-        let mut outcome = Outcome::default();
+        let mut outcome = WriteOutcome::default();
         let mut file = AuditFile::open(&config(Path::new("/dev/full"), Some(1), 1)).unwrap();
         file.append(b"1\n", &mut outcome);
         file.append(b"2\n", &mut outcome);
@@ -304,7 +310,7 @@ mod tests {
         let path = folder.path().join("audit.log");
         // A folder that is not empty cannot be replaced.
         std::fs::create_dir_all(folder.path().join("audit.log.1/x")).unwrap();
-        let mut outcome = Outcome::default();
+        let mut outcome = WriteOutcome::default();
         let mut file = AuditFile::open(&config(&path, Some(3), 1)).unwrap();
         ["1\n", "2\n", "3\n"]
             .iter()

@@ -1,5 +1,5 @@
-//! The audit log: what was decided and what came into force, for those who answer for it later. Lines go through
-//! bounded queues to a thread of its own, so no thread waits for a disk; what does not fit is counted. Decides nothing.
+//! The audit log of decisions and active snapshots. Lines go through bounded queues to a separate
+//! thread, so no thread waits for a disk; overflow is counted.
 
 mod entry;
 mod file;
@@ -7,7 +7,7 @@ mod recent;
 mod writer;
 
 pub use entry::{AuditCut, AuditDecision, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot};
-pub(super) use recent::Recent;
+pub(super) use recent::RecentDecisions;
 
 use super::{Metrics, Telemetry, wait_for_end};
 use crate::config::AuditedDecisions;
@@ -18,52 +18,52 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use writer::Writer;
+use writer::AuditWriter;
 
-/// Where the audit log goes and what is written.
+/// Target and content of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditLogConfig {
-    /// File to append to.
+    /// The file to append to.
     pub path: PathBuf,
-    /// Which decisions.
+    /// The decisions to log.
     pub decisions: AuditedDecisions,
-    /// Longest file; `None` is no limit.
+    /// Maximum bytes of a file; `None` is no limit.
     pub size_limit: Option<u64>,
-    /// How many older files are kept.
+    /// Number of rotated files that are kept.
     pub keep: u32,
 }
 
 /// An open audit log.
 struct AuditLog {
     config: AuditLogConfig,
-    writer: Arc<Writer>,
+    writer: Arc<AuditWriter>,
 }
 
-/// Whether a log was opened anew.
+/// Whether a log was reopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reopened {
-    /// It was.
+    /// The log was reopened.
     Yes,
-    /// There is no such log.
-    ThereIsNone,
+    /// No log is configured.
+    NoLog,
 }
 
-/// What is kept of decisions, and for how long.
+/// Storage of decisions: the log, and the memory of recent ones.
 #[derive(Default)]
 pub(super) struct Audit {
     log: ArcSwapOption<AuditLog>,
-    /// For how many seconds each worker remembers its decisions; 0 is not at all.
+    /// Seconds for which each worker keeps its decisions; 0 keeps none.
     recent_for: AtomicU64,
-    /// Whether there is either, which every request asks.
+    /// Whether decisions are logged or kept. Every request reads it.
     on: AtomicBool,
-    /// The snapshot in force, or about to be.
+    /// The active snapshot, or the one about to become active.
     generation: AtomicU64,
-    /// The overlay on it.
+    /// The overlay on the snapshot.
     overlay: AtomicU64,
 }
 
 impl Audit {
-    fn note_whether_on(&self) {
+    fn update_on(&self) {
         let on = self.log.load().is_some() || self.recent_for.load(Ordering::Relaxed) > 0;
         self.on.store(on, Ordering::Relaxed);
     }
@@ -74,10 +74,10 @@ impl Audit {
 }
 
 impl Telemetry {
-    /// Puts an audit log in force, keeping what is open if it is the same.
+    /// Activates an audit log. Keeps the open one if the config is equal.
     ///
     /// # Errors
-    /// If its file cannot be opened; then all stays as it was.
+    /// If its file cannot be opened; then nothing changes.
     pub fn set_audit_log(&self, config: Option<&AuditLogConfig>) -> std::io::Result<()> {
         let current = self.audit.log.load_full();
         if current.as_ref().map(|log| &log.config) == config {
@@ -87,25 +87,26 @@ impl Telemetry {
             .map(|config| AuditLog::open(config, current.as_deref(), &self.metrics))
             .transpose()?;
         self.audit.log.store(log.map(Arc::new));
-        self.audit.note_whether_on();
+        self.audit.update_on();
         Ok(())
     }
 
-    /// Opens the file of the audit log anew, after it was moved away.
+    /// Reopens the audit log file, after it was moved.
     ///
     /// # Errors
-    /// If it cannot be opened; the old one stays.
+    /// If it cannot be opened; the old file is kept.
     pub fn reopen_audit_log(&self) -> std::io::Result<Reopened> {
         match self.audit.log.load_full() {
             Some(log) => log.writer.reopen(&log.config).map(|()| Reopened::Yes),
-            None => Ok(Reopened::ThereIsNone),
+            None => Ok(Reopened::NoLog),
         }
     }
 
-    /// Writes out the lines that still wait, and takes no more. A disk that hangs is not waited for for ever.
+    /// Writes the queued lines and accepts no more. Stops waiting after a timeout if the disk
+    /// hangs.
     pub fn close_audit_log(&self) {
         let log = self.audit.log.swap(None);
-        self.audit.note_whether_on();
+        self.audit.update_on();
         let Some(ended) = log.as_ref().and_then(|log| log.writer.ended()) else {
             return;
         };
@@ -113,31 +114,32 @@ impl Telemetry {
         wait_for_end(&ended, "audit", Duration::from_secs(10));
     }
 
-    /// The snapshot that comes into force next; to be told before it does, so that what is cut by it names it.
+    /// Sets the snapshot that becomes active next. Call it before the activation, so that withdrawn
+    /// permissions name that snapshot.
     pub fn audit_version(&self, generation: u64, overlay: u64) {
         self.audit.generation.store(generation, Ordering::Relaxed);
         self.audit.overlay.store(overlay, Ordering::Relaxed);
     }
 
-    /// For how long each worker remembers what it decides, for the admin listener; zero is not at all.
+    /// Sets how long each worker keeps its decisions for the admin listener; zero keeps none.
     pub fn remember_decisions_for(&self, time: Duration) {
-        // What is shorter than a second is still something.
+        // Rounds up, so that a fraction of a second does not become zero.
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         self.audit.recent_for.store(seconds, Ordering::Relaxed);
-        self.audit.note_whether_on();
+        self.audit.update_on();
     }
 
-    /// Whether decisions are remembered there.
+    /// Whether workers keep decisions.
     pub fn remembers_decisions(&self) -> bool {
         self.audit.recent_for() > 0
     }
 
-    /// Whether anybody wants to know of decisions; what nobody reads need not be put together.
+    /// Whether decisions are logged or kept. If not, entries need not be built.
     pub fn audits(&self) -> bool {
         self.audit.on.load(Ordering::Relaxed)
     }
 
-    /// Tells of a decision. `certificate` is a JSON value that was made once for the client.
+    /// Records a decision. `certificate` is a JSON value that was rendered once per client.
     pub fn audit_decision(&self, mut entry: AuditDecision<'_>, certificate: Option<&str>) {
         let log = self.audit.log.load();
         let sampled = log.as_ref().map(|log| log.config.decisions);
@@ -153,7 +155,7 @@ impl Telemetry {
             return;
         };
         if let Some(certificate) = certificate {
-            // Behind the last field, within the brace.
+            // After the last field, within the brace.
             line.pop();
             line.extend_from_slice(b",\"certificate\":");
             line.extend_from_slice(certificate.as_bytes());
@@ -168,7 +170,7 @@ impl Telemetry {
         }
     }
 
-    /// Tells that something was cut.
+    /// Records the withdrawal of a permission.
     pub fn audit_cut(&self, mut cut: AuditCut<'_>) {
         cut.generation = self.audit.generation.load(Ordering::Relaxed);
         cut.overlay = self.audit.overlay.load(Ordering::Relaxed);
@@ -182,7 +184,7 @@ impl Telemetry {
         self.audit.log.load().is_some()
     }
 
-    /// Tells of a snapshot, or of one that was refused. These are never dropped for want of room.
+    /// Records the activation or rejection of a snapshot. These lines are never dropped.
     pub fn audit_event(&self, event: &impl Serialize) {
         if let (Some(log), Some(line)) = (self.audit.log.load().as_ref(), line_of(event)) {
             log.writer.write_event(line);
@@ -197,8 +199,8 @@ fn line_of(event: &impl Serialize) -> Option<Vec<u8>> {
 }
 
 impl AuditLog {
-    /// Opens a log. What is written to the same file already goes on with the new settings, since two writers would
-    /// rotate it under each other's feet.
+    /// Opens a log. A log on the same file continues with the new settings, since two writers would
+    /// conflict in rotation.
     fn open(
         config: &AuditLogConfig,
         current: Option<&Self>,
@@ -212,7 +214,7 @@ impl AuditLog {
                 writer: same.writer.clone(),
             });
         }
-        let writer = Arc::new(Writer::start(AuditFile::open(&config)?, metrics)?);
+        let writer = Arc::new(AuditWriter::start(AuditFile::open(&config)?, metrics)?);
         Ok(Self { config, writer })
     }
 }

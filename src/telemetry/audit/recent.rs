@@ -1,33 +1,33 @@
-//! The last decisions of one thread, as the lines that the audit log has. A ring: when it is full, or time has passed,
-//! the oldest goes. Shares nothing with other threads.
+//! The recent decisions of one thread, as audit log lines. A ring that drops the oldest when it is
+//! full or their time has passed.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// So many are remembered by a thread, and so many bytes of them.
-const MOST: usize = 4096;
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Limits per thread: lines and bytes.
+const MAX_LINES: usize = 4096;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-/// The lines, the oldest first.
+/// The lines, oldest first.
 #[derive(Default)]
-pub(in crate::telemetry) struct Recent {
+pub(in crate::telemetry) struct RecentDecisions {
     lines: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
 }
 
-impl Recent {
-    /// Remembers one more. The memory of one that goes is used again.
+impl RecentDecisions {
+    /// Adds a line. Reuses the memory of a dropped one.
     pub(in crate::telemetry) fn add(&mut self, line: &[u8], now: Instant) {
-        let mut room = Vec::new();
-        while self.lines.len() >= MOST
-            || (self.bytes + line.len() > MOST_BYTES && !self.lines.is_empty())
+        let mut space = Vec::new();
+        while self.lines.len() >= MAX_LINES
+            || (self.bytes + line.len() > MAX_BYTES && !self.lines.is_empty())
         {
-            room = self.forget_oldest().unwrap_or_default();
+            space = self.forget_oldest().unwrap_or_default();
         }
-        room.clear();
-        room.extend_from_slice(line);
+        space.clear();
+        space.extend_from_slice(line);
         self.bytes += line.len();
-        self.lines.push_back((now, room));
+        self.lines.push_back((now, space));
     }
 
     fn forget_oldest(&mut self) -> Option<Vec<u8>> {
@@ -36,7 +36,7 @@ impl Recent {
         Some(line)
     }
 
-    /// Forgets what is older than this; all of it, and its memory, if that is nothing.
+    /// Drops lines older than `age`. A zero age drops all, and frees the memory.
     pub(in crate::telemetry) fn forget_older_than(&mut self, age: Duration, now: Instant) {
         if age.is_zero() {
             *self = Self::default();
@@ -50,7 +50,7 @@ impl Recent {
         }
     }
 
-    /// What is remembered.
+    /// All lines.
     pub(in crate::telemetry) fn lines(&self) -> Vec<Vec<u8>> {
         self.lines.iter().map(|(_, line)| line.clone()).collect()
     }
@@ -62,8 +62,9 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_there_are_too_many_or_time_has_passed() {
-        let (mut recent, now) = (Recent::default(), Instant::now());
-        for number in 0..MOST + 10 {
+        let mut recent = RecentDecisions::default();
+        let now = Instant::now();
+        for number in 0..MAX_LINES + 10 {
             recent.add(
                 number.to_string().as_bytes(),
                 now + Duration::from_secs(number as u64),
@@ -71,24 +72,24 @@ mod tests {
         }
         assert_eq!(
             (recent.lines.len(), recent.lines()[0].as_slice()),
-            (MOST, b"10".as_slice())
+            (MAX_LINES, b"10".as_slice())
         );
         recent.forget_older_than(
             Duration::from_secs(1),
-            now + Duration::from_secs(MOST as u64 + 9),
+            now + Duration::from_secs(MAX_LINES as u64 + 9),
         );
         assert_eq!(
             recent.lines(),
             [
-                (MOST + 8).to_string().as_bytes(),
-                (MOST + 9).to_string().as_bytes()
+                (MAX_LINES + 8).to_string().as_bytes(),
+                (MAX_LINES + 9).to_string().as_bytes()
             ]
         );
         recent.add(
-            &vec![b'x'; MOST_BYTES],
-            now + Duration::from_secs(MOST as u64 + 9),
+            &vec![b'x'; MAX_BYTES],
+            now + Duration::from_secs(MAX_LINES as u64 + 9),
         );
-        assert_eq!((recent.lines.len(), recent.bytes), (1, MOST_BYTES));
+        assert_eq!((recent.lines.len(), recent.bytes), (1, MAX_BYTES));
         recent.forget_older_than(Duration::ZERO, now);
         assert_eq!((recent.lines.capacity(), recent.bytes), (0, 0));
     }

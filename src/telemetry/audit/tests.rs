@@ -98,7 +98,7 @@ fn refusals_are_always_written_and_permits_as_the_config_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let telemetry = Telemetry::default();
-    let share = crate::config::Share::percent("1%").unwrap();
+    let share = crate::config::SampleRate::percent("1%").unwrap();
     let expected = [
         (AuditedDecisions::All, 1000..=1000),
         (AuditedDecisions::Refused, 0..=0),
@@ -136,7 +136,8 @@ fn refusals_are_always_written_and_permits_as_the_config_says() {
 #[test]
 fn settings_change_without_losing_a_line_and_a_bad_path_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+    let one = folder.path().join("one");
+    let other = folder.path().join("other");
     let telemetry = Telemetry::default();
     let tell = |id: &str| telemetry.audit_decision(decision(id, "permit"), None);
     telemetry
@@ -184,7 +185,7 @@ fn settings_change_without_losing_a_line_and_a_bad_path_changes_nothing() {
 }
 
 #[test]
-fn a_full_disk_stops_nobody_and_is_counted() {
+fn a_full_disk_blocks_no_thread_and_is_counted() {
     let telemetry = Telemetry::default();
     telemetry
         .set_audit_log(Some(&config(Path::new("/dev/full"), AuditedDecisions::All)))

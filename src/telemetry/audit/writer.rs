@@ -1,7 +1,8 @@
-//! The thread that writes the audit log. A line that does not fit into its queue is dropped and counted. Makes no line.
+//! The thread that writes the audit log. A line that does not fit into its queue is dropped and
+//! counted.
 
 use super::AuditLogConfig;
-use super::file::{AuditFile, Outcome};
+use super::file::{AuditFile, WriteOutcome};
 use crate::telemetry::Metrics;
 use crate::telemetry::line_queues::{LineQueues, LineReader};
 use prometheus::IntCounter;
@@ -11,45 +12,45 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A running writer. It ends when nobody holds it any more and all is written.
-pub(super) struct Writer {
+/// A running writer. It ends after it is dropped and all lines are written.
+pub(super) struct AuditWriter {
     queues: LineQueues,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChanges>,
     dropped: IntCounter,
 }
 
-/// What the control thread and the writer see.
+/// State shared by the control thread and the writer.
 #[derive(Default)]
-struct Shared {
-    /// Whether there is something in `orders`.
-    ordered: AtomicBool,
-    orders: Mutex<Orders>,
+struct SharedChanges {
+    /// Whether `pending` has changes.
+    has_changes: AtomicBool,
+    pending: Mutex<PendingChanges>,
 }
 
-/// From the control thread.
+/// Changes from the control thread.
 #[derive(Default)]
-struct Orders {
+struct PendingChanges {
     file: Option<AuditFile>,
     events: Vec<Vec<u8>>,
 }
 
-impl Shared {
-    fn orders(&self) -> MutexGuard<'_, Orders> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedChanges {
+    fn pending(&self) -> MutexGuard<'_, PendingChanges> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Writer {
+impl AuditWriter {
     /// Starts the thread.
     pub(super) fn start(file: AuditFile, metrics: &Metrics) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
-        let desk = Desk {
+        let shared = Arc::<SharedChanges>::default();
+        let thread = WriterThread {
             file: Some(file),
             shared: shared.clone(),
-            counts: Counts::of(metrics),
-            told: None,
+            counts: AuditCounters::of(metrics),
+            last_logged: None,
         };
-        let queues = LineQueues::start("audit-log", move |reader| desk.work(reader))?;
+        let queues = LineQueues::start("audit-log", move |reader| thread.run(reader))?;
         let dropped = metrics.audit_dropped.with_label_values(&["queue_full"]);
         Ok(Self {
             queues,
@@ -58,7 +59,7 @@ impl Writer {
         })
     }
 
-    /// Hands a line over.
+    /// Queues a line.
     pub(super) fn write(&self, line: &[u8]) {
         if self
             .queues
@@ -69,40 +70,40 @@ impl Writer {
         }
     }
 
-    /// The same for the few lines that must not be dropped. Not for workers: takes a lock.
+    /// Queues a line that must not be dropped. Takes a lock, so workers must not call it.
     pub(super) fn write_event(&self, line: Vec<u8>) {
-        self.shared.orders().events.push(line);
-        self.announce_orders();
+        self.shared.pending().events.push(line);
+        self.announce_changes();
     }
 
-    /// Goes on in a file that is opened now.
+    /// Continues in a newly opened file.
     pub(super) fn reopen(&self, config: &AuditLogConfig) -> io::Result<()> {
         let file = AuditFile::open(config)?;
-        self.shared.orders().file = Some(file);
-        self.announce_orders();
+        self.shared.pending().file = Some(file);
+        self.announce_changes();
         Ok(())
     }
 
-    fn announce_orders(&self) {
-        self.shared.ordered.store(true, Ordering::Release);
+    fn announce_changes(&self) {
+        self.shared.has_changes.store(true, Ordering::Release);
         self.queues.wake();
     }
 
-    /// Disconnects when the writer has ended; only once.
+    /// A channel that disconnects when the writer has ended. `None` if it was taken before.
     pub(super) fn ended(&self) -> Option<Receiver<()>> {
         self.queues.ended()
     }
 }
 
-/// Where the thread counts.
-struct Counts {
+/// The counters of the thread.
+struct AuditCounters {
     lines: IntCounter,
     lost: IntCounter,
     write_errors: IntCounter,
     rotate_errors: IntCounter,
 }
 
-impl Counts {
+impl AuditCounters {
     fn of(metrics: &Metrics) -> Self {
         Self {
             lines: metrics.audit_lines.clone(),
@@ -113,37 +114,37 @@ impl Counts {
     }
 }
 
-/// What the thread has.
-struct Desk {
-    /// Always there, but for the moment in which it is replaced.
+/// The state of the thread.
+struct WriterThread {
+    /// Only `None` while it is replaced.
     file: Option<AuditFile>,
-    shared: Arc<Shared>,
-    counts: Counts,
-    /// When the log was last told of an error.
-    told: Option<Instant>,
+    shared: Arc<SharedChanges>,
+    counts: AuditCounters,
+    /// Time of the last logged error.
+    last_logged: Option<Instant>,
 }
 
-impl Desk {
-    fn work(mut self, mut reader: LineReader) {
-        let mut outcome = Outcome::default();
+impl WriterThread {
+    fn run(mut self, mut reader: LineReader) {
+        let mut outcome = WriteOutcome::default();
         loop {
             reader.take(|batch| self.append(batch, &mut outcome));
-            self.obey(&mut outcome);
+            self.apply_changes(&mut outcome);
             self.flush(&mut outcome);
             if !reader.wait() {
                 break;
             }
         }
-        // The last order may have come after the last line.
-        self.obey(&mut outcome);
+        // The last change may follow the last line.
+        self.apply_changes(&mut outcome);
         self.flush(&mut outcome);
         if let Some(file) = &self.file {
             file.sync();
         }
     }
 
-    fn append(&mut self, batch: &[u8], outcome: &mut Outcome) {
-        self.obey(outcome);
+    fn append(&mut self, batch: &[u8], outcome: &mut WriteOutcome) {
+        self.apply_changes(outcome);
         if let Some(file) = &mut self.file {
             batch
                 .split_inclusive(|byte| *byte == b'\n')
@@ -151,15 +152,15 @@ impl Desk {
         }
     }
 
-    /// Does what the control thread wants.
-    fn obey(&mut self, outcome: &mut Outcome) {
-        if !self.shared.ordered.swap(false, Ordering::Acquire) {
+    /// Applies the changes of the control thread.
+    fn apply_changes(&mut self, outcome: &mut WriteOutcome) {
+        if !self.shared.has_changes.swap(false, Ordering::Acquire) {
             return;
         }
-        let Orders { file, events } = std::mem::take(&mut *self.shared.orders());
+        let PendingChanges { file, events } = std::mem::take(&mut *self.shared.pending());
         if let Some(new) = file {
             self.file = Some(match self.file.take() {
-                Some(old) => new.instead_of(old, outcome),
+                Some(old) => new.replacing(old, outcome),
                 None => new,
             });
         }
@@ -170,11 +171,11 @@ impl Desk {
         }
     }
 
-    fn flush(&mut self, outcome: &mut Outcome) {
+    fn flush(&mut self, outcome: &mut WriteOutcome) {
         if let Some(file) = &mut self.file {
             file.flush(outcome);
         }
-        let Outcome {
+        let WriteOutcome {
             written,
             lost,
             write_error,
@@ -184,20 +185,23 @@ impl Desk {
         self.counts.lost.inc_by(lost);
         if let Some(error) = write_error {
             self.counts.write_errors.inc();
-            self.tell(&error, "the audit log cannot be written; lines are lost");
+            self.log_error(&error, "the audit log cannot be written; lines are lost");
         }
         if let Some(error) = rotate_error {
             self.counts.rotate_errors.inc();
-            self.tell(&error, "the audit log cannot be rotated; it grows on");
+            self.log_error(&error, "the audit log cannot be rotated; it grows further");
         }
     }
 
-    /// Once a minute: a disk stays full for a while.
-    fn tell(&mut self, error: &io::Error, what: &str) {
+    /// Logs an error at most once a minute, since a disk stays full for a while.
+    fn log_error(&mut self, error: &io::Error, message: &str) {
         const PAUSE: Duration = Duration::from_secs(60);
-        if self.told.is_none_or(|told| told.elapsed() >= PAUSE) {
-            tracing::error!(%error, "{what}");
-            self.told = Some(Instant::now());
+        if self
+            .last_logged
+            .is_none_or(|logged| logged.elapsed() >= PAUSE)
+        {
+            tracing::error!(%error, "{message}");
+            self.last_logged = Some(Instant::now());
         }
     }
 }

@@ -1,39 +1,40 @@
-//! The client certificates seen that expire first, and who was warned about today. Bounded, without a clock, a lock or
-//! a log: whoever calls says what time it is.
+//! The list of known client certificates by expiry, and of users that were warned about today.
+//! Bounded; uses no clock, lock or log: the caller passes the time.
 
-use super::{Sighting, Urgency};
+use super::{CertificateSighting, Urgency};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 const DAY: i64 = 24 * 3600;
-/// A certificate that nobody has shown for so long is forgotten.
+/// Seconds after which an unused certificate is removed.
 const FORGOTTEN_AFTER: i64 = 30 * DAY;
-/// One that a newer one has replaced is forgotten sooner.
+/// Seconds after which an unused replaced certificate is removed.
 const REPLACED_FORGOTTEN_AFTER: i64 = DAY;
-/// Forgetting goes through the whole list, so it is not done with each sighting.
+/// Seconds between two sweeps, since each goes through the whole list.
 const BETWEEN_SWEEPS: i64 = 60;
 
 /// A certificate of the list.
 #[derive(Clone, Debug)]
 pub struct SeenCertificate {
-    /// What was seen last.
-    pub sighting: Sighting,
-    /// The fingerprint of a later certificate of the same user, if one was seen since.
+    /// The latest sighting.
+    pub sighting: CertificateSighting,
+    /// The fingerprint of a newer certificate of the same user, if there is one.
     pub replaced_by: Option<Arc<str>>,
 }
 
-/// Whether somebody should hear of a sighting.
+/// Whether a sighting is to be logged as a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Warning {
     Due,
     NotDue,
 }
 
-/// What is left first when there is no room: those that were replaced, then those that expire last.
-type Rank = (Standing, i64, Arc<str>);
+/// Sort key. When the list is full, the greatest one is removed: replaced certificates first, then
+/// those that expire last.
+type Rank = (Usage, i64, Arc<str>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Usage {
     InUse,
     Replaced,
 }
@@ -44,7 +45,7 @@ pub(super) struct CertificateList {
     by_fingerprint: HashMap<Arc<str>, SeenCertificate>,
     by_rank: BTreeSet<Rank>,
     by_user: BTreeSet<(Arc<str>, Arc<str>)>,
-    /// When each user was last warned about. Holds no more names than the config had within a day.
+    /// When each user was last warned about. Holds at most the users of the configs of one day.
     warned: HashMap<Arc<str>, i64>,
     swept: i64,
 }
@@ -61,8 +62,8 @@ impl CertificateList {
         }
     }
 
-    /// Takes note of a certificate.
-    pub(super) fn see(&mut self, sighting: Sighting) -> Warning {
+    /// Adds a sighting.
+    pub(super) fn add(&mut self, sighting: CertificateSighting) -> Warning {
         let now = sighting.seen;
         if (now - self.swept).abs() >= BETWEEN_SWEEPS {
             self.forget(now);
@@ -82,7 +83,8 @@ impl CertificateList {
         warning
     }
 
-    /// Those that expire first, first; and how many are known.
+    /// Returns up to `count` certificates that expire first, soonest first, and the number of known
+    /// ones.
     pub(super) fn soonest(&mut self, count: usize, now: i64) -> (Vec<SeenCertificate>, usize) {
         self.forget(now);
         let mut all: Vec<&SeenCertificate> = self.by_fingerprint.values().collect();
@@ -93,8 +95,8 @@ impl CertificateList {
         )
     }
 
-    /// Once for each user and day; a clock that was set back a day counts as a new day.
-    fn warning(&mut self, sighting: &Sighting) -> Warning {
+    /// Due once per user and day; a clock that was set back a day counts as a new day.
+    fn warning(&mut self, sighting: &CertificateSighting) -> Warning {
         let Some(user) = sighting
             .user
             .as_ref()
@@ -113,8 +115,9 @@ impl CertificateList {
         Warning::Due
     }
 
-    /// Marks what else its user has shown and expires sooner. Seen again, it loses the mark.
-    fn replace_older(&mut self, newer: &Sighting) {
+    /// Marks the user's other certificates that expire sooner as replaced. A new sighting removes
+    /// the mark.
+    fn replace_older(&mut self, newer: &CertificateSighting) {
         let Some(user) = &newer.user else { return };
         let first = (user.clone(), Arc::from(""));
         let of_user = self.by_user.range(first..).take_while(|(of, _)| of == user);
@@ -169,13 +172,13 @@ impl CertificateList {
 }
 
 fn rank(seen: &SeenCertificate) -> Rank {
-    let standing = if seen.replaced_by.is_some() {
-        Standing::Replaced
+    let usage = if seen.replaced_by.is_some() {
+        Usage::Replaced
     } else {
-        Standing::InUse
+        Usage::InUse
     };
     (
-        standing,
+        usage,
         seen.sighting.not_after,
         seen.sighting.fingerprint.clone(),
     )

@@ -1,5 +1,5 @@
-//! Which client certificates were seen, for those who renew them: connections tell without waiting, and one task of the
-//! control runtime keeps the list and warns. Verifies nothing.
+//! The known client certificates, for renewal. Connections report without waiting; one task of the
+//! control runtime keeps the list and logs warnings.
 
 mod list;
 
@@ -10,71 +10,72 @@ use list::{CertificateList, Warning};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
-/// How many certificates are listed at most.
+/// Maximum number of listed certificates.
 pub const MOST_CERTIFICATES: usize = 1000;
 
-/// How many sightings may wait. After a reload all open connections tell at once; what does not fit is told the next
-/// time.
-const MOST_WAITING: usize = 4096;
+/// Maximum number of queued sightings. After a reload all open connections report at once; dropped
+/// ones are reported with the next connection.
+const MAX_QUEUED: usize = 4096;
 
-/// Names are cut to this, since a certificate may be long and the list is kept in memory.
-const MOST_OCTETS: usize = 300;
+/// Names are truncated to this many bytes, since a certificate may be long and the list is kept in
+/// memory.
+const MAX_NAME_BYTES: usize = 300;
 
-/// How near a certificate's end is.
+/// Whether a certificate expires soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// Within the time that the config wants warnings for.
+    /// Within the configured warning period.
     Soon,
-    /// Not yet.
+    /// Later.
     Later,
 }
 
 /// A client certificate that was verified on a connection.
 #[derive(Clone, Debug)]
-pub struct Sighting {
-    /// The ApiUser, if it is one's.
+pub struct CertificateSighting {
+    /// The ApiUser of the certificate, if any.
     pub user: Option<Arc<str>>,
-    /// Its one common name, if it has one.
+    /// The common name, if there is exactly one.
     pub common_name: Option<Box<str>>,
-    /// RFC 4514.
+    /// Subject as in RFC 4514.
     pub subject: Box<str>,
-    /// Lower-case hexadecimal.
+    /// Serial number in lower-case hexadecimal.
     pub serial: Box<str>,
     /// SHA-256 of the DER, lower-case hexadecimal.
     pub fingerprint: Arc<str>,
-    /// The domain that vouched for it.
+    /// The trust domain that verified it.
     pub trust_domain: Box<str>,
     /// The last second of validity, in seconds since 1970.
     pub not_after: i64,
     /// When it was seen, in seconds since 1970.
     pub seen: i64,
-    /// Whether its user is to be warned about.
+    /// Whether to warn about its user.
     pub urgency: Urgency,
 }
 
-/// A name as it is kept: of bounded length.
+/// A name, truncated to [`MAX_NAME_BYTES`].
 pub fn kept(name: &str) -> Box<str> {
-    let (mut end, mut whole) = (MOST_OCTETS, name);
-    if name.len() > end {
-        while !name.is_char_boundary(end) {
-            end -= 1;
-        }
-        whole = name.get(..end).unwrap_or_default();
+    if name.len() <= MAX_NAME_BYTES {
+        return name.into();
     }
-    whole.into()
+    let mut end = MAX_NAME_BYTES;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.get(..end).unwrap_or_default().into()
 }
 
-/// The certificates seen, and the way to tell of one.
+/// The list of known certificates, and the queue of sightings.
 pub struct CertificatesSeen {
     list: Mutex<CertificateList>,
-    sender: mpsc::Sender<Sighting>,
-    /// Until somebody follows.
-    receiver: Mutex<Option<mpsc::Receiver<Sighting>>>,
+    sender: mpsc::Sender<CertificateSighting>,
+    /// `None` once [`Telemetry::follow_certificates`] has taken it.
+    receiver: Mutex<Option<mpsc::Receiver<CertificateSighting>>>,
 }
 
 impl Default for CertificatesSeen {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED);
         let list = CertificateList::with_capacity(MOST_CERTIFICATES);
         Self {
             list: Mutex::new(list),
@@ -85,26 +86,28 @@ impl Default for CertificatesSeen {
 }
 
 impl CertificatesSeen {
-    /// Those that expire first, first, and how many are known. `now` is in seconds since 1970.
+    /// Returns up to `count` certificates that expire first, soonest first, and the number of known
+    /// ones. `now` is in seconds since 1970.
     pub fn soonest(&self, count: usize, now: i64) -> (Vec<SeenCertificate>, usize) {
         self.list().soonest(count, now)
     }
 
-    /// Held by the task that follows and by who looks at the list, never by a connection.
+    /// Locked by the following task and by readers of the list, never by a connection.
     fn list(&self) -> MutexGuard<'_, CertificateList> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Telemetry {
-    /// Tells of a client certificate. Never waits: what does not fit is counted, and told with the next connection.
-    pub fn certificate_seen(&self, sighting: Sighting) {
+    /// Reports a client certificate. Never waits: if the queue is full, the sighting is counted as
+    /// lost and reported with the next connection.
+    pub fn certificate_seen(&self, sighting: CertificateSighting) {
         if self.certificates.sender.try_send(sighting).is_err() {
             self.metrics.certificate_sightings_lost.inc();
         }
     }
 
-    /// Keeps the list and writes the warnings, for as long as it is polled. A second follower has nothing to do.
+    /// Keeps the list and logs the warnings while it is polled. A second call has no effect.
     pub async fn follow_certificates(self: Arc<Self>) {
         let receiver = self
             .certificates
@@ -114,17 +117,17 @@ impl Telemetry {
             .take();
         let Some(mut receiver) = receiver else { return };
         while let Some(sighting) = receiver.recv().await {
-            let told = sighting.clone();
-            let warning = self.certificates.list().see(sighting);
+            let reported = sighting.clone();
+            let warning = self.certificates.list().add(sighting);
             if warning == Warning::Due {
-                warn(&told);
+                warn(&reported);
             }
         }
     }
 }
 
-fn warn(sighting: &Sighting) {
-    let Sighting {
+fn warn(sighting: &CertificateSighting) {
+    let CertificateSighting {
         user,
         subject,
         serial,

@@ -4,8 +4,8 @@ use super::*;
 
 const NOW: i64 = 1_800_000_000;
 
-fn sighting(number: usize) -> Sighting {
-    Sighting {
+fn sighting(number: usize) -> CertificateSighting {
+    CertificateSighting {
         user: Some("alice".into()),
         common_name: None,
         subject: "CN=alice".into(),
@@ -19,9 +19,9 @@ fn sighting(number: usize) -> Sighting {
 }
 
 #[test]
-fn nobody_waits_and_what_does_not_fit_is_counted() {
+fn sightings_beyond_the_queue_are_counted_without_waiting() {
     let telemetry = Telemetry::default();
-    (0..MOST_WAITING + 5).for_each(|number| telemetry.certificate_seen(sighting(number)));
+    (0..MAX_QUEUED + 5).for_each(|number| telemetry.certificate_seen(sighting(number)));
     assert_eq!(telemetry.metrics.certificate_sightings_lost.get(), 5);
 }
 
@@ -29,14 +29,14 @@ fn nobody_waits_and_what_does_not_fit_is_counted() {
 async fn what_is_told_is_listed_up_to_the_cap() {
     let telemetry = Arc::<Telemetry>::default();
     (0..MOST_CERTIFICATES + 5).for_each(|number| {
-        telemetry.certificate_seen(Sighting {
+        telemetry.certificate_seen(CertificateSighting {
             user: None,
             ..sighting(number)
         })
     });
     let following = tokio::spawn(telemetry.clone().follow_certificates());
     // Capacity comes back as sightings are taken.
-    while telemetry.certificates.sender.capacity() < MOST_WAITING {
+    while telemetry.certificates.sender.capacity() < MAX_QUEUED {
         tokio::task::yield_now().await;
     }
     let (soonest, known) = telemetry.certificates.soonest(2, NOW);
@@ -56,10 +56,10 @@ async fn what_is_told_is_listed_up_to_the_cap() {
 #[test]
 fn long_names_are_cut_between_characters() {
     assert_eq!(&*kept("CN=alice"), "CN=alice");
-    assert_eq!(kept(&"x".repeat(MOST_OCTETS)).len(), MOST_OCTETS);
-    assert_eq!(kept(&"x".repeat(MOST_OCTETS + 1)).len(), MOST_OCTETS);
+    assert_eq!(kept(&"x".repeat(MAX_NAME_BYTES)).len(), MAX_NAME_BYTES);
+    assert_eq!(kept(&"x".repeat(MAX_NAME_BYTES + 1)).len(), MAX_NAME_BYTES);
     assert_eq!(
-        kept(&format!("x{}", "\u{e9}".repeat(MOST_OCTETS))).len(),
-        MOST_OCTETS - 1
+        kept(&format!("x{}", "\u{e9}".repeat(MAX_NAME_BYTES))).len(),
+        MAX_NAME_BYTES - 1
     );
 }

@@ -6,14 +6,14 @@ use super::*;
 fn on_a_worker(telemetry: &Arc<Telemetry>, work: impl AsyncFnOnce() + Send + 'static) {
     let telemetry = telemetry.clone();
     let thread = std::thread::spawn(move || {
-        let mut here = CountsHere::begin(&telemetry);
+        let mut counters = WorkerCounters::begin(&telemetry);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         runtime.block_on(async {
             tokio::select! {
-                () = here.answer_scrapes() => {}
+                () = counters.answer_scrapes() => {}
                 () = work() => {}
             }
         });
@@ -111,7 +111,7 @@ fn series_that_are_gone_are_forgotten_and_their_totals_stay() {
         there.route("main", "/").answered(200, 0.0);
         let known = || {
             there
-                .counted_here()
+                .local_counters()
                 .expect("a worker")
                 .routes
                 .borrow()
@@ -120,12 +120,12 @@ fn series_that_are_gone_are_forgotten_and_their_totals_stay() {
                 .sum()
         };
         assert_eq!(Some(2), Some(known()));
-        with_counted(Counted::forget_unused);
+        with_local(LocalCounters::forget_unused);
         assert_eq!((2usize, 1), (known(), answers(&there)), "used a moment ago");
-        with_counted(Counted::forget_unused);
+        with_local(LocalCounters::forget_unused);
         assert_eq!((1usize, 1), (known(), answers(&there)));
         there.route("main", "/").answered(200, 0.0);
-        with_counted(Counted::add_up);
+        with_local(LocalCounters::add_up);
         assert_eq!(answers(&there), 2);
         held.answered(200, 0.0);
     });
@@ -142,7 +142,7 @@ fn series_that_are_gone_are_forgotten_and_their_totals_stay() {
 #[tokio::test]
 async fn a_worker_that_hangs_does_not_hide_the_others() {
     let telemetry = Arc::<Telemetry>::default();
-    let hanging = CountsHere::begin(&telemetry);
+    let hanging = WorkerCounters::begin(&telemetry);
     assert!(telemetry.scrape().await.contains("portcullis_build_info"));
     drop(hanging);
 }

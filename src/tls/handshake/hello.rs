@@ -1,88 +1,84 @@
-//! The first bytes of a connection: a ClientHello, plain HTTP, or neither. Chooses nothing.
+//! The first bytes of a connection: a ClientHello, plain HTTP, or neither. Selects no host.
 
-use super::{Failed, io_failed};
-use crate::tls::refusal::FailureReason;
+use super::HandshakeError;
+use crate::tls::failure_reason::FailureReason;
 use rustls::server::{AcceptedAlert, Acceptor};
 use std::io;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// A ClientHello that rustls has read.
-pub(super) struct Hello {
-    /// The name of the server that the client wants.
+pub(super) struct ClientHello {
+    /// The server name (SNI) that the client requests.
     pub(super) server_name: Option<String>,
-    /// All that was received, for reading it once more.
-    pub(super) octets: Vec<u8>,
+    /// All received bytes, since rustls reads them again in the handshake.
+    pub(super) bytes: Vec<u8>,
 }
 
-/// How much is received at once. Memory is taken for what has come, and not for what may come: most half-open connections
-/// are silent.
+/// Bytes received at once. Memory is allocated only for received bytes, since most half-open connections are silent.
 const RECEIVE: usize = 4096;
 
-/// The longest ClientHello, with the headers of its records. One with a post-quantum key share and a ticket has about 4 KiB;
-/// whoever sends more than this would only hold memory.
-const LONGEST: usize = 16 * 1024;
+/// Maximum size of a ClientHello in bytes, record headers included. One with a post-quantum key share and a ticket has
+/// about 4 KiB; a longer one would only occupy memory.
+const MAX_CLIENT_HELLO: usize = 16 * 1024;
 
 /// The content type with which every TLS connection begins (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// Reads until a ClientHello is whole. The client is told what is wrong with it.
-pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<Hello, Failed> {
-    let mut octets = Vec::new();
+/// Reads a complete ClientHello. Sends an alert for a malformed one, and an HTTP response to plain HTTP.
+pub(super) async fn read_hello(stream: &mut TcpStream) -> Result<ClientHello, HandshakeError> {
+    let mut bytes = Vec::new();
     loop {
-        let read = receive(stream, &mut octets).await.map_err(io_failed)?;
-        match (read, octets.first()) {
+        let read = receive(stream, &mut bytes).await?;
+        match (read, bytes.first()) {
             (0, None) => {
-                return Err((
+                return Err(HandshakeError::new(
                     FailureReason::Closed,
-                    "closed before the first byte".to_owned(),
+                    "closed before the first byte",
                 ));
             }
-            (0, _) => return Err(io_failed(io::ErrorKind::UnexpectedEof.into())),
+            (0, _) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             (_, Some(&HANDSHAKE)) => {}
             _ => {
-                answer_plain_http(stream).await;
-                return Err((
+                respond_to_plain_http(stream).await;
+                return Err(HandshakeError::new(
                     FailureReason::NotTls,
-                    "the first byte is not TLS".to_owned(),
+                    "the first byte is not TLS",
                 ));
             }
         }
-        match hello_state(&octets) {
-            HelloState::Whole => match server_name(&octets) {
+        match hello_state(&bytes) {
+            HelloState::Complete => match server_name(&bytes) {
                 Ok(server_name) => {
-                    return Ok(Hello {
-                        server_name,
-                        octets,
-                    });
+                    return Ok(ClientHello { server_name, bytes });
                 }
-                Err(RejectedHello { failed, record }) => {
+                Err(RejectedHello { error, record }) => {
                     let _ = stream.write_all(&record).await;
-                    return Err(failed);
+                    return Err(error);
                 }
             },
-            HelloState::Missing if octets.len() < LONGEST => {}
-            HelloState::Missing | HelloState::TooLong => {
+            HelloState::Incomplete if bytes.len() < MAX_CLIENT_HELLO => {}
+            HelloState::Incomplete | HelloState::TooLong => {
                 /// A fatal `decode_error` in a plain record.
                 const DECODE_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 50];
                 let _ = stream.write_all(&DECODE_ERROR).await;
-                return Err((
-                    FailureReason::Misbehaved,
-                    format!("the ClientHello is longer than {LONGEST} bytes"),
-                ));
+                return Err(HandshakeError {
+                    reason: FailureReason::Misbehaved,
+                    detail: format!("the ClientHello is longer than {MAX_CLIENT_HELLO} bytes"),
+                });
             }
         }
     }
 }
 
-/// Waits for bytes before it makes room for them.
-pub(super) async fn receive(stream: &TcpStream, octets: &mut Vec<u8>) -> io::Result<usize> {
+/// Receives bytes and appends them. Waits for them before it allocates memory.
+pub(super) async fn receive(stream: &TcpStream, bytes: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         stream.readable().await?;
         let mut piece = [0; RECEIVE];
         match stream.try_read(&mut piece) {
             Ok(count) => {
-                octets.extend_from_slice(piece.get(..count).unwrap_or_default());
+                bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
                 return Ok(count);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -91,90 +87,93 @@ pub(super) async fn receive(stream: &TcpStream, octets: &mut Vec<u8>) -> io::Res
     }
 }
 
-/// How much of a ClientHello is here.
+/// How much of a ClientHello was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HelloState {
-    Missing,
-    /// All of it; or something that is none, of which rustls says what is wrong.
-    Whole,
+    Incomplete,
+    /// All of it, or something else that rustls will reject.
+    Complete,
     TooLong,
 }
 
-/// Adds up records until the message that begins in the first one is whole. rustls would keep all of it a second time while
-/// it waits.
-fn hello_state(mut octets: &[u8]) -> HelloState {
+/// Adds up records until the message that begins in the first one is complete. rustls would store a second copy while it
+/// waits.
+fn hello_state(mut bytes: &[u8]) -> HelloState {
     const CLIENT_HELLO: u8 = 1;
-    let (mut message, mut length) = ([0; 4], 0);
-    while let [kind, _, _, high, low, rest @ ..] = octets {
+    let mut header = [0; 4];
+    let mut length = 0;
+    while let [kind, _, _, high, low, rest @ ..] = bytes {
         let record = usize::from(u16::from_be_bytes([*high, *low]));
         if *kind != HANDSHAKE || record == 0 {
-            return HelloState::Whole;
+            return HelloState::Complete;
         }
         let content = rest.get(..record).unwrap_or(rest);
-        for (place, octet) in message.iter_mut().skip(length).zip(content) {
-            *place = *octet;
+        for (slot, byte) in header.iter_mut().skip(length).zip(content) {
+            *slot = *byte;
         }
         length += content.len();
-        let [kind, body @ ..] = message;
+        let [kind, body_length @ ..] = header;
         if length > 0 && kind != CLIENT_HELLO {
-            return HelloState::Whole;
+            return HelloState::Complete;
         }
-        let [high, middle, low] = body.map(usize::from);
-        let whole = message.len() + (high << 16 | middle << 8 | low);
-        if length >= message.len() && whole > LONGEST {
+        let [high, middle, low] = body_length.map(usize::from);
+        let message_length = header.len() + (high << 16 | middle << 8 | low);
+        if length >= header.len() && message_length > MAX_CLIENT_HELLO {
             return HelloState::TooLong;
         }
-        if length >= message.len() && length >= whole {
-            return HelloState::Whole;
+        if length >= header.len() && length >= message_length {
+            return HelloState::Complete;
         }
-        octets = rest.get(record..).unwrap_or_default();
+        bytes = rest.get(record..).unwrap_or_default();
     }
-    HelloState::Missing
+    HelloState::Incomplete
 }
 
-/// A ClientHello that rustls rejects, and what its client is sent.
+/// A ClientHello that rustls rejects, and the alert record for the client.
 struct RejectedHello {
-    failed: Failed,
+    error: HandshakeError,
     record: Vec<u8>,
 }
 
-impl From<Failed> for RejectedHello {
-    fn from(failed: Failed) -> Self {
+impl From<HandshakeError> for RejectedHello {
+    fn from(error: HandshakeError) -> Self {
         Self {
-            failed,
+            error,
             record: Vec::new(),
         }
     }
 }
 
-/// Has rustls read a ClientHello that is here, and gives its server name. Waits for nothing, so that what rustls keeps of it
-/// is part of no future.
-fn server_name(mut octets: &[u8]) -> Result<Option<String>, RejectedHello> {
+/// Parses a complete ClientHello with rustls and returns its server name. Not async, so that no future contains the
+/// parser's buffers.
+fn server_name(mut bytes: &[u8]) -> Result<Option<String>, RejectedHello> {
     let mut acceptor = Acceptor::default();
-    // rustls takes a part only where its buffer ends, which is in the middle of a long hello.
-    while !octets.is_empty() {
-        acceptor.read_tls(&mut octets).map_err(io_failed)?;
+    // rustls reads only up to the end of its buffer, which may be in the middle of a long ClientHello.
+    while !bytes.is_empty() {
+        acceptor
+            .read_tls(&mut bytes)
+            .map_err(HandshakeError::from)?;
         match acceptor.accept() {
-            Ok(Some(accepted)) if octets.is_empty() => {
+            Ok(Some(accepted)) if bytes.is_empty() => {
                 return Ok(accepted.client_hello().server_name().map(str::to_owned));
             }
-            // There is nothing that a client may send before it has heard from us.
+            // A client must not send anything else before the server's first message.
             Ok(Some(_)) => {
-                return Err((
+                return Err(HandshakeError::new(
                     FailureReason::Misbehaved,
-                    "more than a ClientHello came".to_owned(),
+                    "more than a ClientHello came",
                 )
-                    .into());
+                .into());
             }
             Ok(None) => {}
             Err((error, alert)) => return Err(rejected(error, alert)),
         }
     }
-    Err((
+    Err(HandshakeError::new(
         FailureReason::Misbehaved,
-        "the first record is no ClientHello".to_owned(),
+        "the first record is no ClientHello",
     )
-        .into())
+    .into())
 }
 
 fn rejected(error: rustls::Error, mut alert: AcceptedAlert) -> RejectedHello {
@@ -183,21 +182,21 @@ fn rejected(error: rustls::Error, mut alert: AcceptedAlert) -> RejectedHello {
         record.clear();
     }
     RejectedHello {
-        failed: io_failed(io::Error::new(io::ErrorKind::InvalidData, error)),
+        error: io::Error::new(io::ErrorKind::InvalidData, error).into(),
         record,
     }
 }
 
-/// Tells a client that speaks plain HTTP what is wrong, in words that it can show.
-async fn answer_plain_http(stream: &mut TcpStream) {
+/// Sends a problem response to a client that speaks plain HTTP.
+async fn respond_to_plain_http(stream: &mut TcpStream) {
     const BODY: &str = "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"reason\":\"plain_http\",\
         \"detail\":\"This port speaks HTTPS only.\"}\n";
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
          Connection: close\r\n\r\n{BODY}",
         BODY.len()
     );
-    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.write_all(response.as_bytes()).await;
 }
 
 #[cfg(test)]
@@ -219,28 +218,29 @@ mod tests {
     #[test]
     fn a_hello_that_is_too_long_is_known_by_its_header() {
         assert_eq!(
-            hello_state(&hello(LONGEST, 16_000)[..9]),
+            hello_state(&hello(MAX_CLIENT_HELLO, 16_000)[..9]),
             HelloState::TooLong
         );
         assert_eq!(
-            hello_state(&hello(LONGEST - 4, 16_000)[..9]),
-            HelloState::Missing
+            hello_state(&hello(MAX_CLIENT_HELLO - 4, 16_000)[..9]),
+            HelloState::Incomplete
         );
         assert_eq!(
             hello_state(&[22, 3, 1, 0, 4, 2, 0, 0, 0]),
-            HelloState::Whole,
+            HelloState::Complete,
             "rustls says what that is"
         );
         assert_eq!(
             hello_state(&[22, 3, 1, 0, 0]),
-            HelloState::Whole,
+            HelloState::Complete,
             "an empty record"
         );
-        let (mut two, length) = (hello(100, 50), hello(100, 50).len());
+        let mut two = hello(100, 50);
+        let length = two.len();
         two[55] = 23;
         assert_eq!(
             (two.len(), hello_state(&two)),
-            (length, HelloState::Whole),
+            (length, HelloState::Complete),
             "another kind of record"
         );
     }
@@ -248,12 +248,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_hello_is_whole_with_its_last_byte_and_not_before(body in 0_usize..3000, record in 1_usize..1200) {
-            let octets = hello(body, record);
-            for cut in [1, 3, 5, 6, 9, octets.len() / 2, octets.len() - 1] {
-                prop_assert_eq!(hello_state(&octets[..cut.min(octets.len() - 1)]), HelloState::Missing);
+            let bytes = hello(body, record);
+            for cut in [1, 3, 5, 6, 9, bytes.len() / 2, bytes.len() - 1] {
+                prop_assert_eq!(hello_state(&bytes[..cut.min(bytes.len() - 1)]), HelloState::Incomplete);
             }
-            prop_assert_eq!(hello_state(&octets), HelloState::Whole);
-            prop_assert_eq!(hello_state(&[&octets[..], b"more"].concat()), HelloState::Whole);
+            prop_assert_eq!(hello_state(&bytes), HelloState::Complete);
+            prop_assert_eq!(hello_state(&[&bytes[..], b"more"].concat()), HelloState::Complete);
         }
     }
 }

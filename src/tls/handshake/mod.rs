@@ -1,12 +1,14 @@
-//! From an accepted socket to a verified client: one deadline, one TLS parser, no default for unknown names.
+//! From an accepted socket to a verified client: one deadline, one TLS parser, no default for unknown server names.
 
 mod hello;
 mod unbuffered;
 
 use super::client_chain::ClientChain;
+use super::failure_reason::FailureReason;
+use super::handshake_failure::HandshakeFailure;
 use super::host::HostPolicy;
-use super::record::{Input, Transport};
-use super::refusal::{FailureReason, HandshakeFailure, with_refused_certificate};
+use super::record::{ReceiveBuffer, Transport};
+use super::rejected_certificate::with_rejected_certificate;
 use crate::error_text::{error_text, tls_error_text};
 use crate::host::{HostName, HostTable};
 use hello::read_hello;
@@ -18,41 +20,41 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// A TLS connection whose client is verified as far as the host asks.
-pub struct Established {
-    /// Its records.
+/// A TLS connection. The client is verified as far as the host requires.
+pub struct TlsConnection {
+    /// The record layer.
     pub records: Transport,
-    /// What came with the end of the handshake.
-    pub input: Input,
-    /// What the handshake settled.
+    /// The bytes received after the handshake.
+    pub input: ReceiveBuffer,
+    /// The negotiated facts.
     pub facts: HandshakeFacts,
 }
 
-/// What a handshake settled.
+/// The result of the negotiation.
 #[derive(Debug)]
 pub struct HandshakeFacts {
-    /// The server name that the client asked for.
+    /// The server name (SNI) that the client requested.
     pub server_name: Option<HostName<'static>>,
     /// The HTTP version.
     pub protocol: Protocol,
-    /// The client's chain, leaf first; empty if it showed none.
+    /// The client's chain, leaf first; empty if it presented none.
     pub chain: ClientChain,
-    /// `TLSv1.3` and the like.
+    /// The protocol version, such as `TLSv1.3`.
     pub version: &'static str,
     /// Whether an earlier session was resumed.
     pub resumption: Resumption,
 }
 
-/// What ALPN settled.
+/// The HTTP version negotiated by ALPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/1.1, also where the client named nothing.
+    /// HTTP/1.1, also for a client without ALPN.
     Http1,
     /// HTTP/2.
     Http2,
 }
 
-/// Whether a handshake was a whole one.
+/// Whether a handshake was full or resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
     /// Certificates were exchanged.
@@ -64,20 +66,20 @@ pub enum Resumption {
 /// Runs a handshake until `deadline`.
 ///
 /// # Errors
-/// [`HandshakeFailure`]; the client has got the alert, or for plain HTTP a readable answer.
+/// [`HandshakeFailure`]; the client was sent the alert, or an HTTP response for plain HTTP.
 pub async fn handshake(
     stream: TcpStream,
     hosts: &HostTable<Arc<HostPolicy>>,
     deadline: Instant,
-) -> Result<Established, HandshakeFailure> {
-    let mut progress = Progress::default();
-    // Boxed, since a future that is passed on as a value is kept in each of those that pass it on; and what comes behind the
-    // hello in a box of its own, since most half-open connections are silent.
-    let work = with_refused_certificate(Box::pin(run(stream, hosts, &mut progress)));
+) -> Result<TlsConnection, HandshakeFailure> {
+    let mut progress = HandshakeProgress::default();
+    // Boxed, since each future that passes a future by value contains a copy of it. The part after the ClientHello has
+    // its own box, since most half-open connections are silent.
+    let work = with_rejected_certificate(Box::pin(run(stream, hosts, &mut progress)));
     let (reason, detail, certificate) = match timeout_at(deadline, work).await {
         Ok((Ok(established), _)) => return Ok(established),
-        Ok((Err(_), Some(refused))) => (refused.reason, refused.detail, refused.certificate),
-        Ok((Err((reason, detail)), None)) => (reason, detail, None),
+        Ok((Err(_), Some(rejected))) => (rejected.reason, rejected.detail, rejected.certificate),
+        Ok((Err(error), None)) => (error.reason, error.detail, None),
         Err(_) => (
             FailureReason::Timeout,
             "the handshake deadline passed".to_owned(),
@@ -89,29 +91,30 @@ pub async fn handshake(
         detail,
         server_name: progress.server_name,
         certificate,
-        refused: progress.refused,
+        stream: progress.stream,
     })
 }
 
-/// What is known of a handshake also if it fails.
+/// Facts of a handshake that are also known if it fails.
 #[derive(Default)]
-struct Progress {
+struct HandshakeProgress {
     server_name: Option<String>,
-    /// The connection, once the client has been told why.
-    refused: Option<TcpStream>,
+    /// The connection, after an alert or response was sent.
+    stream: Option<TcpStream>,
 }
 
 impl HandshakeFailure {
-    /// Closes. With unread bytes that would reset the connection and could take our last words with it, so a little is
-    /// read: in TLS 1.3 a client sends its request before it learns that it is refused.
+    /// Closes the connection. Unread bytes would reset it and could discard the alert, so a limited amount is read first:
+    /// in TLS 1.3 a client sends its request before it learns that it is rejected.
     pub async fn close(self) {
         const LINGER: Duration = Duration::from_secs(2);
-        const MOST_READ: usize = 256 * 1024;
-        let Some(mut stream) = self.refused else {
+        const MAX_READ: usize = 256 * 1024;
+        let Some(mut stream) = self.stream else {
             return;
         };
         let linger = async {
-            let (mut scratch, mut left) = ([0; 4096], MOST_READ);
+            let mut scratch = [0; 4096];
+            let mut left = MAX_READ;
             if stream.shutdown().await.is_err() {
                 return;
             }
@@ -125,23 +128,42 @@ impl HandshakeFailure {
     }
 }
 
-type Failed = (FailureReason, String);
+/// Why a handshake failed, before the facts of the connection are added.
+struct HandshakeError {
+    reason: FailureReason,
+    /// A text for the log.
+    detail: String,
+}
 
-fn io_failed(error: io::Error) -> Failed {
-    (FailureReason::of_io(&error), error_text(&error))
+impl HandshakeError {
+    fn new(reason: FailureReason, detail: &str) -> Self {
+        Self {
+            reason,
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        Self {
+            reason: FailureReason::of_io(&error),
+            detail: error_text(&error),
+        }
+    }
 }
 
 async fn run(
     mut stream: TcpStream,
     hosts: &HostTable<Arc<HostPolicy>>,
-    progress: &mut Progress,
-) -> Result<Established, Failed> {
+    progress: &mut HandshakeProgress,
+) -> Result<TlsConnection, HandshakeError> {
     let read = read_hello(&mut stream).await;
     let hello = match read {
         Ok(hello) => hello,
-        Err(failed) => {
-            progress.refused = Some(stream);
-            return Err(failed);
+        Err(error) => {
+            progress.stream = Some(stream);
+            return Err(error);
         }
     };
     progress.server_name = hello.server_name;
@@ -154,36 +176,36 @@ async fn run(
         /// A fatal `unrecognized_name` (RFC 6066 section 3) in a plain record.
         const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
         let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
-        progress.refused = Some(stream);
-        return Err((
+        progress.stream = Some(stream);
+        return Err(HandshakeError::new(
             FailureReason::UnknownServerName,
-            "no certificate here has this name".to_owned(),
+            "no certificate here has this name",
         ));
     };
-    Box::pin(with_rustls(stream, hello.octets, host, name, progress)).await
+    Box::pin(with_rustls(stream, hello.bytes, host, name, progress)).await
 }
 
-/// rustls does the handshake with the host's config.
+/// Runs the handshake in rustls with the host's config.
 async fn with_rustls(
     mut stream: TcpStream,
     hello: Vec<u8>,
     host: &HostPolicy,
     name: Option<HostName<'static>>,
-    progress: &mut Progress,
-) -> Result<Established, Failed> {
+    progress: &mut HandshakeProgress,
+) -> Result<TlsConnection, HandshakeError> {
     let attempt = Box::pin(unbuffered::handshake(&mut stream, host, hello)).await;
     let finished = match attempt {
         Ok(finished) => finished,
-        Err(failed) => {
-            progress.refused = Some(stream);
-            return Err(failed);
+        Err(error) => {
+            progress.stream = Some(stream);
+            return Err(error);
         }
     };
     let facts = facts(&finished.connection, name);
-    let records = finished.into_records(stream, host.record_layer);
-    let (records, input) =
-        records.map_err(|error| (FailureReason::Other, tls_error_text(&error)))?;
-    Ok(Established {
+    let (records, input) = finished
+        .into_records(stream, host.record_layer)
+        .map_err(|error| HandshakeError::new(FailureReason::Other, &tls_error_text(&error)))?;
+    Ok(TlsConnection {
         records,
         input,
         facts,

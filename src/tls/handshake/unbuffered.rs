@@ -1,15 +1,15 @@
-//! A handshake on rustls' unbuffered connection. Its bytes are ours from the first to the last, so none that follows the
-//! handshake is lost, whoever opens the records from then on.
+//! A handshake on rustls' unbuffered connection. The buffers belong to this file, so bytes after the handshake are not
+//! lost, whichever layer opens the records then.
 
+use super::HandshakeError;
 use super::hello::receive;
-use super::{Failed, io_failed};
 use crate::config::{ClientAuth, RecordLayer};
+use crate::tls::failure_reason::FailureReason;
 use crate::tls::host::HostPolicy;
 use crate::tls::record::{
-    InPlaceRecords, Input, ReceivedRecords, RustlsRecords, ShownRecords, Transport, encode_record,
-    queued_records,
+    InPlaceRecords, ReceiveBuffer, ReceivedRecords, RustlsRecords, ShownRecords, Transport,
+    encode_record, queued_records,
 };
-use crate::tls::refusal::FailureReason;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 use rustls::{Error, ProtocolVersion};
@@ -17,26 +17,28 @@ use std::io;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// A handshake that is done and sent.
+/// A completed handshake. All its messages are sent.
 pub(super) struct FinishedHandshake {
     pub(super) connection: UnbufferedServerConnection,
-    /// Received behind it and not opened.
+    /// Bytes received after the handshake, not decrypted.
     sealed: Vec<u8>,
-    /// How much of that rustls has seen: nothing, unless a message has begun.
+    /// How much of `sealed` rustls has seen: nothing, unless a message has begun.
     shown: ShownRecords,
 }
 
 impl FinishedHandshake {
-    /// The records from now on, and what is here of them. Our own take the keys over where they can do what was settled.
+    /// The record layer for the connection, and the received bytes. The in-place layer takes over the keys if it supports
+    /// the negotiated protocol.
     pub(super) fn into_records(
         self,
         stream: TcpStream,
         layer: RecordLayer,
-    ) -> Result<(Transport, Input), Error> {
-        let mut input = Input::new();
-        let is_for_ours = self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    ) -> Result<(Transport, ReceiveBuffer), Error> {
+        let mut input = ReceiveBuffer::new();
+        let is_in_place = layer == RecordLayer::InPlace
+            && self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
             && self.connection.alpn_protocol() != Some(b"h2");
-        if layer == RecordLayer::InPlace && is_for_ours {
+        if is_in_place {
             input.begin_with(&self.sealed);
             return Ok((
                 Transport::InPlace(InPlaceRecords::new(stream, self.connection)?),
@@ -51,26 +53,26 @@ impl FinishedHandshake {
     }
 }
 
-/// Runs the handshake; `received` begins with the ClientHello. On failure the client has got the alert.
+/// Runs the handshake; `received` begins with the ClientHello. On failure the client was sent the alert.
 pub(super) async fn handshake(
     stream: &mut TcpStream,
     host: &HostPolicy,
     received: Vec<u8>,
-) -> Result<Box<FinishedHandshake>, Failed> {
-    let tls_failed = |error: Error| io_failed(io::Error::new(io::ErrorKind::InvalidData, error));
-    let mut connection =
-        UnbufferedServerConnection::new(host.config.clone()).map_err(tls_failed)?;
+) -> Result<Box<FinishedHandshake>, HandshakeError> {
+    let tls_error =
+        |error: Error| HandshakeError::from(io::Error::new(io::ErrorKind::InvalidData, error));
+    let mut connection = UnbufferedServerConnection::new(host.config.clone()).map_err(tls_error)?;
     let mut buffers = Buffers {
         received,
         ..Buffers::default()
     };
     loop {
         match buffers.step(&mut connection) {
-            Ok(Step::Again) => {}
-            Ok(Step::Send) => buffers.send(stream).await.map_err(io_failed)?,
-            Ok(Step::Receive) => buffers.receive_more(stream).await?,
-            Ok(Step::Done) => {
-                is_authenticated(&connection, host)?;
+            Ok(HandshakeStep::Again) => {}
+            Ok(HandshakeStep::Send) => buffers.send(stream).await?,
+            Ok(HandshakeStep::Receive) => buffers.receive_more(stream).await?,
+            Ok(HandshakeStep::Done) => {
+                check_authenticated(&connection, host)?;
                 let Buffers {
                     received, shown, ..
                 } = buffers;
@@ -80,70 +82,74 @@ pub(super) async fn handshake(
                     shown,
                 }));
             }
-            Ok(Step::Closed) => {
-                return Err(io_failed(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "tls handshake eof",
-                )));
+            Ok(HandshakeStep::Closed) => {
+                return Err(end_of_handshake());
             }
             Err(error) => {
-                // The alert that belongs to it.
+                // The alert for this error.
                 buffers.outgoing.extend(queued_records(&mut connection));
-                // The first error is the one that counts.
+                // The first error is reported, not that of sending the alert.
                 let _ = buffers.send(stream).await;
-                return Err(tls_failed(error));
+                return Err(tls_error(error));
             }
         }
     }
 }
 
-/// rustls has made sure; whoever goes on with its connection makes sure once more.
-fn is_authenticated(
+/// Checks again what rustls has checked: the handshake is complete, and a required certificate is present.
+fn check_authenticated(
     connection: &UnbufferedServerConnection,
     host: &HostPolicy,
-) -> Result<(), Failed> {
+) -> Result<(), HandshakeError> {
     if connection.is_handshaking() {
-        return Err((
+        return Err(HandshakeError::new(
             FailureReason::Other,
-            "the handshake is not complete".to_owned(),
+            "the handshake is not complete",
         ));
     }
     if host.client_auth == ClientAuth::Required
         && connection.peer_certificates().is_none_or(<[_]>::is_empty)
     {
-        return Err((
+        return Err(HandshakeError::new(
             FailureReason::NoCertificate,
-            "no certificate was presented".to_owned(),
+            "no certificate was presented",
         ));
     }
     Ok(())
 }
 
+fn end_of_handshake() -> HandshakeError {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof").into()
+}
+
 #[derive(Default)]
 struct Buffers {
     received: Vec<u8>,
-    /// Records up to the one that rustls waits for. Those behind the last one of the handshake are not for this loop: rustls
-    /// would take a key update among them for itself, and the reply that it owes for it would be lost with keys that are
-    /// taken over.
+    /// The records up to the one that rustls waits for. Records after the handshake stay hidden: rustls would process a
+    /// key update among them, and its pending reply would be lost when the keys are taken over.
     shown: ShownRecords,
     outgoing: Vec<u8>,
 }
 
-/// What is to be done next.
-enum Step {
+/// The next action of the handshake loop.
+enum HandshakeStep {
+    /// Call rustls again.
     Again,
     Send,
     Receive,
-    /// The client sends no more.
+    /// The client has closed its side.
     Closed,
     Done,
 }
 
 impl Buffers {
-    /// More than rustls joins for one message (64 KiB) is never waited for.
-    const MOST_RECEIVED: usize = 64 * 1024;
+    /// Maximum number of buffered bytes: the longest message that rustls joins.
+    const MAX_RECEIVED: usize = 64 * 1024;
 
-    fn step(&mut self, connection: &mut UnbufferedServerConnection) -> Result<Step, Error> {
+    fn step(
+        &mut self,
+        connection: &mut UnbufferedServerConnection,
+    ) -> Result<HandshakeStep, Error> {
         let shown = self
             .received
             .get_mut(..self.shown.length())
@@ -152,45 +158,44 @@ impl Buffers {
         let step = match state {
             Err(error) => Err(error),
             Ok(ConnectionState::EncodeTlsData(data)) => {
-                encode_record(data, &mut self.outgoing).map(|()| Step::Again)
+                encode_record(data, &mut self.outgoing).map(|()| HandshakeStep::Again)
             }
             Ok(ConnectionState::TransmitTlsData(data)) => {
                 data.done();
-                Ok(Step::Send)
+                Ok(HandshakeStep::Send)
             }
-            Ok(ConnectionState::BlockedHandshake) => Ok(Step::Receive),
-            Ok(ConnectionState::WriteTraffic(_)) => Ok(Step::Done),
-            Ok(ConnectionState::PeerClosed) => Ok(Step::Closed),
-            // Closed by both, content in the record that ends the handshake, or early data, which is never offered.
+            Ok(ConnectionState::BlockedHandshake) => Ok(HandshakeStep::Receive),
+            Ok(ConnectionState::WriteTraffic(_)) => Ok(HandshakeStep::Done),
+            Ok(ConnectionState::PeerClosed) => Ok(HandshakeStep::Closed),
+            // Closed by both sides, content in the last record of the handshake, or early data, which is never offered.
             Ok(_) => Err(Error::HandshakeNotComplete),
         };
         let discard = discard.min(self.shown.length());
         self.received.drain(..discard);
         self.shown.discard(discard);
         match step {
-            Ok(Step::Receive) if self.shown.extend(&self.received) => Ok(Step::Again),
+            Ok(HandshakeStep::Receive) if self.shown.extend(&self.received) => {
+                Ok(HandshakeStep::Again)
+            }
             step => step,
         }
     }
 
     async fn send(&mut self, stream: &mut TcpStream) -> io::Result<()> {
-        // The client may take its time for an answer, and this is not kept meanwhile.
+        // Frees the buffer while the client's reply is pending.
         let outgoing = std::mem::take(&mut self.outgoing);
         stream.write_all(&outgoing).await
     }
 
-    async fn receive_more(&mut self, stream: &TcpStream) -> Result<(), Failed> {
-        if self.received.len() >= Self::MOST_RECEIVED {
-            return Err((FailureReason::Other, "message buffer full".to_owned()));
+    async fn receive_more(&mut self, stream: &TcpStream) -> Result<(), HandshakeError> {
+        if self.received.len() >= Self::MAX_RECEIVED {
+            return Err(HandshakeError::new(
+                FailureReason::Other,
+                "message buffer full",
+            ));
         }
-        let read = receive(stream, &mut self.received)
-            .await
-            .map_err(io_failed)?;
-        if read == 0 {
-            return Err(io_failed(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "tls handshake eof",
-            )));
+        if receive(stream, &mut self.received).await? == 0 {
+            return Err(end_of_handshake());
         }
         Ok(())
     }

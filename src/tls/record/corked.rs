@@ -1,5 +1,5 @@
-//! Records as a stream for HTTP/2: what one wake-up of a connection writes leaves together. h2 flushes after each DATA
-//! frame, which would make a record and a system call of each. Bounded by one slab; an idle stream holds none.
+//! A byte stream for HTTP/2 that sends all writes of one wake-up together. h2 flushes after each DATA frame, which would
+//! cost a record and a system call each. Bounded by one slab; an idle stream holds none.
 
 use super::gathered::GatheredRecords;
 use super::{RECORD_PLAINTEXT, RecordStream, Records, Slab};
@@ -13,30 +13,30 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream whose flush does nothing. [`Cork::drive`] sends what was written; a full slab is sent at once.
+/// A stream that ignores flushes. [`Cork::drive`] sends what was written; a full slab is sent at once.
 #[derive(Debug)]
-pub struct CorkedStream<R: Records>(Rc<RefCell<Corked<R>>>);
+pub struct CorkedStream<R: Records>(Rc<RefCell<CorkState<R>>>);
 
-/// Sends what a [`CorkedStream`] holds back.
+/// Sends the buffered data of a [`CorkedStream`].
 #[derive(Debug)]
-pub struct Cork<R: Records>(Rc<RefCell<Corked<R>>>);
+pub struct Cork<R: Records>(Rc<RefCell<CorkState<R>>>);
 
 #[derive(Debug)]
-struct Corked<R: Records> {
+struct CorkState<R: Records> {
     stream: RecordStream<R>,
-    /// `None` while nothing is held back. Only filled while the records below have nothing left to send.
+    /// Buffered plaintext; `None` if there is none. Filled only while the record layer has nothing to send.
     gathered: Option<GatheredRecords>,
-    /// Records that may be gathered now: [`Slab::RECORDS`] while the socket takes all at once, 1 after it did not. A slow
-    /// client then makes room record by record, so the writer sees it read as often as without a cork.
+    /// Maximum number of records to gather: [`Slab::RECORDS`] while the socket accepts all at once, 1 after it did not. A
+    /// slow client then frees room record by record, so the writer makes progress as often as without a cork.
     allowed: usize,
-    /// An error of the socket that the owner of the stream has not seen yet.
+    /// A socket error that was not returned to the owner of the stream yet.
     failed: Option<io::Error>,
 }
 
 impl<R: Records> CorkedStream<R> {
     /// The stream for HTTP/2, and the cork for the task that polls it.
     pub fn new(stream: RecordStream<R>) -> (Self, Cork<R>) {
-        let corked = Corked {
+        let corked = CorkState {
             stream,
             gathered: None,
             allowed: Slab::RECORDS,
@@ -46,15 +46,15 @@ impl<R: Records> CorkedStream<R> {
         (Self(shared.clone()), Cork(shared))
     }
 
-    /// Looks at the socket, or sets its options.
+    /// Gives access to the socket, for its options and addresses.
     pub fn with_socket<T>(&self, act: impl FnOnce(&TcpStream) -> T) -> T {
         act(self.0.borrow().stream.records().socket())
     }
 }
 
 impl<R: Records> Cork<R> {
-    /// Polls a connection that writes to the stream, and sends what each poll wrote. Ends with the connection. Each poll is
-    /// one moment of the clock.
+    /// Polls a connection that writes to the stream, and sends the data of each poll. Returns with the connection. The
+    /// cached clock is constant during a poll.
     pub async fn drive<F: Future>(&self, mut connection: Pin<&mut F>) -> F::Output {
         poll_fn(|context| one_moment(|| self.poll_and_send(connection.as_mut(), context))).await
     }
@@ -66,14 +66,14 @@ impl<R: Records> Cork<R> {
     ) -> Poll<F::Output> {
         let polled = connection.as_mut().poll(context);
         if polled.is_pending() && matches!(self.poll_out(context), Poll::Ready(Err(SendFailed))) {
-            // h2 flushes at each poll, so it learns the error.
+            // h2 flushes at each poll, so it gets the error.
             return connection.poll(context);
         }
         polled
     }
 
-    /// Sends what was written since the last call. Ready when nothing is left; until then the task is woken when the
-    /// socket takes more. The error itself comes from the next write or flush of the stream.
+    /// Sends the data written since the last call. Ready when all is sent; until then the task is woken when the socket
+    /// accepts more. The next write or flush of the stream returns the error itself.
     pub(super) fn poll_out(&self, context: &mut Context<'_>) -> Poll<Result<(), SendFailed>> {
         let mut corked = self.0.borrow_mut();
         corked.poll_out(context).map_err(|error| {
@@ -83,14 +83,14 @@ impl<R: Records> Cork<R> {
     }
 }
 
-/// The socket takes nothing more, with an error that the stream holds.
+/// The socket failed. The stream stores the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SendFailed;
 
-impl<R: Records> Corked<R> {
+impl<R: Records> CorkState<R> {
     fn poll_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.stream.records().failure().is_some() {
-            // The client broke TLS: it gets the alert, and no record follows that.
+            // The client violated the protocol: no record may follow the alert.
             self.gathered = None;
         }
         let records = self.stream.records_mut();
@@ -115,7 +115,7 @@ impl<R: Records> Corked<R> {
                 self.poll_out(context)
             }
             Some(_) => Poll::Ready(Ok(())),
-            // One slab is enough: what was sealed leaves before more is gathered.
+            // Encrypted records are sent before more is gathered, so one slab suffices.
             None => self.stream.records_mut().poll_sent(context),
         }
     }
@@ -165,7 +165,7 @@ impl<R: Records> AsyncWrite for CorkedStream<R> {
         true
     }
 
-    /// Sends nothing; tells an error of `Cork::poll_out`.
+    /// Sends nothing; returns an error of `Cork::poll_out`.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.0.borrow_mut().failed.take().map_or(Ok(()), Err))
     }

@@ -1,27 +1,27 @@
-//! Why a connection ended after its handshake, where TLS is the reason: the client broke it, or gave up. Ends nothing.
+//! TLS failures after the handshake: a protocol violation or an alert of the client. Closes nothing.
 
 use super::RecordError;
 use crate::error_text::error_text;
 use rustls::{Error, PeerMisbehaved};
 use std::io;
 
-/// What the client did.
+/// A TLS failure caused by the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFailure {
-    /// One word for the metric and the log.
+    /// The reason, for metrics and logs.
     pub reason: TlsFailureReason,
-    /// More words for the log.
+    /// A longer text for the log.
     pub detail: String,
 }
 
-/// What kind of failure it is.
+/// The kinds of failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsFailureReason {
     /// The client sent a fatal alert.
     ClientAlert,
-    /// More key updates than anybody needs.
+    /// Too many key updates.
     KeyUpdates,
-    /// A record that may not come, or cannot be decrypted.
+    /// A record that is not allowed, or cannot be decrypted.
     BadRecord,
 }
 
@@ -35,14 +35,14 @@ impl TlsFailureReason {
         }
     }
 
-    /// Whether the client is told, and so must get the time to read it. A client that sent an alert reads nothing more.
+    /// Whether an alert is sent, which the client needs time to read. A client that sent an alert reads nothing more.
     pub fn is_answered(self) -> bool {
         self != Self::ClientAlert
     }
 }
 
 impl TlsFailure {
-    /// The failure among an error and its causes.
+    /// Finds the failure in an error and its sources.
     pub fn among(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -52,7 +52,7 @@ impl TlsFailure {
                     detail: error_text(error),
                 });
             }
-            // An I/O error gives the cause of what it wraps as its own, and not what it wraps.
+            // `io::Error::source` skips the wrapped error and returns the source of that.
             let wrapped = error
                 .downcast_ref::<io::Error>()
                 .and_then(io::Error::get_ref);

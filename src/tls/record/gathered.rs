@@ -1,10 +1,10 @@
-//! Plaintext that is copied into a slab to be sealed there: what streams of bytes write. Sends nothing by itself.
+//! Plaintext of byte streams, copied into a slab for encryption there. Sends nothing by itself.
 
 use super::{RECORD_PLAINTEXT, Records, Slab, count_copied};
 use std::io::{self, IoSlice};
 use std::ops::Range;
 
-/// Plaintext at its places in a slab, record by record.
+/// Plaintext in the spaces of a slab, record by record.
 #[derive(Debug)]
 pub(super) struct GatheredRecords {
     slab: Slab,
@@ -12,8 +12,8 @@ pub(super) struct GatheredRecords {
 }
 
 impl GatheredRecords {
-    /// The most bytes that fit.
-    pub(super) const MOST: usize = Slab::RECORDS * RECORD_PLAINTEXT;
+    /// Maximum number of bytes.
+    pub(super) const CAPACITY: usize = Slab::RECORDS * RECORD_PLAINTEXT;
 
     pub(super) fn new() -> Self {
         Self {
@@ -22,24 +22,24 @@ impl GatheredRecords {
         }
     }
 
-    /// How many bytes are here.
+    /// The number of bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes
     }
 
-    /// Copies and counts what fits of the slices, so that at most `most` bytes are here. Gives how many were copied.
-    pub(super) fn append<R: Records>(&mut self, slices: &[IoSlice<'_>], most: usize) -> usize {
+    /// Copies from the slices until `self` has `limit` bytes. Counts and returns the copied bytes.
+    pub(super) fn append<R: Records>(&mut self, slices: &[IoSlice<'_>], limit: usize) -> usize {
         let before = self.bytes;
         for slice in slices {
-            self.append_slice::<R>(slice, most);
+            self.append_slice::<R>(slice, limit);
         }
         count_copied(self.bytes - before);
         self.bytes - before
     }
 
-    fn append_slice<R: Records>(&mut self, mut slice: &[u8], most: usize) {
+    fn append_slice<R: Records>(&mut self, mut slice: &[u8], limit: usize) {
         let starts = starts::<R>();
-        while !slice.is_empty() && self.bytes < most {
+        while !slice.is_empty() && self.bytes < limit {
             let Some(start) = starts.get(self.bytes / RECORD_PLAINTEXT) else {
                 return;
             };
@@ -47,18 +47,20 @@ impl GatheredRecords {
             let length = slice
                 .len()
                 .min(RECORD_PLAINTEXT - within)
-                .min(most - self.bytes);
-            let place = self.slab.get_mut(start + within..start + within + length);
-            let (Some(place), Some((now, later))) = (place, slice.split_at_checked(length)) else {
+                .min(limit - self.bytes);
+            let Some(target) = self.slab.get_mut(start + within..start + within + length) else {
                 return;
             };
-            place.copy_from_slice(now);
+            let Some((part, rest)) = slice.split_at_checked(length) else {
+                return;
+            };
+            target.copy_from_slice(part);
             self.bytes += length;
-            slice = later;
+            slice = rest;
         }
     }
 
-    /// Hands the records over. There must be at least one byte.
+    /// Passes the records to the record layer. There must be at least one byte.
     pub(super) fn start_send<R: Records>(self, records: &mut R) -> io::Result<()> {
         let mut pieces = [const { 0..0 }; Slab::RECORDS];
         let count = self.bytes.div_ceil(RECORD_PLAINTEXT).min(Slab::RECORDS);
@@ -71,7 +73,7 @@ impl GatheredRecords {
     }
 }
 
-/// Where the plaintext of each record begins in a slab.
+/// The offset of the plaintext of each record in a slab.
 fn starts<R: Records>() -> [usize; Slab::RECORDS] {
     let mut starts = [0; Slab::RECORDS];
     let spaces = R::spaces(Slab::RECORDS);
@@ -81,6 +83,6 @@ fn starts<R: Records>() -> [usize; Slab::RECORDS] {
     starts
         .iter_mut()
         .zip(all)
-        .for_each(|(place, start)| *place = start);
+        .for_each(|(slot, start)| *slot = start);
     starts
 }

@@ -1,33 +1,33 @@
-//! What has been received and not yet taken, in one slab: segments of plaintext in their order, behind them records that
-//! are not opened yet. Opens nothing itself.
+//! The receive buffer, in one slab: segments of plaintext in order, and after them records that are not decrypted yet.
+//! Decrypts nothing itself.
 
 use super::slab::Slab;
 use super::{RECORD_PLAINTEXT, RECORD_WIRE, count_copied};
 use std::io::IoSlice;
 use std::ops::Range;
 
-/// Decrypted and not yet taken. Holds no slab while it holds no octet.
+/// The receive buffer of a connection. Holds no slab while it is empty.
 #[derive(Debug, Default)]
-pub struct Input {
+pub struct ReceiveBuffer {
     slab: Option<Slab>,
-    segments: [Segment; Self::SEGMENTS],
-    /// How many of the segments are in use.
+    segments: [BufferSegment; Self::SEGMENTS],
+    /// The number of segments in use.
     count: usize,
-    /// Received and not opened.
-    sealed: Segment,
-    /// The same without a slab, while nothing else is here and nothing comes: a client that stops in the middle of a record
-    /// costs what it has sent.
+    /// The received and still encrypted bytes.
+    sealed: BufferSegment,
+    /// A copy of `sealed` outside a slab, while there is no plaintext and the socket has no data. So a client that stops
+    /// in the middle of a record occupies only the bytes that it sent.
     kept: Option<Box<[u8]>>,
 }
 
-/// Part of a slab.
+/// A range of the slab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Segment {
+struct BufferSegment {
     start: usize,
     end: usize,
 }
 
-impl Segment {
+impl BufferSegment {
     fn len(self) -> usize {
         self.end - self.start
     }
@@ -37,11 +37,11 @@ impl Segment {
     }
 }
 
-impl Input {
-    /// How many pieces the plaintext may be in.
+impl ReceiveBuffer {
+    /// Maximum number of plaintext segments.
     pub const SEGMENTS: usize = 8;
 
-    /// Nothing.
+    /// An empty buffer.
     pub fn new() -> Self {
         Self::default()
     }
@@ -51,20 +51,20 @@ impl Input {
         self.count == 0
     }
 
-    /// Octets of plaintext.
+    /// The number of plaintext bytes.
     pub fn len(&self) -> usize {
         self.used().iter().map(|segment| segment.len()).sum()
     }
 
-    /// The first piece of plaintext; empty if there is none.
+    /// The first segment of plaintext; empty if there is none.
     pub fn first(&self) -> &[u8] {
         self.used()
             .first()
-            .map_or(&[], |segment| self.octets(*segment))
+            .map_or(&[], |segment| self.bytes(*segment))
     }
 
-    /// Moves the first segment up against the second, so that a head which came in several records lies in one piece.
-    /// The second, which may hold body, stays where it is. Whether there was something to do.
+    /// Moves the first segment directly before the second, so that a head from several records is contiguous. The second
+    /// segment, which may contain body, is not moved. Returns `false` if there is only one segment.
     pub fn join(&mut self) -> bool {
         let &[first, second, ..] = self.used() else {
             return false;
@@ -74,21 +74,21 @@ impl Input {
             slab.copy_within(first.range(), start);
         }
         self.remove_first();
-        self.set_first(Segment {
+        self.set_first(BufferSegment {
             start,
             end: second.end,
         });
         true
     }
 
-    /// Takes octets away from the front.
-    pub fn consume(&mut self, octets: usize) {
-        let mut left = octets;
+    /// Removes bytes from the front.
+    pub fn consume(&mut self, count: usize) {
+        let mut left = count;
         while left > 0
             && let Some(&first) = self.used().first()
         {
             if left < first.len() {
-                self.set_first(Segment {
+                self.set_first(BufferSegment {
                     start: first.start + left,
                     end: first.end,
                 });
@@ -100,12 +100,13 @@ impl Input {
         self.release();
     }
 
-    /// The first pieces of plaintext, at most `most` octets, for a vectored write. How many there are in `out`.
-    pub fn slices<'a>(&'a self, most: u64, out: &mut [IoSlice<'a>; Self::SEGMENTS]) -> usize {
-        let (mut left, mut count) = (usize::try_from(most).unwrap_or(usize::MAX), 0);
+    /// The first segments of plaintext, at most `limit` bytes, for a vectored write. Returns their number in `out`.
+    pub fn slices<'a>(&'a self, limit: u64, out: &mut [IoSlice<'a>; Self::SEGMENTS]) -> usize {
+        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut count = 0;
         for (segment, slot) in self.used().iter().zip(out) {
-            let octets = self.octets(*segment);
-            let piece = octets.get(..left).unwrap_or(octets);
+            let bytes = self.bytes(*segment);
+            let piece = bytes.get(..left).unwrap_or(bytes);
             if piece.is_empty() {
                 break;
             }
@@ -116,23 +117,23 @@ impl Input {
         count
     }
 
-    /// Whether plaintext is here and no more can be taken before some of it is consumed or joined.
+    /// Whether there is plaintext, and no more can be added before some of it is consumed or joined.
     pub fn is_full(&self) -> bool {
         let Some(first) = self.used().first() else {
             return false;
         };
         let has_room = Slab::SIZE - (self.end() - first.start) >= RECORD_WIRE;
-        !self.can_be_opened_into() || !(has_room || self.holds_whole_record())
+        !self.has_free_segment() || !(has_room || self.holds_whole_record())
     }
 
-    /// Whether the plaintext of one more record can be noted. To open it where it lies needs no room.
-    pub(super) fn can_be_opened_into(&self) -> bool {
+    /// Whether there is a segment for the plaintext of one more record. Decrypting in place needs no other room.
+    pub(super) fn has_free_segment(&self) -> bool {
         self.count < Self::SEGMENTS
     }
 
-    /// Whether a received record waits only for being opened.
+    /// Whether a complete record is received and not decrypted.
     fn holds_whole_record(&self) -> bool {
-        let sealed = self.octets(self.sealed);
+        let sealed = self.bytes(self.sealed);
         match sealed {
             [_, _, _, high, low, rest @ ..] => {
                 rest.len() >= usize::from(u16::from_be_bytes([*high, *low]))
@@ -141,7 +142,7 @@ impl Input {
         }
     }
 
-    /// What was received behind a handshake, not opened.
+    /// Adds the bytes received after a handshake, not decrypted.
     pub(in crate::tls) fn begin_with(&mut self, sealed: &[u8]) {
         if sealed.is_empty() {
             return;
@@ -149,29 +150,27 @@ impl Input {
         let length = self
             .room(sealed.len())
             .get_mut(..sealed.len())
-            .map_or(0, |place| {
-                place.copy_from_slice(sealed);
+            .map_or(0, |target| {
+                target.copy_from_slice(sealed);
                 sealed.len()
             });
         self.add_sealed(length);
     }
 
-    /// Room behind all that is here, at least `least` octets if what was consumed is enough for that.
-    pub(super) fn room(&mut self, least: usize) -> &mut [u8] {
+    /// The free memory after all data, at least `min` bytes if consumed bytes can be reused for that.
+    pub(super) fn room(&mut self, min: usize) -> &mut [u8] {
         if let Some(kept) = self.kept.take() {
             let mut slab = Slab::take();
-            if let Some(place) = slab.get_mut(..kept.len()) {
-                place.copy_from_slice(&kept);
+            if let Some(target) = slab.get_mut(..kept.len()) {
+                target.copy_from_slice(&kept);
             }
-            (self.slab, self.sealed) = (
-                Some(slab),
-                Segment {
-                    start: 0,
-                    end: kept.len(),
-                },
-            );
+            self.slab = Some(slab);
+            self.sealed = BufferSegment {
+                start: 0,
+                end: kept.len(),
+            };
         }
-        if Slab::SIZE - self.end() < least {
+        if Slab::SIZE - self.end() < min {
             self.move_to_front();
         }
         let end = self.end();
@@ -181,47 +180,47 @@ impl Input {
             .unwrap_or_default()
     }
 
-    /// Whether the plaintext of one more record fits behind all that is here. What was consumed is made room of only if that
-    /// is a whole record's worth: moving everything for a head's few octets would cost more than it gains.
+    /// Whether the plaintext of one more record fits after all data. Consumed bytes are reused only if they make room for
+    /// a full record: moving all data to reclaim the few bytes of a head would cost more than it saves.
     pub(super) fn has_room_for_record(&self) -> bool {
-        let is_free_behind = Slab::SIZE - self.end() >= RECORD_PLAINTEXT;
+        let is_free_after = Slab::SIZE - self.end() >= RECORD_PLAINTEXT;
         let can_be_freed = Slab::SIZE - (self.end() - self.front()) >= RECORD_WIRE;
-        self.can_be_opened_into() && (is_free_behind || can_be_freed)
+        self.has_free_segment() && (is_free_after || can_be_freed)
     }
 
-    /// Copies the plaintext of a record behind all that is here. `false` if there is no room for it.
+    /// Copies the plaintext of a record after all data. `false` if it does not fit.
     pub(super) fn append(&mut self, plaintext: &[u8]) -> bool {
         if plaintext.is_empty() {
             return true;
         }
         let length = plaintext.len();
-        let Some(place) = self.room(length).get_mut(..length) else {
+        let Some(target) = self.room(length).get_mut(..length) else {
             return false;
         };
-        place.copy_from_slice(plaintext);
+        target.copy_from_slice(plaintext);
         let start = self.end();
-        self.push(Segment {
+        self.push(BufferSegment {
             start,
             end: start + length,
         });
         true
     }
 
-    /// So many octets of the room are received records, or parts of them, now.
-    pub(super) fn add_sealed(&mut self, octets: usize) {
+    /// Adds `count` bytes that were received into [`Self::room`].
+    pub(super) fn add_sealed(&mut self, count: usize) {
         let end = self.end();
         let start = if self.sealed.len() == 0 {
             end
         } else {
             self.sealed.start
         };
-        self.sealed = Segment {
+        self.sealed = BufferSegment {
             start,
-            end: end + octets,
+            end: end + count,
         };
     }
 
-    /// What is received and not opened.
+    /// The received and still encrypted bytes.
     pub(super) fn sealed(&mut self) -> &mut [u8] {
         if let Some(kept) = &mut self.kept {
             return kept;
@@ -233,46 +232,46 @@ impl Input {
             .unwrap_or_default()
     }
 
-    /// The first `record` octets of what was sealed are opened; its plaintext lies in `plaintext` of them.
+    /// Marks the first `record` sealed bytes as decrypted. `plaintext` is the range of the plaintext in them.
     pub(super) fn open(&mut self, record: usize, plaintext: Range<usize>) {
         let start = self.sealed.start;
         self.sealed.start = (start + record).min(self.sealed.end);
-        self.push(Segment {
+        self.push(BufferSegment {
             start: start + plaintext.start,
             end: start + plaintext.end,
         });
         self.release();
     }
 
-    /// Forgets what is not opened.
+    /// Discards the bytes that are not decrypted.
     pub(super) fn forget_sealed(&mut self) {
-        self.sealed = Segment::default();
+        self.sealed = BufferSegment::default();
         self.kept = None;
         self.release();
     }
 
-    /// Gives the slab back while nothing comes, if there is no plaintext in it.
+    /// Returns the slab while the socket has no data, if it contains no plaintext.
     pub(super) fn keep_without_slab(&mut self) {
         if self.count == 0 && self.sealed.len() > 0 {
-            self.kept = Some(self.octets(self.sealed).into());
-            self.sealed = Segment::default();
+            self.kept = Some(self.bytes(self.sealed).into());
+            self.sealed = BufferSegment::default();
         }
         self.release();
     }
 
-    /// Gives the slab back if nothing is in it.
+    /// Returns the slab if it is empty.
     pub(super) fn release(&mut self) {
         if self.count == 0 && self.sealed.len() == 0 {
-            self.sealed = Segment::default();
+            self.sealed = BufferSegment::default();
             self.slab = None;
         }
     }
 
-    fn used(&self) -> &[Segment] {
+    fn used(&self) -> &[BufferSegment] {
         self.segments.get(..self.count).unwrap_or_default()
     }
 
-    fn octets(&self, segment: Segment) -> &[u8] {
+    fn bytes(&self, segment: BufferSegment) -> &[u8] {
         self.slab
             .as_deref()
             .and_then(|slab| slab.get(segment.range()))
@@ -284,13 +283,13 @@ impl Input {
         self.count -= 1;
     }
 
-    fn set_first(&mut self, segment: Segment) {
+    fn set_first(&mut self, segment: BufferSegment) {
         if let Some(first) = self.segments.first_mut() {
             *first = segment;
         }
     }
 
-    fn push(&mut self, segment: Segment) {
+    fn push(&mut self, segment: BufferSegment) {
         if segment.len() == 0 {
             return;
         }
@@ -308,7 +307,7 @@ impl Input {
         }
     }
 
-    /// Where the next received octet goes.
+    /// The offset for the next received byte.
     fn end(&self) -> usize {
         match self.used().last() {
             _ if self.sealed.len() > 0 => self.sealed.end,
@@ -317,18 +316,18 @@ impl Input {
         }
     }
 
-    /// Where the first octet that was not taken lies.
+    /// The offset of the first byte that is not consumed.
     fn front(&self) -> usize {
         self.used()
             .first()
             .map_or(self.sealed.start, |first| first.start)
     }
 
-    /// Moves all to the front of the slab, and what is not opened right behind the plaintext: records without content leave
-    /// a gap there.
+    /// Moves all data to the front of the slab. Closes the gap between plaintext and sealed bytes that records without
+    /// content leave.
     fn move_to_front(&mut self) {
         let front = self.front();
-        let plaintext = Segment {
+        let plaintext = BufferSegment {
             start: front,
             end: self.used().last().map_or(front, |last| last.end),
         };
@@ -343,12 +342,12 @@ impl Input {
             slab.copy_within(sealed.range(), plaintext.len());
         }
         for segment in self.segments.iter_mut().take(self.count) {
-            *segment = Segment {
+            *segment = BufferSegment {
                 start: segment.start.saturating_sub(front),
                 end: segment.end.saturating_sub(front),
             };
         }
-        self.sealed = Segment {
+        self.sealed = BufferSegment {
             start: plaintext.len(),
             end: plaintext.len() + sealed.len(),
         };

@@ -1,5 +1,5 @@
-//! Time for a client to read our last alert: closing a socket with unread bytes resets the connection, and that can take the
-//! alert with it. Says nothing itself.
+//! A delayed close, so that a client can read the last alert: closing a socket with unread bytes resets the connection
+//! and may discard the alert. Sends nothing itself.
 
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// How long, and how much is read that nobody wants.
-const LONGEST: Duration = Duration::from_secs(2);
-const MOST_READ: usize = 256 * 1024;
+/// Maximum duration of the close.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Maximum number of bytes that are read and discarded.
+const MAX_DISCARDED: usize = 256 * 1024;
 
-/// Waits until the client has closed, too.
+/// Waits until the client closes its side.
 #[derive(Debug)]
 pub struct LingeringClose {
     timer: Pin<Box<Sleep>>,
@@ -34,22 +35,22 @@ impl Default for LingeringClose {
 }
 
 impl LingeringClose {
-    /// Begins now.
+    /// Starts the timeout.
     pub fn new() -> Self {
         Self {
-            timer: Box::pin(sleep(LONGEST)),
-            left: MOST_READ,
+            timer: Box::pin(sleep(TIMEOUT)),
+            left: MAX_DISCARDED,
             sending: Sending::Open,
         }
     }
 
-    /// Ends our side, of which all must have been sent, then reads until the client ends its own.
+    /// Shuts down sending, then reads until the client closes its side. Call it only when all data is sent.
     pub fn poll(&mut self, socket: &TcpStream, context: &mut Context<'_>) -> Poll<()> {
         if self.timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
         if std::mem::replace(&mut self.sending, Sending::Ended) == Sending::Open {
-            // The client may have gone first.
+            // Fails if the client has already closed.
             let _ = socket2::SockRef::from(socket).shutdown(Shutdown::Write);
         }
         let mut scratch = [0; 4096];

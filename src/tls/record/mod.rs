@@ -1,5 +1,5 @@
-//! Records: a small trait of operations, and the backends behind it. What is decrypted lies in a slab and is sent on from
-//! there; an idle connection holds none. Knows no HTTP.
+//! The TLS record layer: a trait and its two implementations. Plaintext is decrypted into a slab and forwarded from
+//! there; an idle connection holds no slab. Knows no HTTP.
 
 mod corked;
 mod failure;
@@ -20,7 +20,7 @@ mod tests;
 pub use corked::{Cork, CorkedStream};
 pub use failure::{TlsFailure, TlsFailureReason};
 pub use in_place::{InPlaceRecords, RecordError};
-pub use input::Input;
+pub use input::ReceiveBuffer;
 pub use lingering_close::LingeringClose;
 pub(in crate::tls) use received::ReceivedRecords;
 pub use rustls::RustlsRecords;
@@ -35,102 +35,102 @@ use std::ops::Range;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 
-/// Octets before the payload of a record (RFC 8446 section 5.1).
+/// Bytes of the record header (RFC 8446 section 5.1).
 pub const RECORD_HEADER: usize = 5;
-/// Octets behind the plaintext of a record: its content type and the AEAD's tag (section 5.2).
+/// Bytes after the plaintext of a record: the content type and the AEAD tag (section 5.2).
 pub const RECORD_TRAILER: usize = 17;
-/// The most plaintext in a record (section 5.1).
+/// Maximum number of plaintext bytes in a record (section 5.1).
 pub const RECORD_PLAINTEXT: usize = 16384;
-/// Free octets in front of the first space of a slab, for a head that grows.
+/// Free bytes before the first space of a slab, for a head that grows.
 pub const HEADROOM: usize = 2048;
-/// The largest record of TLS 1.3 with its header (section 5.2).
+/// Maximum size of a TLS 1.3 record with its header (section 5.2).
 const RECORD_WIRE: usize = RECORD_HEADER + RECORD_PLAINTEXT + 256;
 
-/// How many full records are read at once, if so many are there: about 64 KiB. To ask for more than comes costs nothing.
+/// Full records per read, about 64 KiB. A larger read than the available bytes costs nothing.
 const READ_RECORDS: usize = 4;
 
-/// What [`Records::poll_fill`] brought.
+/// The result of [`Records::poll_fill`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filled {
+pub enum FillOutcome {
     /// Plaintext was added.
     Some,
-    /// `close_notify`: the client sends no more, but may still read.
+    /// `close_notify`: the client sends no more data, but may still read.
     Closed,
-    /// The socket ended without `close_notify`: what came last may be cut off.
+    /// The socket ended without `close_notify`: the data may be truncated.
     Cut,
 }
 
 /// A TLS connection after its handshake, record by record.
 pub trait Records: Unpin {
-    /// The socket, for its options and addresses. Nobody else reads or writes it.
+    /// The socket, for its options and addresses. Callers must not read or write it.
     fn socket(&self) -> &TcpStream;
 
-    /// Appends to `input` what is there, as far as it fits, with a bounded number of reads. When it is pending and
-    /// `input` is empty, no slab is held unless part of a record is here.
+    /// Appends available plaintext to `input`, as far as it fits, with a bounded number of reads. If this is pending and
+    /// `input` is empty, no slab is held unless part of a record was received.
     ///
     /// # Errors
-    /// Of the socket, and of the TLS library for what the client may not send; nothing is read after one. Also if
-    /// `input` [is full](Input::is_full).
+    /// Errors of the socket, and protocol violations of the client; nothing is read after an error. Also if `input`
+    /// [is full](Input::is_full).
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
-        input: &mut Input,
-    ) -> Poll<io::Result<Filled>>;
+        input: &mut ReceiveBuffer,
+    ) -> Poll<io::Result<FillOutcome>>;
 
-    /// What the client did that ended the connection, if TLS is the reason. It has been told, as far as there was room.
+    /// The protocol violation or alert of the client that ended the connection. An alert was sent if there was room.
     fn failure(&self) -> Option<TlsFailure>;
 
-    /// Where plaintext for up to `records` full records belongs in a slab for [`start_send`](Self::start_send). The first
-    /// space begins at [`HEADROOM`].
+    /// The ranges of a slab for the plaintext of up to `records` full records, for [`start_send`](Self::start_send). The
+    /// first one begins at [`HEADROOM`].
     fn spaces(records: usize) -> Spaces;
 
-    /// Encrypts the plaintext in these ranges of `slab` in their order, each 1 to [`RECORD_PLAINTEXT`] octets with
-    /// [`RECORD_HEADER`] free octets before and [`RECORD_TRAILER`] behind it. Only when all of the last call is sent.
+    /// Encrypts the plaintext in these ranges of `slab` in order. Each range has 1 to [`RECORD_PLAINTEXT`] bytes, with
+    /// [`RECORD_HEADER`] free bytes before and [`RECORD_TRAILER`] after it. Call it only when all earlier data is sent.
     ///
     /// # Errors
-    /// For ranges that cannot be, and after the connection is closed.
+    /// For invalid ranges, and after the connection is closed.
     fn start_send(&mut self, slab: Slab, pieces: &[Range<usize>]) -> io::Result<()>;
 
-    /// Sends what is left; tries the socket at once. Ready when nothing is left.
+    /// Sends pending data; tries the socket at once. Ready when all is sent.
     ///
     /// # Errors
-    /// Of the socket.
+    /// Errors of the socket.
     fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Sends what is left and `close_notify`. The socket stays open.
+    /// Sends pending data and `close_notify`. The socket stays open.
     ///
     /// # Errors
-    /// Of the socket.
+    /// Errors of the socket.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// Whether more can be received on a connection.
+/// The receiving side of a connection.
 #[derive(Clone, Copy, Debug)]
-enum Reading<E> {
+enum ReadState<E> {
     Open,
-    Ended(Filled),
-    /// The client has broken TLS, or has sent an alert.
+    Ended(FillOutcome),
+    /// The client violated the protocol or sent an alert.
     Failed(E),
 }
 
-/// Whether more can be sent on a connection.
+/// The sending side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writing {
+enum WriteState {
     Open,
-    /// The last record is sealed.
+    /// The last record is encrypted.
     Closed,
 }
 
-/// The records of a connection, by backend.
+/// The record layer of a connection, by implementation.
 #[derive(Debug)]
 pub enum Transport {
-    /// rustls opens and seals.
+    /// rustls decrypts and encrypts.
     Rustls(RustlsRecords),
-    /// We do, where they lie.
+    /// Portcullis decrypts and encrypts in place.
     InPlace(InPlaceRecords),
 }
 
-/// Ranges of a slab for plaintext.
+/// The ranges of a slab for plaintext.
 #[derive(Clone, Copy, Debug)]
 pub struct Spaces {
     bounds: [(usize, usize); Slab::RECORDS],
@@ -150,24 +150,22 @@ impl Spaces {
     /// One range for each record, with gaps for headers and trailers.
     fn apart(records: usize) -> Self {
         const STEP: usize = RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER;
-        let place = |record: usize| {
-            (
-                HEADROOM + record * STEP,
-                HEADROOM + record * STEP + RECORD_PLAINTEXT,
-            )
+        let bounds = |record: usize| {
+            let start = HEADROOM + record * STEP;
+            (start, start + RECORD_PLAINTEXT)
         };
         Self {
-            bounds: std::array::from_fn(place),
+            bounds: std::array::from_fn(bounds),
             count: records.clamp(1, Slab::RECORDS),
         }
     }
 
-    /// How many.
+    /// The number of ranges.
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Never.
+    /// Always `false`: there is at least one range.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -185,17 +183,17 @@ thread_local! {
     static COPIED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many octets of plaintext our own code has moved in memory on this thread, other than heads by [`Input::join`].
-pub fn copied_octets() -> u64 {
+/// Number of plaintext bytes that this crate has copied on this thread, except heads by [`ReceiveBuffer::join`].
+pub fn copied_bytes() -> u64 {
     COPIED.get()
 }
 
-/// As [`copied_octets`], since this was last asked.
+/// As [`copied_bytes`], since the last call of this function.
 pub fn take_copied_octets() -> u64 {
     COPIED.replace(0)
 }
 
-/// Notes that octets of plaintext were moved in memory.
-pub fn count_copied(octets: usize) {
-    COPIED.set(COPIED.get().wrapping_add(octets as u64));
+/// Counts copied plaintext bytes.
+pub fn count_copied(bytes: usize) {
+    COPIED.set(COPIED.get().wrapping_add(bytes as u64));
 }

@@ -1,4 +1,4 @@
-//! Sealed and not yet sent: records in a slab, and single ones before and behind them.
+//! The send buffer: encrypted records in a slab, and single records before and after them.
 
 use super::Slab;
 use std::io::{self, IoSlice};
@@ -8,27 +8,27 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-/// In the order in which it was sealed, which is the only one in which a client can open it.
+/// Encrypted records in sequence order, not yet sent.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingRecords {
     before: Vec<u8>,
     slab: Option<Slab>,
     ranges: [Range<usize>; Slab::RECORDS],
-    behind: Vec<u8>,
+    after: Vec<u8>,
 }
 
-impl Outgoing {
-    /// Puts a record behind all that is here, and before a slab that comes next.
+impl OutgoingRecords {
+    /// Appends a record after all data, and before the next slab.
     pub(super) fn put_record(&mut self, record: &[u8]) {
-        let place = if self.holds_slab() {
-            &mut self.behind
+        let records = if self.holds_slab() {
+            &mut self.after
         } else {
             &mut self.before
         };
-        place.extend_from_slice(record);
+        records.extend_from_slice(record);
     }
 
-    /// Puts a slab behind all that is here. Only when it [holds none](Self::holds_slab).
+    /// Appends a slab after all data. Call it only when it [holds none](Self::holds_slab).
     pub(super) fn put_slab(&mut self, slab: Slab, ranges: [Range<usize>; Slab::RECORDS]) {
         self.slab = Some(slab);
         self.ranges = ranges;
@@ -39,12 +39,12 @@ impl Outgoing {
         self.slab.is_some()
     }
 
-    /// Whether what is not sent yet is single records alone, for which nobody waits.
+    /// Whether only single records are pending, which no caller waits for.
     pub(super) fn holds_only_records(&self) -> bool {
         !self.holds_slab() && !self.before.is_empty()
     }
 
-    /// Records that lie one behind another are one piece for the socket.
+    /// Merges contiguous records into one slice for the socket.
     fn merge(&mut self) {
         let [first, rest @ ..] = &mut self.ranges;
         for range in rest {
@@ -76,9 +76,10 @@ impl Outgoing {
             self.advance(sent);
         }
         self.slab = None;
-        if self.before.capacity() + self.behind.capacity() > 0 {
-            // An idle connection holds no memory of what it has sent.
-            (self.before, self.behind) = (Vec::new(), Vec::new());
+        if self.before.capacity() + self.after.capacity() > 0 {
+            // An idle connection holds no send buffers.
+            self.before = Vec::new();
+            self.after = Vec::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -92,10 +93,10 @@ impl Outgoing {
         let all = [&*self.before]
             .into_iter()
             .chain(ranges)
-            .chain([&*self.behind]);
+            .chain([&*self.after]);
         let mut count = 0;
-        for (slot, octets) in out.iter_mut().zip(all.filter(|octets| !octets.is_empty())) {
-            *slot = IoSlice::new(octets);
+        for (slot, bytes) in out.iter_mut().zip(all.filter(|bytes| !bytes.is_empty())) {
+            *slot = IoSlice::new(bytes);
             count += 1;
         }
         count
@@ -110,6 +111,6 @@ impl Outgoing {
             range.start += length;
             sent -= length;
         }
-        self.behind.drain(..sent.min(self.behind.len()));
+        self.after.drain(..sent.min(self.after.len()));
     }
 }

@@ -1,27 +1,27 @@
-//! Records of a client that were received and that rustls has not opened yet. Holds a slab only while something is here,
-//! and a connection that waits holds less. Opens nothing itself.
+//! The receive buffer for records that rustls has not decrypted yet. Holds a slab only while it contains data, and less
+//! memory while the connection waits. Decrypts nothing itself.
 
 use super::{ShownRecords, Slab};
 use std::ops::Range;
 
-/// Received bytes from the first that rustls still needs.
+/// The received bytes that rustls still needs.
 #[derive(Debug, Default)]
 pub(in crate::tls) struct ReceivedRecords {
-    memory: Memory,
+    memory: Buffer,
     rest: Range<usize>,
     shown: ShownRecords,
 }
 
 #[derive(Debug, Default)]
-enum Memory {
+enum Buffer {
     #[default]
     None,
     Slab(Slab),
-    /// As much as is here, and no more.
+    /// Exactly the received bytes.
     Exact(Box<[u8]>),
 }
 
-impl Memory {
+impl Buffer {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::None => &[],
@@ -40,13 +40,13 @@ impl Memory {
 }
 
 impl ReceivedRecords {
-    /// What was received behind a handshake, and how much of that rustls has seen.
+    /// The bytes received after a handshake, and how many of them rustls has seen.
     pub(in crate::tls) fn new(received: Vec<u8>, shown: ShownRecords) -> Self {
         let rest = 0..received.len();
         let memory = if received.is_empty() {
-            Memory::None
+            Buffer::None
         } else {
-            Memory::Exact(received.into())
+            Buffer::Exact(received.into())
         };
         Self {
             memory,
@@ -62,7 +62,7 @@ impl ReceivedRecords {
             .unwrap_or_default()
     }
 
-    /// What rustls sees.
+    /// The bytes that rustls may process.
     pub(super) fn shown(&mut self) -> &mut [u8] {
         let end = self.rest.end.min(self.rest.start + self.shown.length());
         self.memory
@@ -71,7 +71,7 @@ impl ReceivedRecords {
             .unwrap_or_default()
     }
 
-    /// Shows one more record, or what is here of it. `false` if there is nothing new.
+    /// Shows one more record, or the received part of it. `false` if there are no more bytes.
     pub(super) fn show_more(&mut self) -> bool {
         let received = self
             .memory
@@ -81,9 +81,9 @@ impl ReceivedRecords {
         self.shown.extend(received)
     }
 
-    /// Makes rustls see the record that was shown last as one that is not whole, so that it is not read once more.
+    /// Makes the last shown record look incomplete, so that rustls does not process it again.
     pub(super) fn hide_latest(&mut self) {
-        /// Application data of more bytes than any record has that was opened.
+        /// The header of application data longer than any decrypted record.
         const HEADER: [u8; 5] = [23, 3, 3, 0x47, 0xff];
         let latest = self.shown.latest();
         if let Some(header) = self
@@ -95,7 +95,7 @@ impl ReceivedRecords {
         }
     }
 
-    /// Rustls is done with so many bytes.
+    /// Removes bytes that rustls has processed.
     pub(super) fn discard(&mut self, bytes: usize) {
         self.rest.start = self.rest.end.min(self.rest.start + bytes);
         self.shown.discard(bytes);
@@ -104,50 +104,51 @@ impl ReceivedRecords {
         }
     }
 
-    /// Forgets everything.
+    /// Discards all bytes.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// How many bytes are missing of the record that comes next, if that is known.
+    /// The number of missing bytes of the next record, if known.
     pub(super) fn missing(&self) -> Option<usize> {
         self.shown.missing(self.rest())
     }
 
-    /// Free memory behind what is here, at most so many bytes. Empty if no more can be held.
-    pub(super) fn room(&mut self, most: usize) -> &mut [u8] {
+    /// Free memory after the received bytes, at most `limit` bytes. Empty if the buffer is full.
+    pub(super) fn room(&mut self, limit: usize) -> &mut [u8] {
         let length = self.rest.len();
-        if let Memory::Slab(slab) = &mut self.memory {
-            // Part of a record at most, since what is whole was opened.
+        if let Buffer::Slab(slab) = &mut self.memory {
+            // At most part of a record, since complete records were decrypted.
             slab.copy_within(self.rest.clone(), 0);
         } else {
             let mut slab = Slab::take();
-            if let Some(place) = slab.get_mut(..length) {
-                place.copy_from_slice(self.rest());
+            if let Some(target) = slab.get_mut(..length) {
+                target.copy_from_slice(self.rest());
             }
-            self.memory = Memory::Slab(slab);
+            self.memory = Buffer::Slab(slab);
         }
         self.rest = 0..length;
-        let end = Slab::SIZE.min(length.saturating_add(most));
+        let end = Slab::SIZE.min(length.saturating_add(limit));
         self.memory
             .bytes_mut()
             .get_mut(length..end)
             .unwrap_or_default()
     }
 
-    /// So many bytes of the room were received.
+    /// Adds `bytes` bytes that were received into [`Self::room`].
     pub(super) fn add(&mut self, bytes: usize) {
         self.rest.end += bytes;
     }
 
-    /// Gives the slab back while nothing comes: a client that stops in the middle of a record costs what it has sent.
+    /// Returns the slab while the socket has no data: a client that stops in the middle of a record occupies only the
+    /// bytes that it sent.
     pub(super) fn release_slab(&mut self) {
-        if let Memory::Slab(_) = self.memory {
+        if let Buffer::Slab(_) = self.memory {
             let rest = self.rest();
             let memory = if rest.is_empty() {
-                Memory::None
+                Buffer::None
             } else {
-                Memory::Exact(rest.into())
+                Buffer::Exact(rest.into())
             };
             self.rest = 0..self.rest.len();
             self.memory = memory;
@@ -183,7 +184,7 @@ mod tests {
             assert_eq!(records.missing(), None);
             records.discard(1);
             assert!(
-                matches!(records.memory, Memory::None),
+                matches!(records.memory, Buffer::None),
                 "nothing is held for nothing"
             );
         }

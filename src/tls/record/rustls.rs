@@ -1,13 +1,12 @@
-//! The records of a connection that rustls opens and seals, through its unbuffered connection. All buffers are ours, so that
-//! reads are large and an idle connection holds none. rustls gives plaintext and sealed records in memory of its own, which
-//! its API does not promise to change: each is copied once from or to there.
+//! The record layer on rustls' unbuffered connection. The buffers belong to this file, so that reads are large and an
+//! idle connection holds none. rustls returns plaintext and encrypted records in its own memory, so each is copied once.
 
-use super::outgoing::Outgoing;
+use super::outgoing::OutgoingRecords;
 use super::received::ReceivedRecords;
 use super::unbuffered::{encode_record, queued_records, take_plaintext};
 use super::{
-    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, Reading, Records,
-    Slab, Spaces, TlsFailure, Writing,
+    FillOutcome, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, ReadState,
+    ReceiveBuffer, Records, Slab, Spaces, TlsFailure, WriteState,
 };
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncryptError, UnbufferedStatus, WriteTraffic};
@@ -24,35 +23,36 @@ pub struct RustlsRecords {
     socket: TcpStream,
     session: Box<UnbufferedServerConnection>,
     received: ReceivedRecords,
-    outgoing: Outgoing,
-    reading: Reading<Box<Error>>,
-    writing: Writing,
+    outgoing: OutgoingRecords,
+    reading: ReadState<Box<Error>>,
+    writing: WriteState,
 }
 
-/// An alert or a key update, and a goodbye, as records of any version.
+/// Maximum size in bytes of an alert or key update together with `close_notify`, as records of any version.
 const CONTROL_RECORDS: usize = 256;
 
-/// What the connection does after rustls has looked at what was received.
+/// The next action after rustls has processed received bytes.
 enum SessionStep {
-    /// Ask rustls again.
+    /// Call rustls again.
     Again,
-    /// All is done with what it has seen.
+    /// All shown bytes are processed.
     Done,
     /// The client has sent `close_notify`.
     Close,
 }
 
-/// Why no more records are opened.
+/// Why no more records are decrypted.
 enum OpenOutcome {
-    /// No more fits.
+    /// The input is full.
     Enough,
-    /// More must be received.
+    /// More bytes must be received.
     Missing,
+    /// The client has sent `close_notify`.
     Close,
 }
 
 impl RustlsRecords {
-    /// The records of a connection whose handshake is done and sent; `received` came behind it.
+    /// The record layer after a completed handshake; `received` are the bytes after it.
     pub(in crate::tls) fn new(
         socket: TcpStream,
         session: UnbufferedServerConnection,
@@ -62,14 +62,14 @@ impl RustlsRecords {
             socket,
             session: Box::new(session),
             received,
-            outgoing: Outgoing::default(),
-            reading: Reading::Open,
-            writing: Writing::Open,
+            outgoing: OutgoingRecords::default(),
+            reading: ReadState::Open,
+            writing: WriteState::Open,
         }
     }
 
-    /// Opens what is here, as far as it fits.
-    fn open(&mut self, input: &mut Input) -> Result<OpenOutcome, Error> {
+    /// Decrypts the received records, as far as the plaintext fits.
+    fn open(&mut self, input: &mut ReceiveBuffer) -> Result<OpenOutcome, Error> {
         loop {
             if !input.has_room_for_record() {
                 return Ok(OpenOutcome::Enough);
@@ -87,8 +87,8 @@ impl RustlsRecords {
         }
     }
 
-    /// Has rustls look at what it may see.
-    fn step(&mut self, input: &mut Input) -> Result<SessionStep, Error> {
+    /// Lets rustls process the shown bytes.
+    fn step(&mut self, input: &mut ReceiveBuffer) -> Result<SessionStep, Error> {
         let UnbufferedStatus {
             mut discard, state, ..
         } = self.session.process_tls_records(self.received.shown());
@@ -112,7 +112,7 @@ impl RustlsRecords {
             }
             Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => Ok(SessionStep::Close),
             Ok(ConnectionState::WriteTraffic(_)) => Ok(SessionStep::Done),
-            // There is no early data here, and no handshake.
+            // Early data and handshakes are impossible here.
             Ok(_) => Err(Error::HandshakeNotComplete),
             Err(error) => Err(error),
         };
@@ -120,17 +120,17 @@ impl RustlsRecords {
         step
     }
 
-    /// Receives what completes a record, and some more if they are full ones: so the next read begins where a record does.
+    /// Receives the rest of a record and, if all are of full size, more whole ones. So the next read begins at a record.
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, ReceiveError>> {
         let full = match self.session.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER,
-            // An explicit nonce, and the tag of AES-GCM (RFC 5288 section 3).
+            // The explicit nonce and the tag of AES-GCM (RFC 5288 section 3).
             _ => RECORD_HEADER + RECORD_PLAINTEXT + 8 + 16,
         };
         let wanted = self.received.missing().unwrap_or(full) + (READ_RECORDS - 1) * full;
         let room = self.received.room(wanted);
         if room.is_empty() {
-            return Poll::Ready(Err(ReceiveError::TooMuch));
+            return Poll::Ready(Err(ReceiveError::BufferFull));
         }
         let mut buffer = ReadBuf::new(room);
         let polled = Pin::new(&mut self.socket).poll_read(context, &mut buffer);
@@ -143,45 +143,45 @@ impl RustlsRecords {
         Poll::Ready(Ok(length))
     }
 
-    /// Nothing more is read; the client learns why, if there is room for that.
+    /// Ends reading with an error, and sends an alert if there is room.
     fn fail(&mut self, error: Error, context: &mut Context<'_>) -> io::Error {
-        if self.writing == Writing::Open {
-            self.put_reason(&error);
-            self.writing = Writing::Closed;
+        if self.writing == WriteState::Open {
+            self.put_alert(&error);
+            self.writing = WriteState::Closed;
         }
         self.received.clear();
-        self.reading = Reading::Failed(Box::new(error.clone()));
-        // What cannot be sent now goes when the connection closes.
+        self.reading = ReadState::Failed(Box::new(error.clone()));
+        // The rest is sent when the connection closes.
         let _ = self.outgoing.poll_send(&mut self.socket, context);
         invalid(error)
     }
 
-    /// The alert, or what comes close to it.
-    fn put_reason(&mut self, error: &Error) {
+    /// Queues the alert for an error, or `close_notify` if rustls has none.
+    fn put_alert(&mut self, error: &Error) {
         let has_alert = self.session.wants_write();
         self.outgoing.put_record(&queued_records(&mut self.session));
         if !has_alert && !matches!(error, Error::AlertReceived(_)) {
-            // rustls has no alert for a few errors, as a flood of key updates. A goodbye is one, too.
+            // rustls has no alert for some errors, such as a flood of key updates. `close_notify` is an alert, too.
             self.received.hide_latest();
-            self.put_goodbye();
+            self.put_close_notify();
         }
     }
 
-    fn put_goodbye(&mut self) {
+    fn put_close_notify(&mut self) {
         let mut record = [0; CONTROL_RECORDS];
-        // If rustls has no goodbye any more, the end of the socket must do.
-        if let Ok(length) = self.seal(&mut record, |traffic, place| {
-            traffic.queue_close_notify(place)
+        // If rustls makes no `close_notify` any more, the client sees only the end of the socket.
+        if let Ok(length) = self.seal(&mut record, |traffic, target| {
+            traffic.queue_close_notify(target)
         }) {
             self.outgoing
                 .put_record(record.get(..length).unwrap_or_default());
         }
     }
 
-    /// Seals what `seal` asks for, behind what rustls has to say before it. Gives the length of both.
+    /// Writes pending records of rustls to `target`, then those of `seal`. Returns the length of both.
     fn seal(
         &mut self,
-        place: &mut [u8],
+        target: &mut [u8],
         seal: impl FnOnce(
             &mut WriteTraffic<'_, ServerConnectionData>,
             &mut [u8],
@@ -191,7 +191,7 @@ impl RustlsRecords {
         loop {
             let UnbufferedStatus { discard, state, .. } =
                 self.session.process_tls_records(self.received.shown());
-            let rest = place.get_mut(length..).unwrap_or_default();
+            let rest = target.get_mut(length..).unwrap_or_default();
             match state.map_err(invalid)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
                     return Ok(length
@@ -208,11 +208,12 @@ impl RustlsRecords {
         }
     }
 
-    fn ended(&self) -> Option<io::Result<Filled>> {
+    /// The final result of `poll_fill`, if reading has ended.
+    fn final_result(&self) -> Option<io::Result<FillOutcome>> {
         match &self.reading {
-            Reading::Open => None,
-            Reading::Ended(end) => Some(Ok(*end)),
-            Reading::Failed(error) => Some(Err(invalid((**error).clone()))),
+            ReadState::Open => None,
+            ReadState::Ended(end) => Some(Ok(*end)),
+            ReadState::Failed(error) => Some(Err(invalid((**error).clone()))),
         }
     }
 }
@@ -220,8 +221,8 @@ impl RustlsRecords {
 /// Why nothing was received.
 enum ReceiveError {
     Socket(io::Error),
-    /// A message is longer than what can be held of it.
-    TooMuch,
+    /// A message is longer than the buffer.
+    BufferFull,
 }
 
 fn invalid(error: Error) -> io::Error {
@@ -236,46 +237,46 @@ impl Records for RustlsRecords {
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
-        input: &mut Input,
-    ) -> Poll<io::Result<Filled>> {
-        if let Some(ended) = self.ended() {
+        input: &mut ReceiveBuffer,
+    ) -> Poll<io::Result<FillOutcome>> {
+        if let Some(ended) = self.final_result() {
             return Poll::Ready(ended);
         }
         if input.is_full() {
             return Poll::Ready(Err(io::Error::other("the input is full")));
         }
-        let before = input.len();
+        let initial_length = input.len();
         loop {
-            let opened = self.open(input);
-            // What rustls says by itself, as that it does not negotiate anew: a client that waits for this sends nothing else.
-            // If there is no room for it now, it goes with the next answer.
+            let outcome = self.open(input);
+            // Records that rustls makes itself, such as the refusal of a renegotiation: the client may wait for this. If
+            // the socket has no room now, they are sent with the next response.
             if self.outgoing.holds_only_records() {
                 let _ = self.outgoing.poll_send(&mut self.socket, context);
             }
-            let failed = match opened {
+            let failed = match outcome {
                 Ok(OpenOutcome::Close) => {
                     self.received.clear();
-                    self.reading = Reading::Ended(Filled::Closed);
+                    self.reading = ReadState::Ended(FillOutcome::Closed);
                     None
                 }
                 Ok(OpenOutcome::Enough | OpenOutcome::Missing) => None,
                 Err(error) => Some(self.fail(error, context)),
             };
-            // Content goes before the end that follows it.
-            if input.len() > before {
-                return Poll::Ready(Ok(Filled::Some));
+            // Plaintext is returned before the end that follows it.
+            if input.len() > initial_length {
+                return Poll::Ready(Ok(FillOutcome::Some));
             }
             if let Some(error) = failed {
                 return Poll::Ready(Err(error));
             }
-            if let Some(ended) = self.ended() {
+            if let Some(ended) = self.final_result() {
                 return Poll::Ready(ended);
             }
             match ready!(self.poll_receive(context)) {
-                Ok(0) => self.reading = Reading::Ended(Filled::Cut),
+                Ok(0) => self.reading = ReadState::Ended(FillOutcome::Cut),
                 Ok(_) => {}
                 Err(ReceiveError::Socket(error)) => return Poll::Ready(Err(error)),
-                Err(ReceiveError::TooMuch) => {
+                Err(ReceiveError::BufferFull) => {
                     let error = Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
                     return Poll::Ready(Err(self.fail(error, context)));
                 }
@@ -285,8 +286,8 @@ impl Records for RustlsRecords {
 
     fn failure(&self) -> Option<TlsFailure> {
         match &self.reading {
-            Reading::Failed(error) => TlsFailure::among(&**error),
-            Reading::Open | Reading::Ended(_) => None,
+            ReadState::Failed(error) => TlsFailure::among(&**error),
+            ReadState::Open | ReadState::Ended(_) => None,
         }
     }
 
@@ -295,7 +296,7 @@ impl Records for RustlsRecords {
     }
 
     fn start_send(&mut self, slab: Slab, pieces: &[Range<usize>]) -> io::Result<()> {
-        if self.writing == Writing::Closed {
+        if self.writing == WriteState::Closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.outgoing.holds_slab() {
@@ -305,12 +306,12 @@ impl Records for RustlsRecords {
         let mut length = 0;
         for piece in pieces {
             let plaintext = slab.get(piece.clone()).ok_or(io::ErrorKind::InvalidInput)?;
-            let place = sealed.get_mut(length..).unwrap_or_default();
-            match self.seal(place, |traffic, place| traffic.encrypt(plaintext, place)) {
+            let target = sealed.get_mut(length..).unwrap_or_default();
+            match self.seal(target, |traffic, target| traffic.encrypt(plaintext, target)) {
                 Ok(more) => length += more,
                 Err(error) => {
-                    // Records that are sealed and not sent leave a gap that no client gets over.
-                    self.writing = Writing::Closed;
+                    // Encrypted records that are not sent leave a gap in the sequence, which clients reject.
+                    self.writing = WriteState::Closed;
                     return Err(error);
                 }
             }
@@ -328,9 +329,9 @@ impl Records for RustlsRecords {
     }
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.writing == Writing::Open {
-            self.put_goodbye();
-            self.writing = Writing::Closed;
+        if self.writing == WriteState::Open {
+            self.put_close_notify();
+            self.writing = WriteState::Closed;
         }
         self.poll_sent(context)
     }

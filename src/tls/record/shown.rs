@@ -1,32 +1,33 @@
-//! How much of what was received rustls may see. It gets records one by one, so that none is opened before there is room for
-//! its plaintext, or after the keys were taken over. Opens nothing itself.
+//! Limits which received bytes rustls may process. It gets records one by one, so that none is decrypted before there is
+//! room for its plaintext, or after the keys were extracted. Decrypts nothing itself.
 
 use super::RECORD_HEADER;
 
-/// The front part of received bytes that an unbuffered connection of rustls has seen and not yet told to discard.
+/// The prefix of the received bytes that rustls may process and has not yet discarded.
 #[derive(Debug, Default)]
 pub(in crate::tls) struct ShownRecords {
-    /// How many bytes.
+    /// The length of the prefix in bytes.
     length: usize,
-    /// How many of them are whole records.
+    /// The length of the complete records in it.
     whole: usize,
-    /// Where the record begins that was shown last.
+    /// The offset of the last shown record.
     latest: usize,
 }
 
 impl ShownRecords {
-    /// How many bytes rustls sees. It must see them until it says otherwise: it may have to join a message of several
-    /// records, and keeps only where the parts lie.
+    /// The number of bytes that rustls may process. It must see them until it discards them: it may join a message of
+    /// several records, and stores only the positions of the parts.
     pub(in crate::tls) fn length(&self) -> usize {
         self.length
     }
 
-    /// Where the record begins that was shown last.
+    /// The offset of the last shown record.
     pub(in crate::tls) fn latest(&self) -> usize {
         self.latest
     }
 
-    /// Shows the next record, or what is here of it, so that rustls can reject its header. `false` if there is nothing new.
+    /// Shows the next record, or the received part of it, so that rustls can reject its header. `false` if there are no
+    /// more bytes.
     pub(in crate::tls) fn extend(&mut self, received: &[u8]) -> bool {
         let before = self.length;
         self.length = received.len();
@@ -41,14 +42,15 @@ impl ShownRecords {
         self.length > before
     }
 
-    /// Rustls is done with so many bytes, which are gone now.
+    /// Records that `bytes` bytes were removed from the front.
     pub(in crate::tls) fn discard(&mut self, bytes: usize) {
         self.length = self.length.saturating_sub(bytes);
         self.whole = self.whole.saturating_sub(bytes);
         self.latest = self.latest.saturating_sub(bytes);
     }
 
-    /// How many bytes are missing of the first record that is not shown whole. `None` if its length is not known yet.
+    /// The number of missing bytes of the first record that is not shown completely. `None` if its length is not known
+    /// yet.
     pub(in crate::tls) fn missing(&self, received: &[u8]) -> Option<usize> {
         let next = received.get(self.whole..).unwrap_or_default();
         record_length(next).map(|record| record.saturating_sub(next.len()))

@@ -1,5 +1,5 @@
-//! Buffers of one size from a free list of this thread, so that a busy connection allocates nothing and an idle one
-//! holds nothing. Knows no records.
+//! Buffers of one size from a thread-local free list, so that a busy connection does not allocate and an idle one holds
+//! no buffer. Knows no records.
 
 use super::{HEADROOM, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER};
 use std::cell::RefCell;
@@ -9,31 +9,31 @@ thread_local! {
     static FREE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Memory of [`Slab::SIZE`] octets from this thread's free list; dropped, it goes to the free list of the thread that
-/// drops it. What is in it is left over from somebody else: only what was written may be read.
+/// A buffer of [`Slab::SIZE`] bytes from this thread's free list. When dropped, it is added to the free list of the
+/// dropping thread. It contains data of earlier users: read only what was written before.
 pub struct Slab {
-    /// Empty only while it is being dropped.
-    octets: Box<[u8]>,
+    /// Empty only during drop.
+    bytes: Box<[u8]>,
 }
 
 impl Slab {
-    /// Headroom, and four records of the largest size; in octets.
+    /// The size in bytes: headroom and four records of the largest size.
     pub const SIZE: usize =
         HEADROOM + Self::RECORDS * (RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER) + 1024;
-    /// How many records of the largest size lie in a slab one after another.
+    /// The number of records of the largest size in a slab.
     pub const RECORDS: usize = 4;
-    /// More are given back to the allocator at once.
-    const MOST_FREE: usize = 256;
+    /// Maximum length of the free list. Further buffers are freed.
+    const MAX_FREE: usize = 256;
 
-    /// A free one, or else a new one.
+    /// Takes a buffer from the free list, or allocates one.
     pub fn take() -> Self {
         let free = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten();
         Self {
-            octets: free.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice()),
+            bytes: free.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice()),
         }
     }
 
-    /// Gives half of this thread's free ones back to the allocator. For a housekeeping tick.
+    /// Frees half of this thread's free list. Called periodically.
     pub fn trim() {
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
@@ -43,7 +43,7 @@ impl Slab {
         });
     }
 
-    /// How many are free on this thread.
+    /// The length of this thread's free list.
     pub fn free() -> usize {
         FREE.try_with(|free| free.borrow().len())
             .unwrap_or_default()
@@ -54,24 +54,24 @@ impl Deref for Slab {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.octets
+        &self.bytes
     }
 }
 
 impl DerefMut for Slab {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.octets
+        &mut self.bytes
     }
 }
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        let octets = std::mem::take(&mut self.octets);
-        // While the thread ends there is no list any more.
+        let bytes = std::mem::take(&mut self.bytes);
+        // The list does not exist any more while the thread ends.
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
-            if free.len() < Self::MOST_FREE {
-                free.push(octets);
+            if free.len() < Self::MAX_FREE {
+                free.push(bytes);
             }
         });
     }
@@ -101,12 +101,12 @@ mod tests {
     #[test]
     fn the_free_list_is_bounded_and_can_be_trimmed() {
         drop(
-            (0..Slab::MOST_FREE + 10)
+            (0..Slab::MAX_FREE + 10)
                 .map(|_| Slab::take())
                 .collect::<Vec<_>>(),
         );
-        assert_eq!(Slab::free(), Slab::MOST_FREE);
+        assert_eq!(Slab::free(), Slab::MAX_FREE);
         Slab::trim();
-        assert_eq!(Slab::free(), Slab::MOST_FREE / 2);
+        assert_eq!(Slab::free(), Slab::MAX_FREE / 2);
     }
 }

@@ -1,49 +1,49 @@
-//! Records as a stream of octets, for hyper and for tunnels. Copies, and counts what it copies.
+//! A byte stream over records, for hyper and for tunnels. Copies, and counts the copied bytes.
 
 use super::gathered::GatheredRecords;
-use super::{Filled, Input, Records, count_copied};
+use super::{FillOutcome, ReceiveBuffer, Records, count_copied};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that begins with the plaintext already in its input.
+/// A byte stream that begins with the plaintext already in its input.
 #[derive(Debug)]
 pub struct RecordStream<R: Records> {
     records: R,
-    input: Input,
-    shutdown: Progress,
+    input: ReceiveBuffer,
+    shutdown: ShutdownState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum ShutdownState {
     Open,
     Done,
 }
 
 impl<R: Records> RecordStream<R> {
     /// A stream over these records.
-    pub fn new(records: R, input: Input) -> Self {
+    pub fn new(records: R, input: ReceiveBuffer) -> Self {
         Self {
             records,
             input,
-            shutdown: Progress::Open,
+            shutdown: ShutdownState::Open,
         }
     }
 
-    /// The records below.
+    /// The record layer.
     pub fn records(&self) -> &R {
         &self.records
     }
 
-    /// The same, to send.
+    /// The record layer, for sending.
     pub(super) fn records_mut(&mut self) -> &mut R {
         &mut self.records
     }
 
-    /// Back to the parts. What was written may not be sent yet.
-    pub fn into_parts(self) -> (R, Input) {
+    /// The record layer and the unread input. Written data may not be sent yet.
+    pub fn into_parts(self) -> (R, ReceiveBuffer) {
         (self.records, self.input)
     }
 
@@ -67,9 +67,9 @@ impl<R: Records> AsyncRead for RecordStream<R> {
         let this = self.get_mut();
         if this.input.is_empty() && out.remaining() > 0 {
             match ready!(this.records.poll_fill(context, &mut this.input))? {
-                Filled::Some => {}
-                Filled::Closed => return Poll::Ready(Ok(())),
-                Filled::Cut => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                FillOutcome::Some => {}
+                FillOutcome::Closed => return Poll::Ready(Ok(())),
+                FillOutcome::Cut => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             }
         }
         this.take(out);
@@ -81,9 +81,9 @@ impl<R: Records> AsyncWrite for RecordStream<R> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(context, &[IoSlice::new(octets)])
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -94,7 +94,7 @@ impl<R: Records> AsyncWrite for RecordStream<R> {
         let this = self.get_mut();
         ready!(this.records.poll_sent(context))?;
         let mut gathered = GatheredRecords::new();
-        let bytes = gathered.append::<R>(slices, GatheredRecords::MOST);
+        let bytes = gathered.append::<R>(slices, GatheredRecords::CAPACITY);
         if bytes > 0 {
             gathered.start_send(&mut this.records)?;
             if let Poll::Ready(outcome) = this.records.poll_sent(context) {
@@ -114,11 +114,11 @@ impl<R: Records> AsyncWrite for RecordStream<R> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.shutdown == Progress::Open {
+        if this.shutdown == ShutdownState::Open {
             ready!(this.records.poll_close(context))?;
-            this.shutdown = Progress::Done;
+            this.shutdown = ShutdownState::Done;
             match socket2::SockRef::from(this.records.socket()).shutdown(Shutdown::Write) {
-                // The client was faster.
+                // The client has already closed.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
                 outcome => outcome?,
             }

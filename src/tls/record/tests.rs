@@ -13,7 +13,7 @@ mod peer;
 mod strict;
 mod updates;
 
-use super::{Filled, Input, Records, Slab, Transport};
+use super::{FillOutcome, ReceiveBuffer, Records, Slab, Transport};
 use crate::config::RecordLayer;
 use peer::{RawClient, connect};
 use rustls::crypto::aws_lc_rs::cipher_suite;
@@ -43,23 +43,23 @@ fn cases(usual: u32) -> proptest::test_runner::Config {
 /// Our end of a connection.
 struct Server<R> {
     records: R,
-    input: Input,
+    input: ReceiveBuffer,
 }
 
 impl<R: Records> Server<R> {
-    async fn fill(&mut self) -> io::Result<Filled> {
+    async fn fill(&mut self) -> io::Result<FillOutcome> {
         let filling = poll_fn(|context| self.records.poll_fill(context, &mut self.input));
         tokio::time::timeout(Duration::from_secs(20), filling)
             .await
             .unwrap_or_else(|_| panic!("nothing comes, input {:?}", self.input))
     }
 
-    /// All that comes until `octets` are there.
-    async fn read(&mut self, octets: usize) -> Vec<u8> {
+    /// All that comes until `bytes` are there.
+    async fn read(&mut self, bytes: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while all.len() < octets {
+        while all.len() < bytes {
             if self.input.is_empty() {
-                assert_eq!(self.fill().await.expect("content"), Filled::Some);
+                assert_eq!(self.fill().await.expect("content"), FillOutcome::Some);
             }
             let first = self.input.first();
             all.extend_from_slice(first);
@@ -73,7 +73,7 @@ impl<R: Records> Server<R> {
     async fn error(&mut self) -> io::Error {
         loop {
             match self.fill().await {
-                Ok(Filled::Some) => self.input.consume(usize::MAX),
+                Ok(FillOutcome::Some) => self.input.consume(usize::MAX),
                 Ok(end) => panic!("{end:?} instead of an error"),
                 Err(error) => {
                     assert!(self.fill().await.is_err(), "nothing is read after an error");
@@ -197,7 +197,7 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn connected(
     layer: RecordLayer,
     suite: SupportedCipherSuite,
-) -> (Transport, Input, RawClient) {
+) -> (Transport, ReceiveBuffer, RawClient) {
     let (established, client) = connect(layer, suite).await;
     assert_eq!(established.facts.version, "TLSv1_3");
     let in_place = matches!(established.records, Transport::InPlace(_));

@@ -1,16 +1,16 @@
-//! What rustls's unbuffered connection gives in memory of its own, copied to ours: plaintext, and records that it has made.
+//! Copies data from the memory of rustls' unbuffered connection: plaintext, and records that rustls makes.
 
-use super::Input;
+use super::ReceiveBuffer;
 use rustls::Error;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     AppDataRecord, ConnectionState, EncodeError, EncodeTlsData, ReadTraffic, UnbufferedStatus,
 };
 
-/// Copies plaintext to where it is sent on from. Gives what is to be discarded besides.
+/// Copies plaintext to `input`. Returns the number of received bytes to discard in addition.
 pub(super) fn take_plaintext(
     mut traffic: ReadTraffic<'_, '_, ServerConnectionData>,
-    input: &mut Input,
+    input: &mut ReceiveBuffer,
 ) -> Result<usize, Error> {
     let mut discard = 0;
     while let Some(record) = traffic.next_record() {
@@ -29,11 +29,11 @@ pub(super) fn take_plaintext(
     Ok(discard)
 }
 
-/// The records that rustls wants to send before everything else, as an alert.
+/// The records that rustls wants to send first, such as an alert.
 pub(in crate::tls) fn queued_records(session: &mut UnbufferedServerConnection) -> Vec<u8> {
     let mut records = Vec::new();
     while session.wants_write() {
-        // It comes first, so this looks at nothing that was received.
+        // rustls returns queued records first, so it needs no received bytes.
         let UnbufferedStatus { state, .. } = session.process_tls_records(&mut []);
         let Ok(ConnectionState::EncodeTlsData(data)) = state else {
             break;
@@ -45,7 +45,7 @@ pub(in crate::tls) fn queued_records(session: &mut UnbufferedServerConnection) -
     records
 }
 
-/// Puts a record that rustls has made behind those that are here.
+/// Appends a record that rustls made to `records`.
 pub(in crate::tls) fn encode_record(
     mut data: EncodeTlsData<'_, ServerConnectionData>,
     records: &mut Vec<u8>,
@@ -53,8 +53,8 @@ pub(in crate::tls) fn encode_record(
     let start = records.len();
     if let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) {
         records.resize(start + size.required_size, 0);
-        let place = records.get_mut(start..).unwrap_or_default();
-        data.encode(place)
+        let target = records.get_mut(start..).unwrap_or_default();
+        data.encode(target)
             .map_err(|error| Error::General(error.to_string()))?;
     }
     Ok(())

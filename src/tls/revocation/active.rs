@@ -1,5 +1,5 @@
-//! Lists that were active before a load: an older file does not take the place of a newer list, since what that revoked
-//! would silently be valid again. Reads nothing.
+//! Rollback protection across loads: an older list from a file does not replace a newer active list, since certificates
+//! that the newer one revoked would silently be valid again. Reads nothing.
 
 use super::Revocation;
 use super::crl::{Crl, CrlAge};
@@ -35,13 +35,13 @@ impl CrlLabel {
 }
 
 impl Revocation {
-    /// The same, where no file replaces a newer list of the same issuer and scope that was active before. Where number and
-    /// date contradict each other, what the active list revokes stays revoked beside the file's.
+    /// Keeps active lists that are newer than the file's list of the same issuer and scope. If number and date contradict
+    /// each other, both lists revoke.
     #[must_use]
-    pub fn after(mut self, before: &Self) -> Self {
+    pub fn after(mut self, previous: &Self) -> Self {
         for (key, lists) in &mut self.newest {
-            for active in before.lists_of(*key) {
-                // The same list, perhaps read again.
+            for active in previous.lists_of(*key) {
+                // The same list, possibly read again, or a newer one.
                 if lists.iter().any(|list| list.replaces(active)) {
                     continue;
                 }
@@ -49,11 +49,10 @@ impl Revocation {
                     .extract_if(.., |list| list.age_beside(active) == CrlAge::Older)
                     .collect();
                 for list in &older {
-                    let (from_file, active) = (CrlLabel::of(list), CrlLabel::of(active));
                     self.older.push(OlderCrl {
                         issuer: list.issuer_name.clone(),
-                        from_file,
-                        active,
+                        from_file: CrlLabel::of(list),
+                        active: CrlLabel::of(active),
                     });
                 }
                 if !older.is_empty() {
@@ -74,19 +73,19 @@ impl Revocation {
         self
     }
 
-    /// Files with a list that is older than the active one.
+    /// Lists from files that are older than the active ones.
     pub fn older_crls(&self) -> &[OlderCrl] {
         &self.older
     }
 
-    /// Lists that are active although no file has them any more.
+    /// Active lists that no file contains any more.
     pub(super) fn carried(&self) -> &[Arc<Crl>] {
         &self.carried
     }
 
     fn lists_of(
         &self,
-        key: (super::AuthorityKey, super::Scope),
+        key: (super::AuthorityKey, super::CrlScope),
     ) -> impl Iterator<Item = &Arc<Crl>> {
         self.newest
             .get(&key)

@@ -1,24 +1,24 @@
-//! How long a revocation list counts, and what the log says of one past its time. Judges no certificate.
+//! How long a revocation list is valid, and log lines for one past its next update. Checks no certificate.
 
 use super::crl::Crl;
 use crate::clock::rfc3339;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// What happens with a list past its next update.
+/// The policy for a list past its next update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StaleCrls {
-    /// It says nothing any more, so nobody whom it covers gets in.
+pub enum StaleCrlPolicy {
+    /// The list is invalid, so all certificates that it covers are rejected.
     #[default]
     Refuse,
-    /// It still counts for so long.
+    /// The list stays valid for this time.
     AllowFor(Duration),
-    /// It counts for ever.
+    /// The list stays valid without limit.
     Ignore,
 }
 
-impl StaleCrls {
-    /// The last second in which a list counts.
+impl StaleCrlPolicy {
+    /// The last second in which a list is valid, since 1970.
     pub(super) fn until(self, crl: &Crl) -> i64 {
         match (self, crl.next_update) {
             (Self::Ignore, _) => i64::MAX,
@@ -31,13 +31,14 @@ impl StaleCrls {
     }
 }
 
-/// Says that a list is past its time, and that it does not count any more: each once, since it comes with every client.
+/// Logs that a list is past its next update, and that it is too old. Each once per list, since each client triggers this.
 pub(super) fn log_age(crl: &Crl, now: i64, until: i64) {
     let level = u8::from(crl.next_update.is_none_or(|due| now > due)) + u8::from(now > until);
-    if crl.said.fetch_max(level, Ordering::Relaxed) >= level {
+    if crl.logged_age.fetch_max(level, Ordering::Relaxed) >= level {
         return;
     }
-    let (issuer, due) = (&crl.issuer_name, crl.next_update.map(rfc3339));
+    let issuer = &crl.issuer_name;
+    let due = crl.next_update.map(rfc3339);
     match level {
         1 => tracing::warn!(
             issuer,

@@ -1,56 +1,56 @@
-//! One revocation list: read in one walk over its DER, its signature checked first, and of its entries only the serial
-//! numbers kept. Knows no files and no policy.
+//! One revocation list: checks its signature, then reads its DER in one pass and keeps only the serial numbers. Knows no
+//! files and no policy.
 
 use super::crl_error::CrlError;
-use super::extensions::{self, Extensions, Scope};
+use super::extensions::{self, CrlScope, Extensions};
 use super::serials::Serials;
 use crate::clock::rfc3339;
-use crate::tls::authority::{Authority, AuthorityKey};
-use crate::tls::der::{Element, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME, time};
+use crate::tls::authority::{AuthorityFacts, AuthorityKey};
+use crate::tls::der::{DerElement, DerReader, GENERALIZED_TIME, INTEGER, SEQUENCE, UTC_TIME, time};
 use crate::tls::name::rfc4514;
-use crate::tls::signed::Signed;
+use crate::tls::signed::SignedDer;
 use std::cmp::Ordering;
 use std::sync::atomic::AtomicU8;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
-/// A list that a CA of the domain has signed.
+/// A list with a valid signature by a CA of the domain.
 #[derive(Debug)]
 pub(super) struct Crl {
     pub(super) issuer: AuthorityKey,
     /// RFC 4514.
     pub(super) issuer_name: String,
-    pub(super) scope: Scope,
+    pub(super) scope: CrlScope,
     number: Option<[u8; 20]>,
     /// Seconds since 1970.
     pub(super) this_update: i64,
     /// Seconds since 1970.
     pub(super) next_update: Option<i64>,
     pub(super) serials: Serials,
-    /// What the log has said about its age: nothing, that it is past its time, that it does not count any more.
-    pub(super) said: AtomicU8,
+    /// The age that was logged: 0 none, 1 past the next update, 2 too old.
+    pub(super) logged_age: AtomicU8,
 }
 
-/// All but the entries.
-pub(super) struct Head<'a> {
+/// The fields of a list, with its entries unread.
+pub(super) struct CrlHead<'a> {
     issuer: &'a [u8],
     this_update: i64,
     next_update: Option<i64>,
-    pub(super) entries: Option<Element<'a>>,
+    pub(super) entries: Option<DerElement<'a>>,
     extensions: Extensions,
 }
 
 impl Crl {
-    /// Reads a list whose issuer is one of these CAs. `now` in seconds since 1970.
+    /// Reads a list issued by one of these CAs. `now` in seconds since 1970.
     pub(super) fn read<'c>(
         der: &[u8],
-        authorities: impl Iterator<Item = &'c Authority>,
+        authorities: impl Iterator<Item = &'c AuthorityFacts>,
         now: i64,
     ) -> Result<Self, CrlError> {
-        let signed = Signed::read(der)?;
-        let head = Head::read(&signed)?;
+        let signed = SignedDer::read(der)?;
+        let head = CrlHead::read(&signed)?;
         let issuer = signer(&signed, head.issuer, authorities)?;
-        /// Clocks differ a little.
+        /// Tolerated clock difference in seconds.
         const SKEW: i64 = 300;
         if head.this_update > now.saturating_add(SKEW) {
             return Err(CrlError::Future(rfc3339(head.this_update)));
@@ -67,7 +67,7 @@ impl Crl {
             this_update: head.this_update,
             next_update: head.next_update,
             serials,
-            said: AtomicU8::new(0),
+            logged_age: AtomicU8::new(0),
         })
     }
 
@@ -82,8 +82,9 @@ impl Crl {
         })
     }
 
-    /// Whether this one makes the other superfluous: by number if both have one, and by time. Where these contradict each
-    /// other, as after a CA was restored from a backup, neither does: what the other one alone says must not be lost.
+    /// Whether this list supersedes the other: by number if both have one, and by date. If number and date contradict
+    /// each other, as after a CA was restored from a backup, neither does, since entries of only one list must not be
+    /// lost.
     pub(super) fn replaces(&self, other: &Self) -> bool {
         let numbers = match (self.number, other.number) {
             (Some(ours), Some(theirs)) => ours.cmp(&theirs),
@@ -97,19 +98,19 @@ impl Crl {
     }
 }
 
-/// How a list from a file relates to one that is active already.
+/// The age of a list from a file, relative to the active list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CrlAge {
-    /// It is newer, or as new.
+    /// Newer than the active list, or equally new.
     Current,
-    /// It is older.
+    /// Older than the active list.
     Older,
-    /// Number and date say different things.
+    /// Number and date contradict each other.
     Contradictory,
 }
 
 impl Crl {
-    /// Compares number, if both have one, and date with an active list of the same issuer and scope.
+    /// Compares date, and number if both have one, with an active list of the same issuer and scope.
     pub(super) fn age_beside(&self, active: &Self) -> CrlAge {
         let numbers = match (self.number, active.number) {
             (Some(ours), Some(theirs)) => ours.cmp(&theirs),
@@ -125,10 +126,10 @@ impl Crl {
     }
 }
 
-impl<'a> Head<'a> {
+impl<'a> CrlHead<'a> {
     /// `TBSCertList`, RFC 5280 section 5.1.2.
-    pub(super) fn read(signed: &Signed<'a>) -> Result<Self, CrlError> {
-        let mut outer = Reader::new(signed.message);
+    pub(super) fn read(signed: &SignedDer<'a>) -> Result<Self, CrlError> {
+        let mut outer = DerReader::new(signed.message);
         let mut parts = outer.expect(SEQUENCE)?.reader();
         outer.finish()?;
         let version = parts.optional(INTEGER)?;
@@ -147,7 +148,7 @@ impl<'a> Head<'a> {
         let entries = parts.optional(SEQUENCE)?;
         let extensions = match parts.optional(0xa0)? {
             Some(extensions) if version.is_some() => extensions::of_list(extensions.content)?,
-            // Version 1 has none.
+            // Version 1 has no extensions.
             Some(_) => return Err(CrlError::NotACrl),
             None => Extensions::default(),
         };
@@ -162,17 +163,17 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The CA that has signed: name and key must be the same.
+/// The CA that signed the list: name and key must match.
 fn signer<'c>(
-    signed: &Signed<'_>,
+    signed: &SignedDer<'_>,
     issuer: &[u8],
-    authorities: impl Iterator<Item = &'c Authority>,
-) -> Result<&'c Authority, CrlError> {
+    authorities: impl Iterator<Item = &'c AuthorityFacts>,
+) -> Result<&'c AuthorityFacts, CrlError> {
     let mut error = None;
     for authority in authorities.filter(|authority| *authority.subject == *issuer) {
         match (signed.is_by(&authority.public_key), authority.may_sign_crls) {
             (true, true) => return Ok(authority),
-            // A CA may have several certificates for its key, of which one is enough.
+            // A CA may have several certificates for its key; one that may sign lists suffices.
             (true, false) => error = Some(CrlError::MayNotSign(authority.name.clone())),
             (false, _) => {
                 error = error.or_else(|| Some(CrlError::WrongSignature(authority.name.clone())))
@@ -187,7 +188,7 @@ fn signer<'c>(
 }
 
 /// The serial numbers of `revokedCertificates`.
-pub(super) fn serials(mut entries: Reader<'_>) -> Result<Serials, CrlError> {
+pub(super) fn serials(mut entries: DerReader<'_>) -> Result<Serials, CrlError> {
     let mut serials = Serials::default();
     while !entries.is_empty() {
         let mut entry = entries.expect(SEQUENCE)?.reader();

@@ -1,5 +1,5 @@
-//! The deny list of a trust domain: certificates and users that are out at once, whatever their issuer says. A text file,
-//! one entry in each line.
+//! The deny list of a trust domain: certificates and users that are denied at once, without their issuer. A text file
+//! with one entry per line.
 
 use super::other_signature::other_forms;
 use super::serials::significant;
@@ -10,34 +10,34 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// See the module.
+/// The entries of a deny list.
 #[derive(Clone, Debug, Default)]
 pub struct DenyList {
-    /// Without leading zeros.
+    /// Serial numbers without leading zeros.
     serials: HashSet<Box<[u8]>>,
-    /// SHA-256 of certificates.
+    /// SHA-256 over the DER of certificates.
     fingerprints: HashSet<[u8; 32]>,
     common_names: HashSet<Box<[u8]>>,
     users: BTreeSet<Box<str>>,
     text: Box<str>,
-    /// The file, if there is one.
+    /// The file; `None` if none is configured.
     path: Option<PathBuf>,
-    /// How many entries are in no file any more, or only in one that a rejected config names.
+    /// Number of entries that no file contains any more, or only one that a rejected config names.
     retained: usize,
 }
 
-/// Why a deny list cannot be used. What cannot be read might have been meant to keep somebody out.
+/// Why a deny list cannot be used. Unreadable entries are errors, since each may be meant to deny a client.
 #[derive(Debug, thiserror::Error)]
 pub enum DenyListError {
-    /// Missing, or not allowed to be read.
+    /// The file is missing, or permission is denied.
     #[error("cannot read {path}: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// A line that says nothing that is known.
+    /// A line that is not a valid entry.
     #[error("line {line} of {path}: {reason}")]
     BadLine {
         /// The file.
@@ -59,11 +59,10 @@ impl DenyList {
         errors.into_iter().next().map_or(Ok(list), Err)
     }
 
-    /// Reads the lines of a file that say something, and what is wrong with the others: whoever is on it is out, also
-    /// while another line is wrong.
+    /// Reads the valid lines of a file, and the errors of the others. Valid entries deny even if another line is wrong.
     ///
     /// # Errors
-    /// [`DenyListError::Unreadable`]
+    /// [`DenyListError::Unreadable`] if the file cannot be read.
     pub fn load_usable(path: &Path) -> Result<(Self, Vec<DenyListError>), DenyListError> {
         let text = file_read::read_text(path, FileKind::DenyList).map_err(|source| {
             DenyListError::Unreadable {
@@ -95,19 +94,17 @@ impl DenyList {
         errors.into_iter().next().map_or(Ok(list), Err)
     }
 
-    /// Reads the lines of a text that say something, and what is wrong with the others, counted from 1.
+    /// Reads the valid lines of a text, and the errors of the others with their line numbers, counted from 1.
     pub fn parse_usable(text: &str) -> (Self, Vec<(usize, &'static str)>) {
-        let (mut list, mut errors) = (
-            Self {
-                text: text.into(),
-                ..Self::default()
-            },
-            Vec::new(),
-        );
-        for (at, line) in text.lines().enumerate() {
+        let mut list = Self {
+            text: text.into(),
+            ..Self::default()
+        };
+        let mut errors = Vec::new();
+        for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
-                errors.extend(list.add(line).err().map(|reason| (at + 1, reason)));
+                errors.extend(list.add(line).err().map(|reason| (index + 1, reason)));
             }
         }
         (list, errors)
@@ -118,16 +115,16 @@ impl DenyList {
         let value = value.trim();
         match kind {
             "serial" => {
-                let octets = hexadecimal(value)
+                let serial = hexadecimal(value)
                     .ok_or("a serial number is hexadecimal, such as `serial 4a:0b:ff`")?;
-                self.serials.insert(significant(&octets).into());
+                self.serials.insert(significant(&serial).into());
             }
             "fingerprint" => {
-                let octets = hexadecimal(value).and_then(|octets| octets.try_into().ok());
-                let octets = octets.ok_or(
+                let digest = hexadecimal(value).and_then(|bytes| bytes.try_into().ok());
+                let digest = digest.ok_or(
                     "a fingerprint is the SHA-256 of a certificate, 64 hexadecimal digits",
                 )?;
-                self.fingerprints.insert(octets);
+                self.fingerprints.insert(digest);
             }
             "cn" => {
                 CommonName::new(value).map_err(|_| "this cannot be a common name")?;
@@ -152,7 +149,7 @@ impl DenyList {
         crate::tls::sha256_text(self.text.as_bytes())
     }
 
-    /// Whether all entries of another list are on this one, too, in whatever form they are written.
+    /// Whether this list contains all entries of another one, compared by meaning and not by text.
     pub fn includes(&self, other: &Self) -> bool {
         self.serials.is_superset(&other.serials)
             && self.fingerprints.is_superset(&other.fingerprints)
@@ -160,12 +157,12 @@ impl DenyList {
             && self.users.is_superset(&other.users)
     }
 
-    /// How many entries still deny although the file does not have them.
+    /// Number of entries that still deny although the file does not contain them.
     pub fn retained(&self) -> usize {
         self.retained
     }
 
-    /// Adds the entries of another list and keeps its own. Whether that changes anything.
+    /// Adds the entries of another list and keeps its own. Returns whether that changes anything.
     pub(super) fn add_all(&mut self, other: &Self) -> bool {
         let is_same_file = self.path.is_none() || self.path == other.path;
         if self.includes(other) && (!is_same_file || self.text == other.text) {
@@ -185,8 +182,8 @@ impl DenyList {
         true
     }
 
-    /// All that is told of it or depends on it.
-    pub(super) fn made_of(&self) -> String {
+    /// Everything that verdicts and status depend on. For a digest.
+    pub(super) fn digest_input(&self) -> String {
         let mut text = format!("{:?} {}", self.path, self.text);
         if self.retained > 0 {
             let mut entries: Vec<String> = self
@@ -206,12 +203,12 @@ impl DenyList {
         text
     }
 
-    /// Whether there is no entry.
+    /// Whether the list has no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.serials.len() + self.fingerprints.len() + self.common_names.len() + self.users.len()
     }
@@ -224,7 +221,7 @@ impl DenyList {
         self.users.contains(name)
     }
 
-    /// Whether a certificate is on it. What cannot be read is.
+    /// Whether the list contains the serial number or fingerprint of a certificate. `true` for an unreadable certificate.
     pub(super) fn has_certificate(&self, der: &[u8]) -> bool {
         if self.serials.is_empty() && self.fingerprints.is_empty() {
             return false;
@@ -235,19 +232,21 @@ impl DenyList {
         self.serials.contains(significant(certificate.raw_serial())) || self.has_fingerprint_of(der)
     }
 
-    /// In whatever form its signature is: whoever is denied could else change that, and be another.
+    /// Compares the fingerprints of all forms of the signature. Otherwise a denied client could change the form and get
+    /// another fingerprint.
     fn has_fingerprint_of(&self, der: &[u8]) -> bool {
-        let is_on_it = |der: &[u8]| {
+        let is_listed = |der: &[u8]| {
             let fingerprint = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
             self.fingerprints
                 .iter()
                 .any(|denied| denied == fingerprint.as_ref())
         };
         !self.fingerprints.is_empty()
-            && (is_on_it(der) || other_forms(der).any(|other| is_on_it(&other)))
+            && (is_listed(der) || other_forms(der).any(|other| is_listed(&other)))
     }
 
-    /// Whether any common name of a certificate is on it, in whatever string type. What cannot be read is.
+    /// Whether the list contains any common name of a certificate, in any string type. `true` for an unreadable
+    /// certificate.
     pub(super) fn has_common_name_of(&self, der: &[u8]) -> bool {
         if self.common_names.is_empty() {
             return false;
@@ -264,8 +263,8 @@ impl DenyList {
     }
 
     pub(super) fn has_fingerprint(&self, text: &str) -> bool {
-        let octets = hexadecimal(text).and_then(|octets| octets.try_into().ok());
-        octets.is_some_and(|octets: [u8; 32]| self.fingerprints.contains(&octets))
+        let digest = hexadecimal(text).and_then(|bytes| bytes.try_into().ok());
+        digest.is_some_and(|digest: [u8; 32]| self.fingerprints.contains(&digest))
     }
 
     pub(super) fn has_common_name(&self, name: &[u8]) -> bool {
@@ -273,9 +272,9 @@ impl DenyList {
     }
 }
 
-/// Hexadecimal digits of either case, as tools print them: with or without colons, with or without a leading zero.
+/// Decodes hexadecimal digits of either case, with or without colons, with or without a leading zero.
 fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.bytes().filter(|octet| *octet != b':').collect();
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
     let padding: &[u8] = if digits.len() % 2 == 1 { b"0" } else { b"" };
     let digits = [padding, &digits].concat();
     if digits.is_empty() {
@@ -288,7 +287,7 @@ fn hexadecimal(text: &str) -> Option<Vec<u8>> {
     };
     digits
         .chunks_exact(2)
-        .map(|pair| match pair {
+        .map(|digits| match digits {
             [high, low] => Some(value(*high)? << 4 | value(*low)?),
             _ => None,
         })
@@ -303,7 +302,7 @@ mod tests {
     fn entries_are_read_in_the_forms_that_tools_print() {
         let print = "AB:".repeat(31) + "ab";
         let list = DenyList::parse(&format!(
-            "# who is out\n\nserial 00FF\nserial 0:ff\nserial 4a0\n  fingerprint {print}\ncn my name # and all\nuser ghost writer\n"
+            "# denied\n\nserial 00FF\nserial 0:ff\nserial 4a0\n  fingerprint {print}\ncn my name # and all\nuser ghost writer\n"
         ))
         .unwrap();
         assert_eq!(list.len(), 5, "{list:?}");

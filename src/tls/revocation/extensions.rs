@@ -1,36 +1,38 @@
-//! What the extensions of a revocation list, and of its entries, say about its scope (RFC 5280 sections 5.2 and 5.3).
-//! What is critical and not known makes the list unusable.
+//! The extensions of a revocation list and of its entries (RFC 5280 sections 5.2 and 5.3): scope and number. An unknown
+//! critical extension makes the list unusable.
 
 use super::crl_error::CrlError;
 use crate::tls::der::{
-    BOOLEAN, BadDer, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE, boolean,
+    BOOLEAN, BadDer, DerElement, DerReader, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE,
+    boolean,
 };
 use std::fmt::Write;
 
-/// Which certificates of its issuer a list speaks for.
+/// Which certificates of its issuer a list covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(super) enum CrlScope {
     #[default]
     All,
     Leaves,
     Authorities,
 }
 
-/// What a list says about itself.
+/// The evaluated extensions of a list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
-    pub(super) scope: Scope,
-    /// Big-endian, padded, so that octets compare as numbers do.
+    pub(super) scope: CrlScope,
+    /// The CRL number: big-endian, padded, so that it can be compared bytewise.
     pub(super) number: Option<[u8; 20]>,
 }
 
 const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
 const DELTA_INDICATOR: &[u8] = &[0x55, 0x1d, 27];
 const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1d, 28];
-/// Authority key identifier, issuer alternative name: more about who the issuer is, which its key has proven.
-const HARMLESS: [&[u8]; 2] = [&[0x55, 0x1d, 35], &[0x55, 0x1d, 18]];
-/// Reason, hold instruction, invalidity date: revoked is revoked.
-const HARMLESS_IN_ENTRIES: [&[u8]; 3] = [&[0x55, 0x1d, 21], &[0x55, 0x1d, 23], &[0x55, 0x1d, 24]];
+/// Authority key identifier, issuer alternative name: further names of the issuer, which its signature has already
+/// proven.
+const IGNORED: [&[u8]; 2] = [&[0x55, 0x1d, 35], &[0x55, 0x1d, 18]];
+/// Reason, hold instruction, invalidity date: the certificate is revoked regardless of their values.
+const IGNORED_IN_ENTRIES: [&[u8]; 3] = [&[0x55, 0x1d, 21], &[0x55, 0x1d, 23], &[0x55, 0x1d, 24]];
 const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 29];
 
 struct Extension<'a> {
@@ -40,7 +42,7 @@ struct Extension<'a> {
 }
 
 impl<'a> Extension<'a> {
-    fn read(element: &Element<'a>) -> Result<Self, BadDer> {
+    fn read(element: &DerElement<'a>) -> Result<Self, BadDer> {
         let mut parts = element.reader();
         let id = parts.expect(OBJECT_IDENTIFIER)?.content;
         let is_critical = parts
@@ -56,41 +58,42 @@ impl<'a> Extension<'a> {
     }
 }
 
-/// Reads the extensions of a list: the content of its `[0]`.
+/// Reads the extensions of a list from the content of its element `[0]`.
 pub(super) fn of_list(content: &[u8]) -> Result<Extensions, CrlError> {
-    let mut found = Extensions::default();
-    let (mut seen_number, mut seen_scope) = (false, false);
-    let mut outer = Reader::new(content);
+    let mut extensions = Extensions::default();
+    let mut has_number = false;
+    let mut has_scope = false;
+    let mut outer = DerReader::new(content);
     let mut all = outer.expect(SEQUENCE)?.reader();
     outer.finish()?;
     while !all.is_empty() {
         let extension = Extension::read(&all.expect(SEQUENCE)?)?;
         match extension.id {
-            CRL_NUMBER if !std::mem::replace(&mut seen_number, true) => {
-                found.number = Some(number(extension.value)?)
+            CRL_NUMBER if !std::mem::replace(&mut has_number, true) => {
+                extensions.number = Some(number(extension.value)?)
             }
-            ISSUING_DISTRIBUTION_POINT if !std::mem::replace(&mut seen_scope, true) => {
-                found.scope = scope(extension.value)?;
+            ISSUING_DISTRIBUTION_POINT if !std::mem::replace(&mut has_scope, true) => {
+                extensions.scope = scope(extension.value)?;
             }
             CRL_NUMBER | ISSUING_DISTRIBUTION_POINT => return Err(CrlError::NotACrl),
             DELTA_INDICATOR => return Err(CrlError::Delta),
-            id if extension.is_critical && !HARMLESS.contains(&id) => {
+            id if extension.is_critical && !IGNORED.contains(&id) => {
                 return Err(CrlError::UnknownCriticalExtension(dotted(id)));
             }
             _ => {}
         }
     }
-    Ok(found)
+    Ok(extensions)
 }
 
-/// Looks at the extensions of one entry.
-pub(super) fn of_entry(element: &Element<'_>) -> Result<(), CrlError> {
+/// Checks the extensions of one entry.
+pub(super) fn of_entry(element: &DerElement<'_>) -> Result<(), CrlError> {
     let mut all = element.reader();
     while !all.is_empty() {
         let extension = Extension::read(&all.expect(SEQUENCE)?)?;
         match extension.id {
             CERTIFICATE_ISSUER => return Err(CrlError::Indirect),
-            id if extension.is_critical && !HARMLESS_IN_ENTRIES.contains(&id) => {
+            id if extension.is_critical && !IGNORED_IN_ENTRIES.contains(&id) => {
                 return Err(CrlError::UnknownCriticalExtension(dotted(id)));
             }
             _ => {}
@@ -100,29 +103,30 @@ pub(super) fn of_entry(element: &Element<'_>) -> Result<(), CrlError> {
 }
 
 fn number(value: &[u8]) -> Result<[u8; 20], CrlError> {
-    let mut outer = Reader::new(value);
+    let mut outer = DerReader::new(value);
     let digits = super::serials::significant(outer.expect(INTEGER)?.content);
     outer.finish()?;
-    let mut octets = [0; 20];
-    let start = octets
+    let mut number = [0; 20];
+    let start = number
         .len()
         .checked_sub(digits.len())
         .ok_or(CrlError::NotACrl)?;
-    octets
+    number
         .iter_mut()
         .skip(start)
         .zip(digits)
         .for_each(|(to, from)| *to = *from);
-    Ok(octets)
+    Ok(number)
 }
 
-/// The scope, if it is one of those that can be told from a certificate alone. One for a distribution point or for some
-/// reasons only must not be taken for all, or what it leaves out would count as not revoked.
-fn scope(value: &[u8]) -> Result<Scope, CrlError> {
-    let mut outer = Reader::new(value);
+/// The scope, if it can be matched against a certificate alone. A list for one distribution point or for some reasons
+/// must not be used for all certificates: those that it leaves out would be treated as not revoked.
+fn scope(value: &[u8]) -> Result<CrlScope, CrlError> {
+    let mut outer = DerReader::new(value);
     let mut parts = outer.expect(SEQUENCE)?.reader();
     outer.finish()?;
-    let (mut leaves, mut authorities) = (false, false);
+    let mut leaves = false;
+    let mut authorities = false;
     while !parts.is_empty() {
         let part = parts.any()?;
         let is_set = match part.content {
@@ -143,23 +147,24 @@ fn scope(value: &[u8]) -> Result<Scope, CrlError> {
         }
     }
     match (leaves, authorities) {
-        (false, false) => Ok(Scope::All),
-        (true, false) => Ok(Scope::Leaves),
-        (false, true) => Ok(Scope::Authorities),
+        (false, false) => Ok(CrlScope::All),
+        (true, false) => Ok(CrlScope::Leaves),
+        (false, true) => Ok(CrlScope::Authorities),
         (true, true) => Err(CrlError::NotACrl),
     }
 }
 
-/// An object identifier as people write it.
+/// An object identifier in dotted decimal form.
 fn dotted(id: &[u8]) -> String {
     let mut text = String::new();
-    let (mut arc, mut is_first) = (0_u64, true);
-    for octet in id {
-        arc = (arc << 7) | u64::from(octet & 0x7f);
-        if octet & 0x80 != 0 {
+    let mut arc = 0_u64;
+    let mut is_first = true;
+    for byte in id {
+        arc = (arc << 7) | u64::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
             continue;
         }
-        // Writing to a String cannot fail. The first two numbers share one.
+        // Writing to a String cannot fail. The first encoded number contains the first two arcs.
         let _ = match is_first {
             true => write!(
                 text,
@@ -169,7 +174,8 @@ fn dotted(id: &[u8]) -> String {
             ),
             false => write!(text, ".{arc}"),
         };
-        (arc, is_first) = (0, false);
+        arc = 0;
+        is_first = false;
     }
     text
 }

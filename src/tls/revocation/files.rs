@@ -1,11 +1,11 @@
-//! Revocation lists from files, PEM and DER, and carried over from the load before where a file is the same, since a list
-//! may be very large. Judges nobody.
+//! Revocation lists from files, PEM and DER. Lists of an unchanged file are reused from the previous load, since a list
+//! may be very large. Checks no certificates.
 
 use super::crl::Crl;
 use super::crl_error::CrlError;
 use crate::file_read::{self, FileKind};
-use crate::tls::trust::Authorities;
-use crate::tls::verified::seconds;
+use crate::tls::authorities::Authorities;
+use crate::tls::validity::seconds;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateRevocationListDer, UnixTime};
@@ -29,18 +29,18 @@ pub(super) struct CrlFileContent {
 /// Why a file with revocation lists cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CrlFileError {
-    /// Missing, or not allowed to be read.
+    /// The file is missing, or permission is denied.
     #[error("cannot read {path}: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The I/O error.
         source: std::io::Error,
     },
-    /// Neither DER nor PEM with such a label.
+    /// The file is neither DER nor PEM with the label of a revocation list.
     #[error("{0} holds no certificate revocation list")]
     NoCrl(PathBuf),
-    /// One of its lists.
+    /// One of the lists cannot be used.
     #[error("the revocation list {path} cannot be used: {reason}")]
     Unusable {
         /// The file.
@@ -60,28 +60,28 @@ impl CrlFileError {
 }
 
 impl CrlFile {
-    /// Reads a file whose lists are of these CAs. One that was read before is not taken apart again.
+    /// Reads a file with lists of these CAs. A file with the same content as in `previous` is not parsed again.
     ///
     /// # Errors
     /// [`CrlFileError`], naming the file.
     pub fn load(
         path: &Path,
         authorities: &Authorities,
-        before: &[Self],
+        previous: &[Self],
     ) -> Result<Self, CrlFileError> {
-        let octets = file_read::read(path, FileKind::RevocationList).map_err(|source| {
+        let bytes = file_read::read(path, FileKind::RevocationList).map_err(|source| {
             CrlFileError::Unreadable {
                 path: path.to_owned(),
                 source,
             }
         })?;
-        let mut digest_octets = [0; 32];
-        digest_octets
+        let mut content_digest = [0; 32];
+        content_digest
             .iter_mut()
-            .zip(digest(&SHA256, &octets).as_ref())
+            .zip(digest(&SHA256, &bytes).as_ref())
             .for_each(|(to, from)| *to = *from);
-        let same = before.iter().find(|file| {
-            file.content.digest == digest_octets
+        let same = previous.iter().find(|file| {
+            file.content.digest == content_digest
                 && file
                     .content
                     .crls
@@ -94,7 +94,7 @@ impl CrlFile {
                 content: same.content.clone(),
             });
         }
-        let crls = read_all(&octets, authorities).map_err(|reason| CrlFileError::Unusable {
+        let crls = read_all(&bytes, authorities).map_err(|reason| CrlFileError::Unusable {
             path: path.to_owned(),
             reason,
         })?;
@@ -104,43 +104,43 @@ impl CrlFile {
         Ok(Self {
             path: path.to_owned(),
             content: Arc::new(CrlFileContent {
-                digest: digest_octets,
+                digest: content_digest,
                 crls,
             }),
         })
     }
 }
 
-/// Its signature was checked by this key, which may still sign.
+/// Whether the CA with which the signature was checked is still in the domain and may sign lists.
 fn is_still_of(crl: &Crl, authorities: &Authorities) -> bool {
     authorities
         .all()
         .any(|authority| authority.key == crl.issuer && authority.may_sign_crls)
 }
 
-fn read_all(octets: &[u8], authorities: &Authorities) -> Result<Vec<Arc<Crl>>, CrlError> {
+fn read_all(bytes: &[u8], authorities: &Authorities) -> Result<Vec<Arc<Crl>>, CrlError> {
     let now = seconds(UnixTime::now());
-    lists(octets)?
+    lists(bytes)?
         .iter()
         .map(|der| Crl::read(der, authorities.all(), now).map(Arc::new))
         .collect()
 }
 
-/// The lists in a text or, in DER, the one that it is.
-pub(super) fn lists(octets: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_>>, CrlError> {
-    /// How a list begins in DER, and PEM never.
+/// Splits a file into lists: all of a PEM text, or the one in DER.
+pub(super) fn lists(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'_>>, CrlError> {
+    /// The first byte of a list in DER, and never of PEM.
     const DER: u8 = 0x30;
-    if octets.first() == Some(&DER) {
-        return Ok(vec![CertificateRevocationListDer::from(octets)]);
+    if bytes.first() == Some(&DER) {
+        return Ok(vec![CertificateRevocationListDer::from(bytes)]);
     }
-    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(octets)
+    let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(bytes)
         .map(|der| der.map_err(|_| CrlError::NotACrl))
         .collect::<Result<_, _>>()?;
-    // What has another label is passed over by the library; it may be a list all the same.
-    let begun = octets
-        .split(|octet| *octet == b'\n')
+    // The PEM parser skips sections with other labels, which may be mislabelled lists.
+    let sections = bytes
+        .split(|byte| *byte == b'\n')
         .filter(|line| line.trim_ascii_start().starts_with(b"-----BEGIN"));
-    if !lists.is_empty() && begun.count() != lists.len() {
+    if !lists.is_empty() && sections.count() != lists.len() {
         return Err(CrlError::NotAlone);
     }
     Ok(lists)

@@ -1,5 +1,5 @@
-//! Who is out although an anchor vouches: revocation lists and the deny list of a trust domain, and what happens where
-//! they are too old or say nothing. Builds no paths.
+//! Revocation in a trust domain: revocation lists (CRLs), the deny list, and the policy for lists that are too old or
+//! missing. Builds no paths.
 
 mod active;
 mod age;
@@ -15,74 +15,77 @@ mod serials;
 mod settings;
 
 pub use active::{CrlLabel, OlderCrl};
-pub use age::StaleCrls;
+pub use age::StaleCrlPolicy;
 pub use crl_error::CrlError;
 pub use deny_list::{DenyList, DenyListError};
 pub use fetched::{
-    CrlFetch, CrlFetchError, CrlFetchSettings, CrlFetched, CrlSourceFacts,
+    CrlFetchError, CrlFetchOutcome, CrlFetchSettings, CrlFetcher, CrlSourceFacts,
     StoreError as CrlStoreError,
 };
 pub use files::{CrlFile, CrlFileError};
 pub use overlay::RevocationUpdate;
-pub use settings::{RevocationCheck, RevocationSettings, UnknownRevocation};
+pub use settings::{RevocationDepth, RevocationSettings, UnknownRevocationPolicy};
 
-use super::authority::{Authority, AuthorityKey};
-use super::trust::{Authorities, ChainError, Path, Traces};
-use super::verified::seconds;
+use super::authorities::Authorities;
+use super::authority::{AuthorityFacts, AuthorityKey};
+use super::certification_path::CertificationPath;
+use super::chain_error::ChainError;
+use super::validity::seconds;
+use super::verification_context::{VerificationContext, VerificationMode};
 use age::log_age;
 use crl::Crl;
-use extensions::Scope;
-use overlay::Retained;
+use extensions::CrlScope;
+use overlay::RetainedSerials;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What is known of one list, for metrics and `/status`.
+/// Facts of one list, for metrics and `/status`.
 #[derive(Clone, Debug)]
 pub struct CrlFacts {
     /// RFC 4514.
     pub issuer: String,
-    /// Counts up from list to list, in hexadecimal without leading zeros.
+    /// The CRL number, which increases from list to list; hexadecimal without leading zeros.
     pub number: Option<String>,
     /// Seconds since 1970.
     pub this_update: i64,
-    /// Revoked certificates.
+    /// Number of revoked certificates.
     pub entries: usize,
     /// Seconds since 1970.
     pub next_update: Option<i64>,
-    /// The last second in which it counts, by the settings of the domain.
+    /// The last second in which the list is valid under the settings of the domain, since 1970.
     pub counts_until: i64,
 }
 
-/// Everything about revocation in one trust domain. Any change makes another one.
+/// All revocation data of one trust domain. Immutable: each change creates a new value.
 #[derive(Clone, Debug, Default)]
 pub struct Revocation {
     files: Vec<CrlFile>,
-    /// The newest of each issuer and scope: nearly always one, several where they do not say which is newer.
+    /// The newest lists of each issuer and scope: nearly always one, several if number and date do not order them.
     newest: CrlsByIssuer,
-    /// Lists that were active before and whose number and date contradict those of the newest: they revoke, and their age
-    /// does not matter.
+    /// Previously active lists whose number and date contradict those of the newest. Their entries revoke, regardless of
+    /// their age.
     contradictory: CrlsByIssuer,
-    /// All lists that are active although no file has them any more.
+    /// Active lists that no file contains any more.
     carried: Vec<Arc<Crl>>,
-    /// Lists of files that are older than the active ones.
+    /// Lists from files that are older than the active ones.
     older: Vec<OlderCrl>,
-    /// What is revoked beside that, and only until a load succeeds.
-    retained: Retained,
+    /// Serial numbers that stay revoked until a load succeeds.
+    retained: RetainedSerials,
     denied: DenyList,
     settings: RevocationSettings,
-    /// Where further lists come from.
-    fetch: Option<Arc<CrlFetch>>,
+    /// The source of fetched lists, if configured.
+    fetch: Option<Arc<CrlFetcher>>,
 }
 
 /// Lists by the key of their issuer and by scope.
-type CrlsByIssuer = HashMap<(AuthorityKey, Scope), Vec<Arc<Crl>>>;
+type CrlsByIssuer = HashMap<(AuthorityKey, CrlScope), Vec<Arc<Crl>>>;
 
 impl Revocation {
-    /// Takes the newest list of each issuer and scope. One that is too old by the settings denies the clients of its CA,
-    /// and nobody else.
+    /// Selects the newest lists of each issuer and scope. A list that is too old under the settings rejects the clients
+    /// of its CA and no others.
     pub fn new(files: Vec<CrlFile>, denied: DenyList, settings: RevocationSettings) -> Self {
         let mut newest = CrlsByIssuer::new();
         for crl in files.iter().flat_map(|file| &file.content.crls) {
@@ -101,23 +104,23 @@ impl Revocation {
         }
     }
 
-    /// The same, where lists also come from URLs: then each issuer needs one from the start.
+    /// Adds a source of fetched lists. Each issuer then needs a list from the start.
     #[must_use]
-    pub fn with_fetch(self, fetch: Option<Arc<CrlFetch>>) -> Self {
+    pub fn with_fetch(self, fetch: Option<Arc<CrlFetcher>>) -> Self {
         Self { fetch, ..self }
     }
 
-    /// Where lists come from, if they are fetched.
-    pub fn fetch(&self) -> Option<&Arc<CrlFetch>> {
+    /// The source of fetched lists, if configured.
+    pub fn fetch(&self) -> Option<&Arc<CrlFetcher>> {
         self.fetch.as_ref()
     }
 
-    /// The files, for the next load.
+    /// The loaded files, for reuse by the next load.
     pub fn files(&self) -> &[CrlFile] {
         &self.files
     }
 
-    /// What the lists in use say, sorted by issuer.
+    /// Facts of the newest lists, sorted by issuer.
     pub fn facts(&self) -> Vec<CrlFacts> {
         let fact = |crl: &Arc<Crl>| CrlFacts {
             issuer: crl.issuer_name.clone(),
@@ -132,18 +135,18 @@ impl Revocation {
         facts
     }
 
-    /// The names of CAs that need a revocation list here and have none, although others have one. None of those whose
-    /// lists may still be fetched.
+    /// The names of CAs that need a revocation list and have none, although other CAs have one. Empty if lists are
+    /// fetched, since they may still arrive.
     pub fn unlisted<'a>(&self, authorities: &'a Authorities) -> Vec<&'a str> {
         if self.newest.is_empty() || self.fetch.is_some() {
             return Vec::new();
         }
         let has_list =
-            |authority: &Authority| self.newest.keys().any(|(key, _)| *key == authority.key);
-        // Where leaves alone are checked, a CA that issues intermediates may well issue nothing else.
-        let is_checked = |authority: &Authority| match self.settings.check {
-            RevocationCheck::Chain => true,
-            RevocationCheck::Leaf => !authorities.issued_an_intermediate(authority),
+            |authority: &AuthorityFacts| self.newest.keys().any(|(key, _)| *key == authority.key);
+        // If only leaves are checked, a CA that issues intermediates probably issues no leaves.
+        let is_checked = |authority: &AuthorityFacts| match self.settings.check {
+            RevocationDepth::Chain => true,
+            RevocationDepth::Leaf => !authorities.issued_an_intermediate(authority),
         };
         let unlisted = authorities
             .all()
@@ -151,7 +154,7 @@ impl Revocation {
         unlisted.map(|authority| authority.name.as_str()).collect()
     }
 
-    /// Says in the log which lists are past their time, or do not count any more; each once.
+    /// Logs lists that are past their next update or too old, each state once.
     pub fn log_ages(&self) {
         let now = seconds(UnixTime::now());
         for crl in self.newest.values().flatten() {
@@ -159,22 +162,22 @@ impl Revocation {
         }
     }
 
-    /// How many entries the deny list has.
+    /// The number of deny list entries.
     pub fn denied_entries(&self) -> usize {
         self.denied.len()
     }
 
-    /// The deny list; an empty one without a file if none is configured.
+    /// The deny list; empty and without a path if none is configured.
     pub fn deny_list(&self) -> &DenyList {
         &self.denied
     }
 
-    /// Whether the deny list names the common name of a certificate.
+    /// Whether the deny list contains a common name.
     pub fn denies_common_name(&self, name: &str) -> bool {
         self.denied.has_common_name(name.as_bytes())
     }
 
-    /// Whether the deny list names the SHA-256 of a certificate, in hexadecimal.
+    /// Whether the deny list contains the SHA-256 of a certificate, given in hexadecimal.
     pub fn denies_fingerprint(&self, text: &str) -> bool {
         self.denied.has_fingerprint(text)
     }
@@ -184,18 +187,18 @@ impl Revocation {
         self.denied.users()
     }
 
-    /// Whether the deny list names an ApiUser.
+    /// Whether the deny list contains an ApiUser.
     pub fn denies_user(&self, name: &str) -> bool {
         self.denied.has_user(name)
     }
 
-    /// Whether each issuer needs a list.
+    /// Whether lists are in use, so that each issuer needs one.
     fn has_lists(&self) -> bool {
         !self.newest.is_empty() || self.fetch.is_some()
     }
 
-    /// All that a verdict depends on, but the time.
-    pub(super) fn made_of(&self) -> String {
+    /// Everything that a verdict depends on, except the time. For a digest.
+    pub(super) fn digest_input(&self) -> String {
         let fetch = self.fetch.as_ref().map(|fetch| fetch.signature());
         let mut text = format!("{:?} {} {fetch:?} ", self.settings, self.files.len());
         for file in &self.files {
@@ -203,7 +206,8 @@ impl Revocation {
             let _ = write!(text, "{:?} ", file.content.digest);
         }
         for crl in self.carried() {
-            let (number, serials) = (crl.number_text(), crl.serials.sha256());
+            let number = crl.number_text();
+            let serials = crl.serials.sha256();
             let _ = write!(
                 text,
                 "{:?} {number:?} {} {serials} ",
@@ -219,14 +223,20 @@ impl Revocation {
         for (key, digest) in retained {
             let _ = write!(text, "{key:?} {digest} ");
         }
-        text + &self.denied.made_of()
+        text + &self.denied.digest_input()
     }
 
-    /// Judges a path, and says until when that holds, in seconds since 1970.
-    pub(super) fn judge(&self, path: &Path<'_>, at: (UnixTime, Traces)) -> Result<i64, ChainError> {
-        // First: without a list nobody may be let in, and without a look at somebody's certificate there may be no list.
-        if let (Some(fetch), (_, Traces::Left)) = (&self.fetch, at) {
-            fetch.saw(path);
+    /// Checks all certificates of a path. Returns the last second in which the result is valid, since 1970.
+    pub(super) fn check(
+        &self,
+        path: &CertificationPath<'_>,
+        context: VerificationContext,
+    ) -> Result<i64, ChainError> {
+        // Before the first list is fetched, every path is rejected. So URLs of lists must be noted before that.
+        if let Some(fetch) = &self.fetch
+            && context.mode == VerificationMode::Live
+        {
+            fetch.note_distribution_points(path);
         }
         let mut all = std::iter::once(&path.leaf).chain(&path.intermediates);
         if all.any(|certificate| self.denied.has_certificate(certificate))
@@ -240,51 +250,52 @@ impl Revocation {
         let issuers = path
             .intermediates
             .iter()
-            .map(|der| Authority::read(der).map(|authority| authority.key));
+            .map(|der| AuthorityFacts::read(der).map(|authority| authority.key));
         let issuers: Option<Vec<_>> = issuers.chain([Some(path.anchor.key)]).collect();
         let issuers = issuers.ok_or(ChainError::RevocationUnknown)?;
-        let how_many = match self.settings.check {
-            RevocationCheck::Chain => usize::MAX,
-            RevocationCheck::Leaf => 1,
+        let checked_count = match self.settings.check {
+            RevocationDepth::Chain => usize::MAX,
+            RevocationDepth::Leaf => 1,
         };
-        let scopes = std::iter::once(Scope::Leaves).chain(std::iter::repeat(Scope::Authorities));
-        let below = std::iter::once(&path.leaf)
+        let scopes =
+            std::iter::once(CrlScope::Leaves).chain(std::iter::repeat(CrlScope::Authorities));
+        let certificates = std::iter::once(&path.leaf)
             .chain(&path.intermediates)
             .zip(issuers)
             .zip(scopes)
-            .take(how_many);
+            .take(checked_count);
         let mut until = i64::MAX;
-        // All are asked for the clear word before any is found too old, so that who is revoked hears that.
-        let mut worst = Ok(());
-        for ((certificate, issuer), scope) in below {
-            match self.judge_one(certificate, issuer, scope, at) {
-                Ok(one) => until = until.min(one),
+        // A revoked certificate has precedence over a list that is too old or missing, so all certificates are checked.
+        let mut other_error = None;
+        for ((certificate, issuer), scope) in certificates {
+            match self.check_certificate(certificate, issuer, scope, context) {
+                Ok(limit) => until = until.min(limit),
                 Err(ChainError::Revoked) => return Err(ChainError::Revoked),
-                Err(error) => worst = Err(error),
+                Err(error) => other_error = Some(error),
             }
         }
-        worst.map(|()| until)
+        other_error.map_or(Ok(until), Err)
     }
 
-    fn judge_one(
+    fn check_certificate(
         &self,
         certificate: &CertificateDer<'_>,
         issuer: AuthorityKey,
-        scope: Scope,
-        (now, traces): (UnixTime, Traces),
+        scope: CrlScope,
+        context: VerificationContext,
     ) -> Result<i64, ChainError> {
         let lists = || {
-            [Scope::All, scope]
+            [CrlScope::All, scope]
                 .into_iter()
                 .filter_map(|scope| self.newest.get(&(issuer, scope)))
         };
-        let (_, read) =
+        let (_, parsed) =
             X509Certificate::from_der(certificate).map_err(|_| ChainError::RevocationUnknown)?;
-        let serial = read.raw_serial();
-        let retained = [Scope::All, scope]
+        let serial = parsed.raw_serial();
+        let retained = [CrlScope::All, scope]
             .into_iter()
             .filter_map(|scope| self.retained.get(&(issuer, scope)));
-        let contradictory = [Scope::All, scope]
+        let contradictory = [CrlScope::All, scope]
             .into_iter()
             .filter_map(|scope| self.contradictory.get(&(issuer, scope)));
         if lists()
@@ -299,20 +310,22 @@ impl Revocation {
         if !self.has_lists() {
             return Ok(i64::MAX);
         }
-        // Each scope says all about this certificate, so the one that lasts longest counts; but all lists of that must last.
+        // Each scope covers this certificate completely, so the scope that is valid longest suffices. Within a scope, the
+        // list that is valid shortest is the limit.
         let until = |crl: &&Arc<Crl>| self.settings.stale.until(crl);
-        let Some(longest) = lists()
-            .filter_map(|same| same.iter().min_by_key(until))
+        let Some(crl) = lists()
+            .filter_map(|crls| crls.iter().min_by_key(until))
             .max_by_key(until)
         else {
             return match self.settings.unknown {
-                UnknownRevocation::Refuse => Err(ChainError::RevocationUnknown),
-                UnknownRevocation::Allow => Ok(i64::MAX),
+                UnknownRevocationPolicy::Refuse => Err(ChainError::RevocationUnknown),
+                UnknownRevocationPolicy::Allow => Ok(i64::MAX),
             };
         };
-        let (until, now) = (self.settings.stale.until(longest), seconds(now));
-        if traces == Traces::Left {
-            log_age(longest, now, until);
+        let until = self.settings.stale.until(crl);
+        let now = seconds(context.now);
+        if context.mode == VerificationMode::Live {
+            log_age(crl, now, until);
         }
         if now > until {
             Err(ChainError::CrlStale)

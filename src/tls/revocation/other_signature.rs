@@ -1,11 +1,10 @@
-//! Certificates that say the same with another signature. For each signature of ECDSA, (r, s), there is a second one,
-//! (r, n - s), which everybody can make from the first, above all who holds the certificate; so a digest of the certificate
-//! alone keeps nobody out. Verifies nothing.
+//! ECDSA signature malleability: for each signature (r, s), (r, n - s) is valid too, and anyone with the certificate can
+//! compute it. So the digest of one form of a certificate is not enough to deny it. Verifies nothing.
 
-use crate::tls::der::{BIT_STRING, INTEGER, Reader, SEQUENCE};
-use crate::tls::signed::Signed;
+use crate::tls::der::{BIT_STRING, DerReader, INTEGER, SEQUENCE};
+use crate::tls::signed::SignedDer;
 
-/// The orders of the curves that certificates are signed with, big-endian.
+/// The group orders of the curves for certificate signatures, big-endian.
 const ORDERS: [&[u8]; 3] = [&P256, &P384, &P521];
 
 const P256: [u8; 32] = [
@@ -25,8 +24,8 @@ const P521: [u8; 66] = [
     0x64, 0x09,
 ];
 
-/// The other forms of a certificate, one for each curve that could have signed it; only that of the right curve has a good
-/// signature. None if its signature is not of the form of ECDSA's.
+/// The other forms of a certificate, one for each possible curve; only that of the right curve has a valid signature.
+/// Empty if its signature does not have the structure of an ECDSA signature.
 pub(super) fn other_forms(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     ORDERS
         .iter()
@@ -34,17 +33,15 @@ pub(super) fn other_forms(der: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn other_form(der: &[u8], order: &[u8]) -> Option<Vec<u8>> {
-    let signed = Signed::read(der).ok()?;
-    let mut outer = Reader::new(signed.signature);
+    let signed = SignedDer::read(der).ok()?;
+    let mut outer = DerReader::new(signed.signature);
     let mut numbers = outer.expect(SEQUENCE).ok()?.reader();
-    let (r, s) = (
-        numbers.expect(INTEGER).ok()?.whole,
-        numbers.expect(INTEGER).ok()?.content,
-    );
-    let other = integer(&difference(order, s)?);
-    let signature = element(SEQUENCE, &[r, &other].concat());
+    let r = numbers.expect(INTEGER).ok()?.whole;
+    let s = numbers.expect(INTEGER).ok()?.content;
+    let other_s = integer(&difference(order, s)?);
+    let signature = element(SEQUENCE, &[r, &other_s].concat());
     let algorithm = element(SEQUENCE, signed.algorithm);
-    // The first octet of a bit string: no bit is left over.
+    // The first byte of a bit string: no unused bits.
     let signature = element(BIT_STRING, &[&[0], signature.as_slice()].concat());
     Some(element(
         SEQUENCE,
@@ -52,56 +49,57 @@ fn other_form(der: &[u8], order: &[u8]) -> Option<Vec<u8>> {
     ))
 }
 
-/// `whole - part`, both big-endian; `None` if that is negative.
-fn difference(whole: &[u8], part: &[u8]) -> Option<Vec<u8>> {
-    let part = significant(part);
-    let padding = whole.len().checked_sub(part.len())?;
-    let part = part
+/// `minuend - subtrahend`, both big-endian; `None` if the result is negative.
+fn difference(minuend: &[u8], subtrahend: &[u8]) -> Option<Vec<u8>> {
+    let subtrahend = significant(subtrahend);
+    let padding = minuend.len().checked_sub(subtrahend.len())?;
+    let subtrahend = subtrahend
         .iter()
         .rev()
         .copied()
         .chain(std::iter::repeat_n(0, padding));
-    let (mut octets, mut borrow) = (Vec::with_capacity(whole.len()), false);
-    for (whole, part) in whole.iter().rev().zip(part) {
-        let (octet, is_under) = whole.overflowing_sub(part);
-        let (octet, is_under_again) = octet.overflowing_sub(u8::from(borrow));
-        borrow = is_under || is_under_again;
-        octets.push(octet);
+    let mut digits = Vec::with_capacity(minuend.len());
+    let mut borrow = false;
+    for (upper, lower) in minuend.iter().rev().zip(subtrahend) {
+        let (digit, has_borrowed) = upper.overflowing_sub(lower);
+        let (digit, has_borrowed_again) = digit.overflowing_sub(u8::from(borrow));
+        borrow = has_borrowed || has_borrowed_again;
+        digits.push(digit);
     }
-    octets.reverse();
-    (!borrow).then_some(octets)
+    digits.reverse();
+    (!borrow).then_some(digits)
 }
 
-fn significant(octets: &[u8]) -> &[u8] {
-    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-    octets.get(zeros..).unwrap_or_default()
+fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
 }
 
-/// A number that is not negative, in as few octets as can be.
-fn integer(octets: &[u8]) -> Vec<u8> {
-    let octets = significant(octets);
-    let sign: &[u8] = if octets.first().is_none_or(|first| *first >= 0x80) {
+/// Encodes a non-negative number as DER.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    let bytes = significant(bytes);
+    let sign: &[u8] = if bytes.first().is_none_or(|first| *first >= 0x80) {
         &[0]
     } else {
         &[]
     };
-    element(INTEGER, &[sign, octets].concat())
+    element(INTEGER, &[sign, bytes].concat())
 }
 
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let digits = significant(&length);
-    let mut octets = vec![tag];
+    let mut bytes = vec![tag];
     match digits {
-        [short @ 0..=0x7f] => octets.push(*short),
-        [] => octets.push(0),
+        [short @ 0..=0x7f] => bytes.push(*short),
+        [] => bytes.push(0),
         long => {
-            octets.push(0x80 | u8::try_from(long.len()).unwrap_or(u8::MAX));
-            octets.extend(long);
+            bytes.push(0x80 | u8::try_from(long.len()).unwrap_or(u8::MAX));
+            bytes.extend(long);
         }
     }
-    octets.extend(content);
-    octets
+    bytes.extend(content);
+    bytes
 }
 
 #[cfg(test)]
@@ -125,7 +123,7 @@ mod tests {
                     .der()
                     .to_vec();
                 let public = key.subject_public_key_info();
-                let is_good = |der: &Vec<u8>| Signed::read(der).unwrap().is_by(&public);
+                let is_good = |der: &Vec<u8>| SignedDer::read(der).unwrap().is_by(&public);
                 let good: Vec<_> = other_forms(&der).filter(is_good).collect();
                 assert!(good.len() == 1 && good[0] != der, "{kind:?}");
                 assert!(other_forms(&good[0]).any(|form| form == der), "{kind:?}");

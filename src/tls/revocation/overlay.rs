@@ -1,23 +1,24 @@
-//! What files say by now, on top of what a snapshot was loaded with. It only takes away: entries that are gone from a file
-//! and serial numbers that a newer list leaves out stay revoked until a load succeeds. Reads nothing.
+//! Updates of revocation data from changed files between loads. An update only adds revocations: entries removed from a
+//! file and serial numbers missing in a newer list stay revoked until a load succeeds. Reads nothing.
 
 use super::serials::Serials;
 use super::{CrlFile, DenyList, Revocation};
 use std::collections::HashMap;
 
-/// What was read again of one trust domain.
+/// Newly read revocation data of one trust domain.
 #[derive(Debug, Default)]
 pub struct RevocationUpdate {
-    /// The deny list that the active config names, and those that a rejected one does.
+    /// The deny list of the active config, and those of a rejected config.
     pub deny_lists: Vec<DenyList>,
-    /// Files that the active config names. Newer lists of theirs replace older ones.
+    /// Files of the active config. Their newer lists replace older ones.
     pub crls: Vec<CrlFile>,
-    /// Files that only a rejected config names. They revoke; that nothing is revoked they cannot say.
+    /// Files that only a rejected config names. Their entries revoke, but their lists do not count as the list that an
+    /// issuer needs.
     pub further_crls: Vec<CrlFile>,
 }
 
 impl Revocation {
-    /// The same with what the files say by now. `None` if that is nothing new.
+    /// The revocation data with the update applied; `None` if nothing changes.
     pub fn updated(&self, update: &RevocationUpdate) -> Option<Self> {
         let mut updated = self.clone();
         let mut is_new = false;
@@ -67,11 +68,10 @@ impl Revocation {
         let mut is_new = false;
         for crl in &file.content.crls {
             let key = (crl.issuer, crl.scope);
-            let nothing = Serials::default();
-            let lists = self.newest.get(&key).into_iter().flatten();
-            let known: Vec<_> = lists.map(|list| &list.serials).collect();
-            // Nearly always one list; with several, what any of them lacks is kept, which costs only memory.
-            let known = known.first().copied().unwrap_or(&nothing);
+            let no_serials = Serials::default();
+            // Nearly always one list. With several, serials of the others are stored again, which only costs memory.
+            let first = self.newest.get(&key).and_then(|lists| lists.first());
+            let known = first.map_or(&no_serials, |list| &list.serials);
             let mut retained = self.retained.remove(&key).unwrap_or_default();
             let before = retained.len();
             retained.add_all(&crl.serials, known);
@@ -83,11 +83,11 @@ impl Revocation {
         is_new
     }
 
-    /// How many certificates are revoked only because they were before, or by lists that only a rejected config names.
+    /// Number of certificates that are revoked only by an earlier state, or by lists that only a rejected config names.
     pub fn retained_serials(&self) -> usize {
         self.retained.values().map(Serials::len).sum()
     }
 }
 
-/// Serial numbers by issuer and scope.
-pub(super) type Retained = HashMap<(super::AuthorityKey, super::Scope), Serials>;
+/// Serial numbers that stay revoked, by issuer and scope.
+pub(super) type RetainedSerials = HashMap<(super::AuthorityKey, super::CrlScope), Serials>;

@@ -1,7 +1,7 @@
-//! Serial numbers of revoked certificates, very many of them, as sorted tables of fixed width: little more than their own
-//! octets. Knows no lists.
+//! A compact set of serial numbers of revoked certificates: sorted tables of fixed width, with little memory beyond the
+//! numbers. Knows no lists.
 
-/// See the module. Each number stands in the narrowest table that holds it.
+/// A set of serial numbers. Each number is in the narrowest table that can contain it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Serials {
     upto8: Vec<[u8; 8]>,
@@ -10,25 +10,25 @@ pub(super) struct Serials {
     upto32: Vec<[u8; 32]>,
 }
 
-/// A number of more octets than anybody may use (RFC 5280 section 4.1.2.2 allows 20).
+/// A serial number of more than 32 bytes (RFC 5280 section 4.1.2.2 allows 20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(super) struct SerialTooLong;
 
 impl Serials {
-    /// Adds a number, as in DER: big-endian. Looking for numbers comes only after [`Self::finish`].
-    pub(super) fn push(&mut self, serial: &[u8]) -> Result<(), TooLong> {
+    /// Adds a number, big-endian as in DER. Call [`Self::finish`] before a lookup.
+    pub(super) fn push(&mut self, serial: &[u8]) -> Result<(), SerialTooLong> {
         let digits = significant(serial);
         match digits.len() {
             0..=8 => self.upto8.push(padded(digits)),
             9..=16 => self.upto16.push(padded(digits)),
             17..=20 => self.upto20.push(padded(digits)),
             21..=32 => self.upto32.push(padded(digits)),
-            _ => return Err(TooLong),
+            _ => return Err(SerialTooLong),
         }
         Ok(())
     }
 
-    /// Sorts, and gives back the memory that was taken too much.
+    /// Sorts the tables and frees unused memory.
     pub(super) fn finish(&mut self) {
         finish(&mut self.upto8);
         finish(&mut self.upto16);
@@ -43,30 +43,34 @@ impl Serials {
             9..=16 => self.upto16.binary_search(&padded(digits)).is_ok(),
             17..=20 => self.upto20.binary_search(&padded(digits)).is_ok(),
             21..=32 => self.upto32.binary_search(&padded(digits)).is_ok(),
-            // No list with such a number was taken.
+            // `push` rejects longer numbers.
             _ => false,
         }
     }
 
-    /// Adds the numbers of one set that are not in another.
-    pub(super) fn add_all(&mut self, added: &Self, but: &Self) {
+    /// Adds the numbers of `added` that are not in `except`.
+    pub(super) fn add_all(&mut self, added: &Self, except: &Self) {
         let Self {
             upto8,
             upto16,
             upto20,
             upto32,
         } = self;
-        add_all(upto8, &added.upto8, &but.upto8);
-        add_all(upto16, &added.upto16, &but.upto16);
-        add_all(upto20, &added.upto20, &but.upto20);
-        add_all(upto32, &added.upto32, &but.upto32);
+        add_all(upto8, &added.upto8, &except.upto8);
+        add_all(upto16, &added.upto16, &except.upto16);
+        add_all(upto20, &added.upto20, &except.upto20);
+        add_all(upto32, &added.upto32, &except.upto32);
         self.finish();
     }
 
     /// SHA-256 over all numbers, in hexadecimal.
     pub(super) fn sha256(&self) -> String {
-        let (short, long) = (self.upto8.concat(), self.upto16.concat());
-        let all = [short, long, self.upto20.concat(), self.upto32.concat()];
+        let all = [
+            self.upto8.concat(),
+            self.upto16.concat(),
+            self.upto20.concat(),
+            self.upto32.concat(),
+        ];
         let lengths = all.iter().map(Vec::len);
         crate::tls::sha256_text(
             &[
@@ -81,22 +85,21 @@ impl Serials {
         self.upto8.len() + self.upto16.len() + self.upto20.len() + self.upto32.len()
     }
 
-    /// What the tables take from the heap.
+    /// Heap memory of the tables, in bytes.
     #[cfg(test)]
-    pub(super) fn octets(&self) -> usize {
-        let (short, long) = (
-            self.upto8.capacity() * 8 + self.upto16.capacity() * 16,
-            self.upto20.capacity() * 20,
-        );
-        short + long + self.upto32.capacity() * 32
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.upto8.capacity() * 8
+            + self.upto16.capacity() * 16
+            + self.upto20.capacity() * 20
+            + self.upto32.capacity() * 32
     }
 }
 
-fn add_all<const N: usize>(table: &mut Vec<[u8; N]>, added: &[[u8; N]], but: &[[u8; N]]) {
+fn add_all<const N: usize>(table: &mut Vec<[u8; N]>, added: &[[u8; N]], except: &[[u8; N]]) {
     table.extend(
         added
             .iter()
-            .filter(|serial| but.binary_search(serial).is_err()),
+            .filter(|serial| except.binary_search(serial).is_err()),
     );
 }
 
@@ -106,20 +109,20 @@ fn finish<const N: usize>(table: &mut Vec<[u8; N]>) {
     table.shrink_to_fit();
 }
 
-/// Without leading zeros, of which DER needs one where the first bit is set and other encoders write more.
+/// A number without leading zeros. DER has one if the first bit is set, and other encoders write more.
 pub(super) fn significant(serial: &[u8]) -> &[u8] {
-    let zeros = serial.iter().take_while(|octet| **octet == 0).count();
+    let zeros = serial.iter().take_while(|byte| **byte == 0).count();
     serial.get(zeros..).unwrap_or_default()
 }
 
 fn padded<const N: usize>(digits: &[u8]) -> [u8; N] {
-    let mut octets = [0; N];
-    octets
+    let mut padded = [0; N];
+    padded
         .iter_mut()
         .rev()
         .zip(digits.iter().rev())
         .for_each(|(to, from)| *to = *from);
-    octets
+    padded
 }
 
 #[cfg(test)]
@@ -137,7 +140,7 @@ mod tests {
             for one in &all {
                 match serials.push(one) {
                     Ok(()) => { oracle.insert(significant(one).to_vec()); }
-                    Err(TooLong) => prop_assert!(significant(one).len() > 32),
+                    Err(SerialTooLong) => prop_assert!(significant(one).len() > 32),
                 }
             }
             serials.finish();

@@ -1,34 +1,34 @@
-//! How a trust domain deals with revocation, as its config says. Judges nothing.
+//! The revocation settings of a trust domain. Checks nothing.
 
-use super::age::StaleCrls;
+use super::age::StaleCrlPolicy;
 
-/// What happens with a certificate whose issuer has no list here, once the domain has any.
+/// The policy for a certificate from an issuer without a list, if the domain has any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownRevocation {
-    /// It does not count.
+pub enum UnknownRevocationPolicy {
+    /// It is rejected.
     #[default]
     Refuse,
-    /// It counts.
+    /// It is accepted.
     Allow,
 }
 
-/// Which certificates of a chain must not be revoked.
+/// Which certificates of a chain are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RevocationCheck {
-    /// All below the anchor.
+pub enum RevocationDepth {
+    /// All certificates below the anchor.
     #[default]
     Chain,
-    /// The client's own.
+    /// Only the client certificate.
     Leaf,
 }
 
-/// How a domain deals with revocation.
+/// The revocation settings of a domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationSettings {
-    /// Lists past their time.
-    pub stale: StaleCrls,
-    /// Issuers without a list.
-    pub unknown: UnknownRevocation,
-    /// How far up.
-    pub check: RevocationCheck,
+    /// The policy for lists past their next update.
+    pub stale: StaleCrlPolicy,
+    /// The policy for issuers without a list.
+    pub unknown: UnknownRevocationPolicy,
+    /// Which certificates are checked.
+    pub check: RevocationDepth,
 }

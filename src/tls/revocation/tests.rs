@@ -1,4 +1,4 @@
-//! Revocation lists written by hand, octet by octet: who is out by them.
+//! Revocation lists written by hand, byte by byte, and the certificates that they revoke.
 
 mod age;
 mod crl_files;
@@ -9,7 +9,9 @@ mod several;
 
 use self::lists::*;
 use super::*;
-use crate::tls::trust::{Authorities, TrustDomain, TrustDomainId, TrustSettings, Vouched, vouch};
+use crate::tls::certification_path::PresentedChain;
+use crate::tls::trust::verify_chain;
+use crate::tls::{ChainVerification, TrustDomain, TrustDomainId, TrustSettings};
 use proptest::prelude::*;
 use rcgen::KeyUsagePurpose;
 use std::time::Duration;
@@ -62,11 +64,15 @@ fn verdict(
     domain: &TrustDomain,
     chain: &[&CertificateDer<'static>],
     at: i64,
-) -> Result<Vouched, ChainError> {
+) -> Result<ChainVerification, ChainError> {
     let chain: Vec<_> = chain.iter().map(|der| (*der).clone()).collect();
     let at = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at).unwrap()));
     let trusts = [(domain.id, &*domain.trust)].into_iter();
-    vouch(trusts, &chain[0], &chain[1..], (at, Traces::Left))
+    verify_chain(
+        trusts,
+        PresentedChain::of(&chain)?,
+        VerificationContext::live(at),
+    )
 }
 
 #[test]
@@ -196,8 +202,11 @@ fn an_issuer_without_a_list_is_refused_or_allowed_and_checked_as_far_up_as_asked
         ]
         .map(|one| one.map(|_| ()))
     };
-    let (refuse, allow) = (UnknownRevocation::Refuse, UnknownRevocation::Allow);
-    let (whole, only_leaf) = (RevocationCheck::Chain, RevocationCheck::Leaf);
+    let (refuse, allow) = (
+        UnknownRevocationPolicy::Refuse,
+        UnknownRevocationPolicy::Allow,
+    );
+    let (whole, only_leaf) = (RevocationDepth::Chain, RevocationDepth::Leaf);
     let unknown = Err(ChainError::RevocationUnknown);
     let (empty, revoking) = (list(&root), list(&root).revoking(&[&middle_serial]));
     assert_eq!(
@@ -224,11 +233,7 @@ fn the_deny_list_takes_out_certificates_by_each_of_their_marks() {
     let middle = ca("middle", Some(&root));
     let authorities = authorities(&[&root], &[]);
     let (direct, below) = (leaf(&[7, 7], &root), leaf(&[8, 8], &middle));
-    let print = |der: &CertificateDer<'_>| {
-        crate::tls::peer_certificate::hexadecimal(
-            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der).as_ref(),
-        )
-    };
+    let print = |der: &CertificateDer<'_>| crate::tls::sha256_text(der);
     let judge = |text: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("denied");

@@ -1,4 +1,4 @@
-//! Alternative names of odd certificates, made octet by octet, since no honest library writes them.
+//! Alternative names of odd certificates, made byte by byte, since no honest library writes them.
 
 mod hostile;
 mod subject;
@@ -9,7 +9,7 @@ use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, CustomExtension, KeyPair, SanType};
 use std::sync::OnceLock;
 
-/// Subject alternative names: tags and octets.
+/// Subject alternative names: tags and bytes.
 type Names<'a> = &'a [(u8, &'a [u8])];
 
 const EMAIL: u8 = 0x81;
@@ -23,21 +23,21 @@ fn key() -> &'static KeyPair {
 
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
-    let mut octets = vec![tag];
+    let mut bytes = vec![tag];
     match length {
-        0..128 => octets.push(length as u8),
-        _ => octets.extend([0x82, (length >> 8) as u8, length as u8]),
+        0..128 => bytes.push(length as u8),
+        _ => bytes.extend([0x82, (length >> 8) as u8, length as u8]),
     }
-    octets.extend(content);
-    octets
+    bytes.extend(content);
+    bytes
 }
 
-fn san_octets(names: Names<'_>) -> Vec<u8> {
+fn san_bytes(names: Names<'_>) -> Vec<u8> {
     element(
         0x30,
         &names
             .iter()
-            .flat_map(|(tag, octets)| element(*tag, octets))
+            .flat_map(|(tag, bytes)| element(*tag, bytes))
             .collect::<Vec<_>>(),
     )
 }
@@ -47,16 +47,16 @@ fn signed(params: CertificateParams) -> PeerCertificate {
     PeerCertificate::read(TrustDomainId(0), certificate.der()).unwrap()
 }
 
-fn with_san(octets: &[&[u8]]) -> PeerCertificate {
+fn with_san(bytes: &[&[u8]]) -> PeerCertificate {
     let extension =
-        |octets: &&[u8]| CustomExtension::from_oid_content(&[2, 5, 29, 17], octets.to_vec());
+        |bytes: &&[u8]| CustomExtension::from_oid_content(&[2, 5, 29, 17], bytes.to_vec());
     let mut params = CertificateParams::default();
-    params.custom_extensions = octets.iter().map(extension).collect();
+    params.custom_extensions = bytes.iter().map(extension).collect();
     signed(params)
 }
 
 fn named(names: Names<'_>) -> PeerCertificate {
-    with_san(&[&san_octets(names)])
+    with_san(&[&san_bytes(names)])
 }
 
 fn texts(names: &[Box<str>]) -> Vec<&str> {
@@ -239,7 +239,7 @@ fn a_spiffe_id_stands_alone_and_keeps_its_rules() {
 
 #[test]
 fn alternative_names_that_stand_twice_or_cannot_be_read_are_none() {
-    let good = san_octets(&[(DNS, b"a"), (URI, b"urn:x"), (EMAIL, b"a@b")]);
+    let good = san_bytes(&[(DNS, b"a"), (URI, b"urn:x"), (EMAIL, b"a@b")]);
     assert_eq!(texts(&with_san(&[&good]).dns_names), ["a"]);
     let truncated = good.get(..good.len() - 1).unwrap();
     for extensions in [

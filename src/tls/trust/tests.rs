@@ -1,10 +1,11 @@
-//! Who vouches for which chain, and until when.
+//! Which domain verifies which chain, and until when.
 
 mod memory;
 mod paths;
 mod usage;
 
 use super::*;
+use crate::tls::validity::seconds;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::CertificateError;
 use std::time::Duration;
@@ -99,9 +100,13 @@ fn vouched(
     domains: &[&TrustDomain],
     chain: &[CertificateDer<'_>],
     now: UnixTime,
-) -> Result<Vouched, ChainError> {
+) -> Result<ChainVerification, ChainError> {
     let trusts = domains.iter().map(|domain| (domain.id, &*domain.trust));
-    vouch(trusts, &chain[0], &chain[1..], (now, Traces::Left))
+    verify_chain(
+        trusts,
+        PresentedChain::of(chain)?,
+        VerificationContext::live(now),
+    )
 }
 
 impl TrustDomain {

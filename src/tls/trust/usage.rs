@@ -1,51 +1,52 @@
-//! What a client certificate must be for: the extended key usages that a trust domain takes, and key usages. Reads usages,
-//! judges no chain.
+//! Key usages of client certificates: the extended key usages that a trust domain accepts, and key usages. Reads usages
+//! and verifies no chain.
 
 use crate::clock::rfc3339;
-use crate::tls::peer_certificate::CertificateFacts;
+use crate::tls::certificate_facts::CertificateFacts;
 use rustls::pki_types::CertificateDer;
 use webpki::{Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Which extended key usages make a client.
+/// Which extended key usages a client certificate may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExtendedKeyUsage {
-    /// The leaf must say `clientAuth`.
+pub enum ExtendedKeyUsagePolicy {
+    /// The leaf must contain `clientAuth`.
     Require,
-    /// The leaf says `clientAuth`, or nothing at all about usages. What most servers do, and many private CAs need.
+    /// The leaf contains `clientAuth` or has no extended key usage. Most servers do this, and many private CAs need it.
     #[default]
     AllowMissing,
-    /// As before, and until this second (since 1970) also certificates that are for servers only.
+    /// As [`Self::AllowMissing`], and until this second (since 1970) also server-only certificates.
     AllowServerAuthUntil(i64),
 }
 
-/// What a path was found to be for.
+/// The extended key usage of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FoundUsage {
+pub(super) enum PathUsage {
     Client,
-    /// No usage at all on the leaf.
+    /// The leaf has no extended key usage.
     Missing,
-    /// Of the leaf or of a CA above it.
+    /// The leaf or a CA above it excludes clients.
     ServerOnly,
 }
 
 const CLIENT: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 const SERVER: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
 
-/// For all certificates of a path, as the library asks it: usages that are there must include ours. A CA that says
-/// nothing may sign for any usage.
-impl ExtendedKeyUsageValidator for ExtendedKeyUsage {
+/// webpki calls this for each certificate of a path: an extended key usage must include the client's. A CA without the
+/// extension may sign for any usage.
+impl ExtendedKeyUsageValidator for ExtendedKeyUsagePolicy {
     fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
         let Self::AllowServerAuthUntil(_) = self else {
             return KeyUsage::client_auth().validate(usages);
         };
-        let (mut is_empty, mut is_ours) = (true, false);
+        let mut is_empty = true;
+        let mut is_accepted = false;
         for usage in usages {
             let usage = usage?;
             is_empty = false;
-            is_ours |= usage == KeyPurposeId::new(CLIENT) || usage == KeyPurposeId::new(SERVER);
+            is_accepted |= usage == KeyPurposeId::new(CLIENT) || usage == KeyPurposeId::new(SERVER);
         }
-        if is_empty || is_ours {
+        if is_empty || is_accepted {
             Ok(())
         } else {
             Err(Error::EmptyEkuExtension)
@@ -53,15 +54,15 @@ impl ExtendedKeyUsageValidator for ExtendedKeyUsage {
     }
 }
 
-impl ExtendedKeyUsage {
-    /// Until when a path with this usage counts, seconds since 1970; `None` if never.
-    pub(super) fn until(self, found: FoundUsage) -> Option<i64> {
-        match (self, found) {
-            (_, FoundUsage::Client) => Some(i64::MAX),
-            (Self::Require, FoundUsage::Missing) => None,
-            (_, FoundUsage::Missing) => Some(i64::MAX),
-            (Self::AllowServerAuthUntil(end), FoundUsage::ServerOnly) => Some(end),
-            (_, FoundUsage::ServerOnly) => None,
+impl ExtendedKeyUsagePolicy {
+    /// The last second, since 1970, in which a path with this usage is accepted; `None` if never.
+    pub(super) fn until(self, usage: PathUsage) -> Option<i64> {
+        match (self, usage) {
+            (_, PathUsage::Client) => Some(i64::MAX),
+            (Self::Require, PathUsage::Missing) => None,
+            (_, PathUsage::Missing) => Some(i64::MAX),
+            (Self::AllowServerAuthUntil(end), PathUsage::ServerOnly) => Some(end),
+            (_, PathUsage::ServerOnly) => None,
         }
     }
 
@@ -72,7 +73,7 @@ impl ExtendedKeyUsage {
         Some(day.with_hms(23, 59, 59).ok()?.assume_utc().unix_timestamp())
     }
 
-    /// The end of the exception for servers' certificates as text.
+    /// The end of the exception for server-only certificates, as RFC 3339.
     pub(super) fn exception_ends(self) -> String {
         match self {
             Self::AllowServerAuthUntil(end) => rfc3339(end),
@@ -81,8 +82,8 @@ impl ExtendedKeyUsage {
     }
 }
 
-impl FoundUsage {
-    /// What a verified leaf, and the CAs above it, are for.
+impl PathUsage {
+    /// The usage of a verified leaf and the CAs above it. `None` if a certificate cannot be read.
     pub(super) fn of<'a>(
         leaf: &CertificateDer<'_>,
         authorities: impl Iterator<Item = CertificateDer<'a>>,
@@ -106,9 +107,9 @@ impl FoundUsage {
     }
 }
 
-/// Whether the key usages of a path, where there are any, allow what its keys are used for: the leaf's signs handshakes
-/// (RFC 5246 section 7.4.6), those above sign certificates (RFC 5280 section 6.1.4). The library does not look at them.
-/// `None` if one cannot be read.
+/// Whether the key usages of a path, where present, allow the signatures: the leaf's key signs handshakes (RFC 5246
+/// section 7.4.6), the CA keys sign certificates (RFC 5280 section 6.1.4). webpki does not check them. `None` if a
+/// certificate cannot be read.
 pub(super) fn keys_may_sign<'a>(
     leaf: &CertificateDer<'_>,
     mut authorities: impl Iterator<Item = &'a CertificateDer<'a>>,
@@ -118,7 +119,7 @@ pub(super) fn keys_may_sign<'a>(
     if usage.is_some_and(|usage| !usage.value.digital_signature()) {
         return Some(false);
     }
-    authorities.try_fold(true, |may, authority| {
-        Some(may && CertificateFacts::read(authority)?.may_sign)
+    authorities.try_fold(true, |may_sign, authority| {
+        Some(may_sign && CertificateFacts::read(authority)?.may_sign)
     })
 }

@@ -1,24 +1,24 @@
-//! Where chunked bodies end, however they come.
+//! The end of chunked bodies, at any split over reads.
 
 use super::*;
 use proptest::prelude::*;
 
-type Chunked = AnswerBody<UnsyncBoxBody<Bytes, BodyFailure>>;
+type Chunked = ResponseBody<UnsyncBoxBody<Bytes, BodyFailure>>;
 
 fn chunked() -> Chunked {
-    let left = Left::Chunked(ChunkScanner::default(), Vec::new());
-    AnswerBody {
+    let remaining = Remaining::Chunked(ChunkScanner::default(), Vec::new());
+    ResponseBody {
         link: None,
         upload: None,
         buffer: BytesMut::new(),
         passed: None,
-        left,
+        remaining,
         reuse: Reuse::Keep,
-        room: FEW,
+        room: FIRST_READ,
     }
 }
 
-/// The data of what has come so far.
+/// The data received so far.
 fn data(body: &mut Chunked) -> Vec<u8> {
     let frames = std::iter::from_fn(|| body.next().unwrap());
     frames
@@ -30,10 +30,10 @@ fn data(body: &mut Chunked) -> Vec<u8> {
 fn data_that_looks_like_the_end_is_data() {
     let mut body = chunked();
     body.buffer
-        .extend_from_slice(format!("{:x}\r\n", PIECE + CHUNKS_END.len() + 1).as_bytes());
-    body.buffer.extend_from_slice(&vec![b'x'; PIECE]);
+        .extend_from_slice(format!("{:x}\r\n", MAX_FRAME + CHUNKS_END.len() + 1).as_bytes());
+    body.buffer.extend_from_slice(&vec![b'x'; MAX_FRAME]);
     body.buffer.extend_from_slice(CHUNKS_END);
-    assert_eq!(data(&mut body).len(), PIECE + CHUNKS_END.len());
+    assert_eq!(data(&mut body).len(), MAX_FRAME + CHUNKS_END.len());
     assert!(!body.is_end_stream());
     body.buffer.extend_from_slice(b"y\r\n0\r\n\r\n");
     assert_eq!(data(&mut body), b"y");
@@ -51,7 +51,8 @@ proptest! {
             message += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
         }
         message += "0\r\n\r\n";
-        let (mut body, mut seen) = (chunked(), Vec::new());
+        let mut body = chunked();
+        let mut seen = Vec::new();
         for piece in message.as_bytes().chunks(cut) {
             prop_assert!(!body.is_end_stream());
             body.buffer.extend_from_slice(piece);

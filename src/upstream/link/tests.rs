@@ -1,4 +1,4 @@
-//! When what has come is acknowledged at once.
+//! When received bytes are acknowledged at once.
 
 use super::*;
 use std::future::poll_fn;
@@ -12,15 +12,16 @@ async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
     let stream = TcpStream::connect(listener.local_addr().unwrap())
         .await
         .unwrap();
-    let manners = Manners {
+    let manners = Quirks {
         quick_ack,
-        ..Manners::default()
+        ..Quirks::default()
     };
     let descriptor = pool::descriptor().await.unwrap();
     let pool = pool::PoolKey::new(pool::Capacity::AtMost(1), Duration::ZERO);
     let link = Link::new(
         EndpointStream::Plain(stream, descriptor),
-        (pool.id(), 0),
+        pool.id(),
+        0,
         &manners,
         None,
     );
@@ -28,7 +29,7 @@ async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
 }
 
 impl Link {
-    /// Asks, as each request does.
+    /// Writes a byte, as each request does.
     async fn ask(&mut self) {
         assert_eq!(
             poll_fn(|context| self.poll_write(context, &[IoSlice::new(b"?")]))
@@ -38,7 +39,8 @@ impl Link {
         );
     }
 
-    /// Looks for more of an answer where there is none yet, and says whether the system acknowledges at once from then on.
+    /// Reads while nothing is available. Returns whether the system acknowledges at once from then
+    /// on.
     async fn acknowledges_while_it_waits(&mut self) -> bool {
         let EndpointStream::Plain(stream, _) = &self.stream else {
             panic!("plain")
@@ -47,11 +49,12 @@ impl Link {
         assert!(!SockRef::from(stream).tcp_quickack().unwrap());
         let spaces = [0..1, 1..2];
         for way in 0..3 {
-            let (mut memory, mut buffer) = ([0; 2], BytesMut::new());
+            let mut memory = [0; 2];
+            let mut buffer = BytesMut::new();
             let nothing = poll_fn(|context| {
                 Poll::Ready(match way {
                     0 => self.poll_read(context, &mut memory).is_pending(),
-                    1 => self.poll_read_behind(context, &mut buffer, 1).is_pending(),
+                    1 => self.poll_append(context, &mut buffer, 1).is_pending(),
                     _ => self
                         .poll_read_spaces(context, &mut memory, &spaces)
                         .is_pending(),

@@ -1,4 +1,4 @@
-//! One read of a plain socket into several ranges of memory.
+//! Reads from a plain socket into several ranges of memory with one system call.
 
 use socket2::SockRef;
 use std::io::{self, IoSliceMut, Read};
@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// The most ranges that one read fills.
-const MOST_SPACES: usize = 8;
+/// Maximum number of ranges per read.
+const MAX_SPACES: usize = 8;
 
 pub(super) fn read_spaces(
     stream: &TcpStream,
@@ -21,11 +21,12 @@ pub(super) fn read_spaces(
         let mut count = 0;
         let read = stream.try_io(Interest::READABLE, || {
             let mut slices =
-                [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
+                [const { None }; MAX_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
             let (used, room) = cut(memory, spaces, &mut slices);
             count = (&*SockRef::from(stream))
                 .read_vectored(slices.get_mut(..used).unwrap_or_default())?;
-            // A short read means that nothing is left: the runtime is told so, which saves asking the system again.
+            // A short read means that the socket is empty. Reporting it to the runtime avoids
+            // another system call.
             if count > 0 && count < room {
                 Err(io::ErrorKind::WouldBlock.into())
             } else {
@@ -43,18 +44,20 @@ pub(super) fn read_spaces(
     }
 }
 
-/// Cuts ranges out of memory. Gives how many there are, and how long they are together.
+/// Cuts ranges out of memory. Returns their number and their total length.
 fn cut<'m>(
     mut memory: &'m mut [u8],
     spaces: &[Range<usize>],
     slices: &mut [IoSliceMut<'m>],
 ) -> (usize, usize) {
-    let (mut at, mut used, mut room) = (0, 0, 0);
+    let mut at = 0;
+    let mut used = 0;
+    let mut room = 0;
     for (space, slice) in spaces.iter().zip(slices) {
-        let (Some(skip), rest) = (space.start.checked_sub(at), std::mem::take(&mut memory)) else {
+        let Some(skip) = space.start.checked_sub(at) else {
             break;
         };
-        let Some((_, rest)) = rest.split_at_mut_checked(skip) else {
+        let Some((_, rest)) = std::mem::take(&mut memory).split_at_mut_checked(skip) else {
             break;
         };
         let Some((piece, rest)) = rest.split_at_mut_checked(space.len()) else {
@@ -62,7 +65,9 @@ fn cut<'m>(
         };
         room += piece.len();
         *slice = IoSliceMut::new(piece);
-        (memory, at, used) = (rest, space.end, used + 1);
+        memory = rest;
+        at = space.end;
+        used += 1;
     }
     (used, room)
 }
@@ -75,7 +80,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_cut_out_of_memory_is_what_was_asked_for(
-            gaps in proptest::collection::vec((0usize..9, 0usize..9), 0..MOST_SPACES),
+            gaps in proptest::collection::vec((0usize..9, 0usize..9), 0..MAX_SPACES),
             length in 0usize..200,
         ) {
             let mut at = 0;
@@ -86,7 +91,7 @@ mod tests {
             }).collect();
             let mut memory: Vec<u8> = (0..length).map(|at| at as u8).collect();
             let copy = memory.clone();
-            let mut slices = [const { None }; MOST_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
+            let mut slices = [const { None }; MAX_SPACES].map(|_: Option<()>| IoSliceMut::new(&mut []));
             let (used, room) = cut(&mut memory, &spaces, &mut slices);
             let fitting: Vec<_> = spaces.iter().take_while(|space| space.end <= length).collect();
             prop_assert_eq!(used, fitting.len());

@@ -1,4 +1,5 @@
-//! Whatever the pieces in which bodies come: the upstream reads what was sent, and gives what it said.
+//! Bodies in any pieces: the upstream receives what was sent, and the client what the upstream
+//! sent.
 
 use super::*;
 use crate::config::HostHeader;
@@ -6,7 +7,7 @@ use crate::endpoint::EndpointAddress;
 use crate::forward::{ChunkPart, ChunkScanner};
 use crate::pool::Capacity;
 use crate::telemetry::Telemetry;
-use crate::upstream::{AnswerBody, Behind, UpstreamSettings};
+use crate::upstream::{ResponseBody, ResponseContent, UpstreamSettings};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -55,16 +56,17 @@ fn upstream(address: SocketAddr) -> Upstream {
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_capacity: Capacity::AtMost(4),
-        manners: crate::upstream::Manners::default(),
+        manners: crate::upstream::Quirks::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))
 }
 
-fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
-    let (line, fields) = ("POST /x HTTP/1.1\r\nhost: ", "\r\ntrailer: x-sum\r\n\r\n");
-    let mut head = Recycled::take();
+fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> UpstreamRequest<Frames> {
+    let line = "POST /x HTTP/1.1\r\nhost: ";
+    let fields = "\r\ntrailer: x-sum\r\n\r\n";
+    let mut head = PooledBuffer::take();
     head.extend_from_slice(format!("{line}client{fields}").as_bytes());
-    Outgoing {
+    UpstreamRequest {
         head,
         host: line.len()..line.len() + "client".len(),
         reuse: Reuse::Keep,
@@ -73,7 +75,7 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> Outgoing<Frames> {
         meter: Arc::default(),
         asked: Asked::Other,
         upgrade: Upgrade::None,
-        repeat: Repeat::never(),
+        repeat: RetryPolicy::never(),
         response_timeout: Duration::from_secs(60),
         preface: None,
         account: None,
@@ -90,7 +92,8 @@ fn server(
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_nodelay(true).unwrap();
-        let (mut seen, mut space) = (Vec::new(), [0; 4096]);
+        let mut seen = Vec::new();
+        let mut space = [0; 4096];
         while !is_whole(&seen) {
             match stream.read(&mut space).unwrap() {
                 0 => break,
@@ -109,17 +112,18 @@ type Outcome = (u16, Vec<u8>, Option<HeaderMap>);
 
 async fn exchange(
     address: SocketAddr,
-    outgoing: Outgoing<Frames>,
+    outgoing: UpstreamRequest<Frames>,
 ) -> Result<Outcome, Box<dyn std::error::Error>> {
     let upstream = upstream(address);
     let answer = upstream
-        .send(outgoing, |head: &AnswerHead<'_, '_>| head.status)
+        .send(outgoing, |head: &ResponseHead<'_, '_>| head.status)
         .await?;
-    let Behind::Body(mut body): Behind<Frames> = answer.behind else {
+    let ResponseContent::Body(mut body): ResponseContent<Frames> = answer.behind else {
         panic!("no body")
     };
-    let (mut data, mut trailers) = (Vec::new(), None);
-    while let Some(frame) = AnswerBody::frame(&mut body).await {
+    let mut data = Vec::new();
+    let mut trailers = None;
+    while let Some(frame) = ResponseBody::frame(&mut body).await {
         match frame?.into_data() {
             Ok(piece) => data.extend_from_slice(&piece),
             Err(frame) => trailers = frame.into_trailers().ok(),
@@ -141,7 +145,9 @@ fn split(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
 }
 
 fn data_of(mut chunked: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (mut scanner, mut data, mut section) = (ChunkScanner::default(), Vec::new(), Vec::new());
+    let mut scanner = ChunkScanner::default();
+    let mut data = Vec::new();
+    let mut section = Vec::new();
     while !chunked.is_empty() {
         let (kind, length) = scanner
             .part(chunked)

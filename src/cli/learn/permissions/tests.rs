@@ -3,16 +3,18 @@
 use super::*;
 use proptest::prelude::*;
 
-fn needed(captures: &[usize]) -> Needed {
-    Needed {
-        seen: Seen::once("2026-01-01T00:00:00Z"),
+fn needed(captures: &[usize]) -> NeedUse {
+    NeedUse {
+        seen: Occurrences::once("2026-01-01T00:00:00Z"),
         on_trial: 0,
         captures: captures.iter().copied().collect(),
     }
 }
 
 fn texts(requirements: &[&str], captures: &[usize], threshold: usize) -> Vec<String> {
-    let all = requirements.iter().flat_map(|text| Need::all_of(text));
+    let all = requirements
+        .iter()
+        .flat_map(|text| LearnedNeed::all_of(text));
     let needs = all.map(|need| (need, needed(captures))).collect();
     learn(&needs, threshold)
         .0
@@ -21,12 +23,12 @@ fn texts(requirements: &[&str], captures: &[usize], threshold: usize) -> Vec<Str
         .collect()
 }
 
-fn grants(text: &str, need: &Need) -> bool {
+fn grants(text: &str, need: &LearnedNeed) -> bool {
     let permission = Permission::new(
         Arc::new(CompiledPermission::new(text, Effect::Grant)),
         Place::nowhere(),
     );
-    permission.grants(&Asked::of(&need.requirement()))
+    permission.grants(&RequirementSubject::of(&need.requirement()))
 }
 
 #[test]
@@ -100,9 +102,9 @@ fn what_a_wildcard_grants_anyway_needs_no_line() {
     let mut all: Vec<String> = (0..8).map(|id| format!("GET /a/{id}")).collect();
     all.push("GET /a/1/deeper".to_owned());
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let needs: BTreeMap<Need, Needed> = all
+    let needs: BTreeMap<LearnedNeed, NeedUse> = all
         .iter()
-        .flat_map(|text| Need::all_of(text))
+        .flat_map(|text| LearnedNeed::all_of(text))
         .map(|need| (need, needed(&[])))
         .collect();
     let (learned, _) = learn(&needs, 8);
@@ -123,25 +125,25 @@ fn wildcards_in_requests_are_taken_at_their_word() {
     assert_eq!(learned, ["GET /a/\\*", "objects/query/\\*"]);
     assert!(!grants(
         &learned[0],
-        &Need::Path {
+        &LearnedNeed::Path {
             method: "GET".to_owned(),
             path: "/a/b".to_owned()
         }
     ));
     assert!(!grants(
         &learned[1],
-        &Need::Name("objects/query/host".to_owned())
+        &LearnedNeed::Name("objects/query/host".to_owned())
     ));
 }
 
-fn need() -> impl Strategy<Value = Need> {
+fn need() -> impl Strategy<Value = LearnedNeed> {
     let path = proptest::collection::vec("[a-c*]{0,2}", 1..4);
     prop_oneof![
-        ("(GET|POST|\\*)", path).prop_map(|(method, segments)| Need::Path {
+        ("(GET|POST|\\*)", path).prop_map(|(method, segments)| LearnedNeed::Path {
             method,
             path: format!("/{}", segments.join("/"))
         }),
-        "[a-c]/[a-c*]{1,2}".prop_map(Need::Name),
+        "[a-c]/[a-c*]{1,2}".prop_map(LearnedNeed::Name),
     ]
 }
 
@@ -180,13 +182,13 @@ proptest! {
         for need in others.difference(&seen).filter(|need| learned.iter().any(|it| grants(&it.text, need))) {
             // Only paths are granted beyond, of a method that was seen, and below a first segment that was, unless
             // the route has a capture there.
-            let Need::Path { method, path } = need else { return Err(TestCaseError::fail(format!("{need:?}"))) };
+            let LearnedNeed::Path { method, path } = need else { return Err(TestCaseError::fail(format!("{need:?}"))) };
             let first = |path: &str| path.split('/').nth(1).map(str::to_owned);
             let related = seen.iter().any(|other| match other {
-                Need::Path { method: seen_method, path: seen_path } => {
+                LearnedNeed::Path { method: seen_method, path: seen_path } => {
                     seen_method == method && (captures.contains(&0) || first(seen_path) == first(path))
                 }
-                Need::Name(_) => false,
+                LearnedNeed::Name(_) => false,
             });
             prop_assert!(related, "{:?} by {:?}", need, learned);
         }

@@ -18,7 +18,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "user.startsWith('a', 'b')",
         5,
-        "does not take so many arguments",
+        "does not take this number of arguments",
         "",
     ),
     (
@@ -35,11 +35,11 @@ pub(super) const REFUSED: &[Refused] = &[
         "did you mean `size`?",
     ),
     ("size(1) == 1", 5, "`size` needs a string or a list", ""),
-    ("int(true) == 1", 4, "`int` makes no number of a bool", ""),
+    ("int(true) == 1", 4, "`int` cannot convert a bool", ""),
     (
         "string(now) == ''",
         7,
-        "`string` makes no text of a timestamp",
+        "`string` cannot convert a timestamp",
         "",
     ),
     (
@@ -63,7 +63,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "inNetwork(source, '10.0.0.0/33')",
         18,
-        "`10.0.0.0/33` is no network",
+        "`10.0.0.0/33` is not a network",
         "10.0.0.0/8",
     ),
     (
@@ -75,7 +75,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "inNetwork(source, '::ffff:10.0.0.0/104')",
         18,
-        "a network of IPv4 in the clothes of IPv6",
+        "an IPv4 network in IPv6-mapped form",
         "",
     ),
     (
@@ -93,13 +93,13 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "source == '10.0.0.1'",
         7,
-        "`==` compares no addresses",
+        "`==` does not compare addresses",
         "inNetwork",
     ),
     (
         "source in ['10.0.0.1']",
         7,
-        "`in` looks for no addresses",
+        "`in` does not compare addresses",
         "inNetwork",
     ),
     (
@@ -111,20 +111,25 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "timestamp('tomorrow') < now",
         10,
-        "timestamp() needs a time",
+        "timestamp() needs a literal time",
         "timestamp(\"",
     ),
-    ("timestamp(user) < now", 10, "timestamp() needs a time", ""),
+    (
+        "timestamp(user) < now",
+        10,
+        "timestamp() needs a literal time",
+        "",
+    ),
     (
         "duration('1d') > now - now",
         9,
-        "duration() needs numbers with units",
+        "duration() needs a literal with numbers",
         "1h30m",
     ),
     (
         "now.getHours('Europe/Berlin') > 8",
         13,
-        "this is no zone",
+        "this is not a time zone",
         "+02:00",
     ),
     (

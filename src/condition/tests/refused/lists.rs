@@ -12,7 +12,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "request.headers['a b'] == ''",
         16,
-        "`a b` is no name of a header field",
+        "`a b` is not a header field name",
         "",
     ),
     (
@@ -24,16 +24,16 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "request['method'] == ''",
         8,
-        "the fields of `request` do not stand in brackets",
+        "the fields of `request` are not written in brackets",
         "request.name",
     ),
+    ("has(user)", 4, "has() needs a field", "has(certificate.cn)"),
     (
-        "has(user)",
+        "has(request.path)",
         4,
-        "has() asks for a field",
-        "has(certificate.cn)",
+        "`request.path` is always present",
+        "",
     ),
-    ("has(request.path)", 4, "`request.path` is always there", ""),
     (
         "has(certificate.nme)",
         16,
@@ -44,14 +44,14 @@ pub(super) const REFUSED: &[Refused] = &[
         "user in ['a', 1]",
         14,
         "the elements before it are not",
-        "of one kind",
+        "the same kind",
     ),
     ("user in []", 8, "the list is empty", ""),
-    ("user in [['a']]", 9, "a list holds no lists", ""),
+    ("user in [['a']]", 9, "lists cannot be nested", ""),
     (
         "user in 'alice'",
         5,
-        "`in` does not go with a string and a string",
+        "`in` does not accept a string and a string",
         "",
     ),
     ("user[0] == 'a'", 4, "a string has no elements", ""),
@@ -64,7 +64,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "user.exists(c, c == 'a')",
         0,
-        "macros go through lists",
+        "macros need a list",
         "certificate.dns.exists",
     ),
     (
@@ -76,7 +76,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "certificate.dns.exists(user, true)",
         23,
-        "the element needs a name that is not taken",
+        "the element needs a name that is not in use",
         "",
     ),
     (
@@ -94,7 +94,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "certificate.dns.exists(c, certificate.uris.exists(d, c == d))",
         49,
-        "one macro stands inside another",
+        "macros cannot be nested",
         "",
     ),
     (
@@ -106,7 +106,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "certificate.dns.map(c, [c]).size() == 1",
         23,
-        "a list holds no lists",
+        "lists cannot be nested",
         "",
     ),
 ];

@@ -36,13 +36,13 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "request == 'a'",
         0,
-        "`request` is no value by itself",
+        "`request` is not a value by itself",
         "method",
     ),
     (
         "request.query == 'a'",
         0,
-        "`request.query` is no value by itself",
+        "`request.query` is not a value by itself",
         "request.query[\"name\"]",
     ),
     (
@@ -56,13 +56,13 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "user == 5",
         5,
-        "`==` does not go with a string and an int",
+        "`==` does not accept a string and an int",
         "int(",
     ),
     (
         "request.query['limit'] < 5",
         23,
-        "`<` does not go with a string and an int",
+        "`<` does not accept a string and an int",
         "int(",
     ),
     (
@@ -95,7 +95,7 @@ pub(super) const REFUSED: &[Refused] = &[
     (
         "true ? 1 == 1 : 2",
         5,
-        "`? :` does not go with a bool and an int",
+        "`? :` does not accept a bool and an int",
         "",
     ),
 ];

@@ -1,4 +1,4 @@
-//! The edit list without a thought of what it costs as the oracle: what goes up and comes down is the same.
+//! A simple, slow version of the edit as the oracle.
 
 use super::*;
 
@@ -15,18 +15,18 @@ fn names_slowly<'a>(fields: &'a [(&'a str, &'a [u8])]) -> Vec<&'a str> {
         .collect()
 }
 
-/// The client's own fields that go up as they are.
+/// The client's own fields that are forwarded unchanged.
 fn kept_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Vec<(String, Vec<u8>)> {
     let named = names_slowly(fields);
     let passes = |name: &str| !named.iter().any(|hop| hop.eq_ignore_ascii_case(name));
     let mut kept = Vec::new();
     for (name, value) in fields.iter().filter(|(name, _)| passes(name)) {
-        let is_clients = edit.authorization == AuthorizationUp::OfClient;
+        let is_clients = edit.authorization == UpstreamAuthorization::OfClient;
         let is_reserved =
             |name: &str| name.trim().to_ascii_lowercase().replace('_', "-") == "x-tag";
         let announces = name.eq_ignore_ascii_case("trailer")
             && value
-                .split(|octet| *octet == b',')
+                .split(|byte| *byte == b',')
                 .any(|name| std::str::from_utf8(name).is_ok_and(is_reserved));
         if edit.policy.reserved.iter().next().is_some() && (is_reserved(name) || announces) {
             continue;
@@ -39,7 +39,7 @@ fn kept_slowly(fields: &[(&str, &[u8])], edit: &RequestEdit<'_>) -> Vec<(String,
     kept
 }
 
-/// `request_fields` without a thought of what it costs.
+/// A simple, slow version of `request_fields`.
 fn request_fields_slowly(
     fields: &[(&str, &[u8])],
     edit: &RequestEdit<'_>,
@@ -64,7 +64,7 @@ fn request_fields_slowly(
     }
     if of_kind(FieldKind::Te)
         .iter()
-        .flat_map(|value| value.split(|octet| *octet == b','))
+        .flat_map(|value| value.split(|byte| *byte == b','))
         .any(is_trailers)
     {
         add("te", b"trailers");
@@ -76,11 +76,9 @@ fn request_fields_slowly(
             .concat()
             .join(&b", "[..]),
     );
-    let (node, address, host) = (
-        edit.client.node(),
-        edit.client.as_str(),
-        edit.requested_host,
-    );
+    let node = edit.client.node();
+    let address = edit.client.as_str();
+    let host = edit.requested_host;
     add(
         "forwarded",
         format!("for={node};host=\"{host}\";proto=https").as_bytes(),
@@ -89,7 +87,7 @@ fn request_fields_slowly(
     add("x-forwarded-proto", b"https");
     add("x-forwarded-host", host.as_bytes());
     add("x-request-id", edit.request_id.as_bytes());
-    if let AuthorizationUp::OfGateway(authorization) = edit.authorization {
+    if let UpstreamAuthorization::OfGateway(authorization) = edit.authorization {
         add("authorization", authorization);
     }
     edit.identity
@@ -106,7 +104,7 @@ fn request_fields_slowly(
     up
 }
 
-/// `response_fields` without a thought of what it costs.
+/// A simple, slow version of `response_fields`.
 fn response_fields_slowly(
     fields: &[(&str, &[u8])],
     length: ContentLength,
@@ -139,8 +137,8 @@ fn response_fields_slowly(
     via.push(b"1.1 portcullis");
     down.push(("via".to_owned(), via.join(&b", "[..])));
     down.push(("x-request-id".to_owned(), b"id-1".to_vec()));
-    let said = expiry.and_then(ExpiryField::said);
-    down.extend(said.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+    let expiry_field = expiry.and_then(ExpiryField::field);
+    down.extend(expiry_field.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
     down
 }
 
@@ -199,7 +197,7 @@ proptest! {
         removed in any::<bool>(),
         client in any::<std::net::IpAddr>(),
         from_body in any::<bool>(),
-        said in 0..3_u8,
+        expiry_field in 0..3_u8,
         is_reserved in any::<bool>(),
     ) {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
@@ -210,7 +208,7 @@ proptest! {
         if is_reserved {
             reserved.add_reserved("x-tag").unwrap();
         }
-        // None of these requests has a key, so a valid handshake stands for those that ask.
+        // None of these requests has a key, so a valid handshake is used in their place.
         let handshake: &[(&str, &[u8])] = &[
             ("connection", b"upgrade"),
             ("upgrade", b"websocket"),
@@ -226,14 +224,15 @@ proptest! {
             requested_host: "api.example.org",
             request_id: "id-1",
             client_version: "1.1",
-            authorization: AuthorizationUp::of(
+            authorization: UpstreamAuthorization::of(
                 authorization.as_deref(),
-                if removed { AuthorizationUp::Removed } else { AuthorizationUp::OfClient },
+                if removed { UpstreamAuthorization::Removed } else { UpstreamAuthorization::OfClient },
             ),
             upgrade,
         };
         let permit = public_permit(Admission::Public).unwrap();
-        let (mut collected, mut written) = (Collected::default(), Vec::new());
+        let mut collected = Collected::default();
+        let mut written = Vec::new();
         request_fields(&permit, fields, &edit, &mut collected);
         prop_assert_eq!(&collected.0, &request_fields_slowly(fields, &edit));
         request_fields(&permit, fields, &edit, &mut HeadWriter(&mut written));
@@ -245,8 +244,8 @@ proptest! {
         let mut collected = Collected::default();
         let name = ExpiryFieldName::parse("x-hop").unwrap();
         let expiry = [None, Some(ExpiryField::silent(&name)), Some(ExpiryField::saying(&name, 0))];
-        let expiry = expiry[usize::from(said)].as_ref();
-        response_fields(fields, &AnswerEdit { length, request_id: "id-1", expiry }, &mut collected);
+        let expiry = expiry[usize::from(expiry_field)].as_ref();
+        response_fields(fields, &ResponseEdit { length, request_id: "id-1", expiry }, &mut collected);
         prop_assert_eq!(collected.0, response_fields_slowly(fields, length, expiry));
 
         let names = names_slowly(fields);

@@ -12,9 +12,9 @@ pub(super) fn element(text: &str) -> Option<Vec<(String, String)>> {
         let (key, behind) = rest.split_once('=')?;
         let (value, behind) = match behind.strip_prefix('"') {
             Some(quoted) => {
-                let octets = quoted.as_bytes();
-                let end = (0..octets.len())
-                    .find(|at| octets[*at] == b'"' && (*at == 0 || octets[at - 1] != b'\\'))?;
+                let bytes = quoted.as_bytes();
+                let end = (0..bytes.len())
+                    .find(|at| bytes[*at] == b'"' && (*at == 0 || bytes[at - 1] != b'\\'))?;
                 (&quoted[..end], &quoted[end + 1..])
             }
             None => behind.split_at(behind.find([';', ',', '=', '"']).unwrap_or(behind.len())),
@@ -29,24 +29,24 @@ pub(super) fn element(text: &str) -> Option<Vec<(String, String)>> {
 
 /// The attributes of a name, most specific first, unescaped.
 pub(super) fn of_rfc_4514(text: &str) -> Vec<(String, String)> {
-    let (mut attributes, mut octets) = (vec![Vec::new()], text.bytes());
-    while let Some(octet) = octets.next() {
+    let (mut attributes, mut bytes) = (vec![Vec::new()], text.bytes());
+    while let Some(byte) = bytes.next() {
         let last = attributes.last_mut().unwrap();
-        match octet {
+        match byte {
             b',' => attributes.push(Vec::new()),
-            b'\\' => match octets.next().unwrap() {
+            b'\\' => match bytes.next().unwrap() {
                 digit if digit.is_ascii_hexdigit() => {
-                    let digits = [digit, octets.next().unwrap()];
+                    let digits = [digit, bytes.next().unwrap()];
                     last.push(
                         u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap(),
                     );
                 }
                 special => last.push(special),
             },
-            octet => last.push(octet),
+            byte => last.push(byte),
         }
     }
-    let text = |octets| String::from_utf8(octets).unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
     attributes
         .into_iter()
         .map(text)

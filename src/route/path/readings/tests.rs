@@ -1,4 +1,4 @@
-//! Which readings there are, and that the work for them is bounded.
+//! Examples of readings, and the bound of the work.
 
 use super::super::CanonicalTarget;
 use super::*;
@@ -11,7 +11,7 @@ fn readings(text: &str) -> Vec<Vec<u8>> {
     }
 }
 
-/// Steps that look at all readings.
+/// Steps that read all readings.
 const STEPS: usize = 9;
 
 #[test]
@@ -63,18 +63,18 @@ fn a_path_is_read_as_upstreams_read_it() {
     }
 }
 
-/// The octets that are looked at for a text, and those of its readings; the latter `None` if there are too many.
+/// The bytes read for a text, and the bytes of its readings. `None` if there are too many.
 fn work(path: &str) -> (usize, Option<usize>) {
     let mut readings = ReadingsBuilder {
         found: Vec::new(),
         room: room_for(path),
-        looked_at: 0,
+        bytes_read: 0,
     };
     let kept = readings
         .find(path)
         .ok()
         .map(|()| readings.found.iter().map(Vec::len).sum());
-    (readings.looked_at, kept)
+    (readings.bytes_read, kept)
 }
 
 #[test]
@@ -89,10 +89,10 @@ fn the_work_grows_no_faster_than_the_path() {
     for length in [1, 10, 100, 1400] {
         for segment in segments {
             let path = "/".to_owned() + &segment.repeat(length);
-            let (looked_at, kept) = work(&path);
+            let (bytes_read, kept) = work(&path);
             assert!(
-                looked_at <= STEPS * room_for(&path),
-                "{looked_at} for {length} of {segment}"
+                bytes_read <= STEPS * room_for(&path),
+                "{bytes_read} for {length} of {segment}"
             );
             assert!(
                 kept.is_none_or(|kept| kept <= room_for(&path)),
@@ -128,8 +128,8 @@ proptest! {
     #[test]
     fn the_work_is_bounded(text in "/([/;. ]|%20|%5C|%3B|%3F|%2561|\\PC){0,60}") {
         if let Ok(target) = CanonicalTarget::parse(&text) {
-            let (looked_at, kept) = work(&target.path);
-            prop_assert!(looked_at <= STEPS * room_for(&target.path));
+            let (bytes_read, kept) = work(&target.path);
+            prop_assert!(bytes_read <= STEPS * room_for(&target.path));
             prop_assert!(kept.is_none_or(|kept| kept <= room_for(&target.path)));
         }
     }

@@ -1,9 +1,9 @@
-//! Lint of certificate and key files: validity that has not begun, the chain that listeners show, modes of keys, CAs
-//! without a revocation list.
+//! Lint of certificate and key files: validity that has not begun, server chains, modes of key files, and CAs without a
+//! revocation list.
 
 use super::super::Assembly;
 use crate::clock::{self, rfc3339};
-use crate::config::{Spanned, TrustDomain, UnknownRevocation};
+use crate::config::{Spanned, TrustDomainTable, UnknownRevocationSetting};
 use crate::tls::{
     Authorities, CertificateFacts, Revocation, ServerChainFault, owner_of_key, server_chain_faults,
 };
@@ -15,7 +15,7 @@ use std::path::Path;
 const OTHERS: u32 = 0o007;
 
 impl Assembly<'_> {
-    /// Warns about each certificate of a file whose validity has not begun.
+    /// Warns about each certificate of a file that is not valid yet.
     pub(in super::super) fn lint_not_yet_valid(
         &self,
         file: &Spanned<String>,
@@ -23,18 +23,18 @@ impl Assembly<'_> {
     ) {
         let now = clock::signed_seconds();
         let facts = certificates.iter().filter_map(CertificateFacts::read);
-        for early in facts.filter(|facts| facts.not_before > now) {
-            let begins = rfc3339(early.not_before);
+        for facts in facts.filter(|facts| facts.not_before > now) {
+            let begins = rfc3339(facts.not_before);
             let message = format!(
                 "\"{}\" in {} is not valid yet: it begins at {begins}",
-                early.subject, file.value
+                facts.subject, file.value
             );
-            let hint = "check the clocks of this machine and of the CA that signed it; until then nobody accepts it";
+            let hint = "check the clocks of this machine and of the CA that signed it; until then it is rejected";
             self.problems.warning(file.place, message, hint);
         }
     }
 
-    /// Warns about a private key that every user of the machine can use.
+    /// Warns about a private key that every user of the machine can read.
     pub(in super::super) fn lint_key_mode(&self, file: &Spanned<String>, path: &Path) {
         let Ok(metadata) = crate::file_read::metadata(path) else {
             return;
@@ -53,7 +53,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Warns about a chain that clients reject although it is served.
+    /// Warns about a server chain that clients may reject.
     pub(in super::super) fn lint_server_chain(
         &self,
         file: &Spanned<String>,
@@ -65,16 +65,16 @@ impl Assembly<'_> {
         }
     }
 
-    /// What to do about a private key that does not belong to the first certificate of a file.
+    /// Hint for a private key that does not match the first certificate of a file.
     pub(in super::super) fn hint_of_mismatch(
         &self,
         file: &Spanned<String>,
         key: &Spanned<String>,
     ) -> String {
-        let folder =
+        let full_path =
             |text: &Spanned<String>| self.sources.folder(text.place.file).join(&text.value);
-        let chain = crate::tls::certificates(&folder(file)).ok();
-        let key = crate::tls::private_key(&folder(key)).ok();
+        let chain = crate::tls::certificates(&full_path(file)).ok();
+        let key = crate::tls::private_key(&full_path(key)).ok();
         let at = chain
             .as_ref()
             .zip(key)
@@ -98,21 +98,24 @@ impl Assembly<'_> {
     /// Warns about CAs without a revocation list in a domain where others have one.
     pub(in super::super) fn lint_unlisted(
         &self,
-        said: &TrustDomain,
+        table: &TrustDomainTable,
         authorities: &Authorities,
         revocation: &Revocation,
     ) {
-        let place = said
+        let place = table
             .crls
             .first()
-            .map_or(said.name.place, |first| first.place);
-        let unknown = said.unknown_revocation.as_ref().map(|said| said.value);
+            .map_or(table.name.place, |first| first.place);
+        let unknown = table
+            .unknown_revocation
+            .as_ref()
+            .map(|setting| setting.value);
         let (consequence, hint) = match unknown {
-            Some(UnknownRevocation::Allow) => (
+            Some(UnknownRevocationSetting::Allow) => (
                 "so none of its certificates can be revoked by a list (`unknown_revocation = \"allow\"`)",
                 "add its list to `crls`",
             ),
-            Some(UnknownRevocation::Refuse) | None => (
+            Some(UnknownRevocationSetting::Refuse) | None => (
                 "while others have one, so every certificate that it issued is rejected",
                 "add its list to `crls`, or say `unknown_revocation = \"allow\"`",
             ),
@@ -124,7 +127,7 @@ impl Assembly<'_> {
     }
 }
 
-/// Message and hint.
+/// Message and hint for a fault.
 fn text_of(fault: &ServerChainFault, file: &str) -> (String, String) {
     match fault {
         ServerChainFault::NotForServers { subject } => (

@@ -1,4 +1,4 @@
-//! Lint of a config that loads, but where a guard is off or nobody gets in. Warns; never stops a start.
+//! Lint of a valid config that is probably not as intended: a check is off, or no client can get in.
 
 mod certificates;
 mod open_routes;
@@ -12,13 +12,13 @@ use super::Assembly;
 use crate::config::Place;
 use std::collections::{HashMap, HashSet};
 
-/// Warnings of one kind that are shown one by one.
-const SHOWN: usize = 20;
+/// Maximum number of warnings of one kind that are shown.
+const MAX_SHOWN: usize = 20;
 
-/// A warning that may come once for each of many users.
+/// Kind of a warning that may occur for each of many users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum LintKind {
-    /// A permission with a method that clients do not send.
+    /// A permission with an unusual method.
     Method,
     /// A name with a wildcard where names are exact.
     Wildcard,
@@ -26,18 +26,18 @@ pub(super) enum LintKind {
     DistinguishedName,
     /// A user with an empty list of permissions, and no role.
     NoPermissions,
-    /// A `deny` that leaves nothing.
+    /// A `deny` that covers every request.
     DeniesEverything,
     /// Shadow mode of a user, or of a `deny`.
     Shadow,
-    /// A user with a password or token who cannot get through the handshake.
+    /// A user with only a password or token. The handshake rejects such a client.
     NoCertificate,
-    /// A role that gives nobody anything.
+    /// A role that no user has.
     UnusedRole,
 }
 
 impl LintKind {
-    /// What there are more of.
+    /// Description of further warnings.
     fn plural(self) -> &'static str {
         match self {
             Self::Method => "permissions with a method that clients do not send",
@@ -52,22 +52,22 @@ impl LintKind {
     }
 }
 
-/// What was warned about so far.
+/// The warnings so far.
 #[derive(Default)]
 pub(super) struct LintLog {
-    /// Texts of permissions, each of which is reported once however many users have it.
+    /// Texts of reported permissions, so that each is reported once for all its users.
     permissions: HashSet<Box<str>>,
     repeated: HashMap<LintKind, LintCount>,
 }
 
 struct LintCount {
     count: usize,
-    /// Where the last one stands.
+    /// Place of the last one.
     place: Place,
 }
 
 impl Assembly<'_> {
-    /// Warns, unless there are already many warnings of this kind; these are counted.
+    /// Warns, up to [`MAX_SHOWN`] times per kind. Further warnings are counted.
     pub(super) fn lint(
         &self,
         kind: LintKind,
@@ -82,12 +82,12 @@ impl Assembly<'_> {
             .or_insert(LintCount { count: 0, place });
         repeated.count += 1;
         repeated.place = place;
-        if repeated.count <= SHOWN {
+        if repeated.count <= MAX_SHOWN {
             self.problems.warning(place, message, hint);
         }
     }
 
-    /// Warnings about the config as a whole, and how many more there would be of each kind.
+    /// Warns about the config as a whole, and reports the numbers of further warnings.
     pub(super) fn lint_whole(&self) {
         if !self.problems.any_error() {
             self.lint_shadow();
@@ -95,7 +95,7 @@ impl Assembly<'_> {
             self.lint_unexpanded_paths();
         }
         for (kind, repeated) in &self.linted.borrow().repeated {
-            let more = repeated.count.saturating_sub(SHOWN);
+            let more = repeated.count.saturating_sub(MAX_SHOWN);
             if more > 0 {
                 let message = format!("there are {more} more {}; this is the last", kind.plural());
                 self.problems

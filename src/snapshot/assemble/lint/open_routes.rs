@@ -1,13 +1,17 @@
-//! Lint of routes that are open to every client on listeners that are not.
+//! Lint of routes with `client_auth = "off"` on listeners that require a certificate.
 
 use super::super::Assembly;
-use crate::config::{ClientAuth, Route};
+use crate::config::{ClientAuth, RouteEntry};
 use crate::snapshot::ListenerPolicy;
 
 impl Assembly<'_> {
     /// Warns about `client_auth = "off"` of a route where the TLS handshake rejects every client without a certificate.
-    pub(in super::super) fn lint_open_route(&self, said: &Route, serving: &[&ListenerPolicy]) {
-        let Some(off) = said
+    pub(in super::super) fn lint_open_route(
+        &self,
+        entry: &RouteEntry,
+        serving: &[&ListenerPolicy],
+    ) {
+        let Some(off) = entry
             .client_auth
             .as_ref()
             .filter(|auth| auth.value == ClientAuth::Off)

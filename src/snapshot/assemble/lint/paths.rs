@@ -1,5 +1,5 @@
-//! Lint of paths: those that are written to, so that no load finds out that there is no such folder, and those of routes
-//! with captures in the syntax of other routers.
+//! Lint of paths: log paths with unexpanded `~` or variables, whose folder a load does not check, and route paths with
+//! captures in the syntax of other routers.
 
 use super::super::Assembly;
 use crate::config::{Spanned, unexpanded};
@@ -26,7 +26,7 @@ impl Assembly<'_> {
         );
     }
 
-    /// Warns about paths of logs with `~` or `$NAME`, which are taken as they stand.
+    /// Warns about log paths with `~` or `$NAME`, which are not expanded.
     pub(super) fn lint_unexpanded_paths(&self) {
         let access = self.config.access_log.path.as_ref();
         let audit = self

@@ -1,9 +1,9 @@
-//! Lint of permissions: methods that clients do not send, and `deny` that leaves nothing.
+//! Lint of permissions: unusual methods, and `deny` entries that cover every request.
 
 use super::super::Assembly;
 use super::LintKind;
 use crate::authorize::{Effect, Permission};
-use crate::config::{Enforcement, Requirement, Spanned, Text};
+use crate::config::{Enforcement, RouteRequirement, Spanned, Text};
 
 /// Methods of HTTP, PATCH (RFC 5789) and WebDAV.
 const METHODS: [&str; 20] = [
@@ -29,24 +29,24 @@ const METHODS: [&str; 20] = [
     "PURGE",
 ];
 
-/// Why clients do not send the method of a permission.
+/// Why the method of a permission is probably a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DoubtfulMethod {
-    /// This one, in other letters.
+    /// A known method in other case.
     Case(&'static str),
-    /// Very likely this one.
+    /// A likely misspelling of a known method.
     Misspelt(&'static str),
 }
 
 impl Assembly<'_> {
-    pub(in super::super) fn lint_method(&self, said: &Spanned<Text>, effect: Effect) {
-        let Some((method, path)) = method_and_path(&said.value) else {
+    pub(in super::super) fn lint_method(&self, table: &Spanned<Text>, effect: Effect) {
+        let Some((method, path)) = method_and_path(&table.value) else {
             return;
         };
         let Some(doubt) = doubtful(method) else {
             return;
         };
-        // A method with lower-case letters that a route names is asked for by a name there, and by no path.
+        // A method in the requirements of a route maps to a name there, so permissions on paths do not use it.
         if matches!(doubt, DoubtfulMethod::Misspelt(_)) && self.is_method_of_a_route(method) {
             return;
         }
@@ -54,7 +54,7 @@ impl Assembly<'_> {
             .linted
             .borrow_mut()
             .permissions
-            .insert(said.value.as_str().into())
+            .insert(table.value.as_str().into())
         {
             return;
         }
@@ -63,22 +63,22 @@ impl Assembly<'_> {
             Effect::Deny => "denies",
         };
         let (message, hint) = match doubt {
-            DoubtfulMethod::Case(meant) => (
+            DoubtfulMethod::Case(known) => (
                 format!(
-                    "\"{}\" {consequence} no {meant} request: methods are in capitals, and compared as written",
-                    said.value
+                    "\"{}\" {consequence} no {known} request: methods are in capitals, and compared as written",
+                    table.value
                 ),
-                format!("write \"{meant} {path}\""),
+                format!("write \"{known} {path}\""),
             ),
-            DoubtfulMethod::Misspelt(meant) => (
+            DoubtfulMethod::Misspelt(known) => (
                 format!(
                     "\"{}\" {consequence} requests with the method {method}, which no client sends",
-                    said.value
+                    table.value
                 ),
-                format!("did you mean \"{meant} {path}\"?"),
+                format!("did you mean \"{known} {path}\"?"),
             ),
         };
-        self.lint(LintKind::Method, said.place, message, hint);
+        self.lint(LintKind::Method, table.place, message, hint);
     }
 
     fn is_method_of_a_route(&self, method: &str) -> bool {
@@ -86,15 +86,15 @@ impl Assembly<'_> {
             .routes
             .iter()
             .any(|route| match &route.requirement {
-                Some(Requirement::ByMethod(methods)) => {
+                Some(RouteRequirement::ByMethod(methods)) => {
                     methods.iter().any(|(name, _)| name.value == method)
                 }
-                Some(Requirement::All(_)) | None => false,
+                Some(RouteRequirement::All(_)) | None => false,
             })
     }
 
-    /// Warns about a `deny` without a condition that covers every request. `whose` is the user or role.
-    pub(in super::super) fn lint_denied(&self, denied: &[Permission], whose: &str, name: &str) {
+    /// Warns about an unconditional `deny` that covers every request. `owner` is "api_user" or "role".
+    pub(in super::super) fn lint_denied(&self, denied: &[Permission], owner: &str, name: &str) {
         let paths_are_all = self
             .config
             .routes
@@ -106,20 +106,20 @@ impl Assembly<'_> {
                 && denied.enforcement() == Enforcement::Enforce
                 && covers(denied.text())
         };
-        let Some(found) = denied.iter().find(always) else {
+        let Some(entry) = denied.iter().find(always) else {
             return;
         };
         let message = format!(
-            "`deny` of {whose} \"{name}\" denies everything (\"{}\")",
-            found.text()
+            "`deny` of {owner} \"{name}\" denies everything (\"{}\")",
+            entry.text()
         );
         let hint = "`deny` wins over `permissions`: deny only what they must not cover; without permissions there is no \
                     right anyway";
-        self.lint(LintKind::DeniesEverything, found.place, message, hint);
+        self.lint(LintKind::DeniesEverything, entry.place, message, hint);
     }
 }
 
-/// The parts of a permission on paths, as `CompiledPermission::new` reads it.
+/// Method and path of a permission, split as in `CompiledPermission::new`.
 fn method_and_path(text: &str) -> Option<(&str, &str)> {
     let (method, path) = text.split_once(' ')?;
     let is_word = !method.is_empty() && !method.contains(['/', '*', '?']);

@@ -1,4 +1,4 @@
-//! Lint of shadow mode: each place where a refusal is only marked.
+//! Lint of shadow mode: each place where a denial has no effect.
 
 use super::super::Assembly;
 use super::LintKind;
@@ -9,43 +9,44 @@ const HINT: &str =
     "remove `shadow = true` as soon as the log shows no request with `shadow` that must pass";
 
 impl Assembly<'_> {
-    /// Of the gateway, routes and users. A user or route that says `false` is stronger than `[gateway]`.
+    /// Warns about shadow mode of the gateway, routes and users. `false` of a user or route overrides `[gateway]`.
     pub(super) fn lint_shadow(&self) {
-        if let Some(said) = &self.config.gateway.shadow
-            && said.value == Enforcement::Shadow
+        if let Some(setting) = &self.config.gateway.shadow
+            && setting.value == Enforcement::Shadow
         {
             let message = "`[gateway] shadow = true`: ApiUsers without the permission are let through, and only marked";
-            self.problems.warning(said.place, message, HINT);
+            self.problems.warning(setting.place, message, HINT);
         }
         for route in &self.config.routes {
-            if let Some(said) = route
+            if let Some(setting) = route
                 .shadow
                 .as_ref()
-                .filter(|said| said.value == Enforcement::Shadow)
+                .filter(|setting| setting.value == Enforcement::Shadow)
             {
                 let path = route.path.as_ref().map_or("", |path| &path.value);
                 let message = format!(
                     "route {path} is in shadow mode: what is denied on it passes, and is only marked"
                 );
-                self.problems.warning(said.place, message, HINT);
+                self.problems.warning(setting.place, message, HINT);
             }
         }
         for user in &self.config.api_users {
-            if let Some(said) = user
+            if let Some(setting) = user
                 .shadow
                 .as_ref()
-                .filter(|said| said.value == Enforcement::Shadow)
+                .filter(|setting| setting.value == Enforcement::Shadow)
             {
                 let name = &user.name.value;
                 let message = format!(
                     "api_user \"{name}\" is in shadow mode: what it is denied passes, and is only marked"
                 );
-                self.lint(LintKind::Shadow, said.place, message, HINT);
+                self.lint(LintKind::Shadow, setting.place, message, HINT);
             }
         }
     }
 
-    /// Of `deny`. A permission in shadow mode grants as any other, so it switches nothing off.
+    /// Warns about `deny` entries in shadow mode. A granted permission in shadow mode still grants, so it needs no
+    /// warning.
     pub(in super::super) fn lint_shadow_of_denied(&self, denied: &[Permission]) {
         for entry in denied
             .iter()

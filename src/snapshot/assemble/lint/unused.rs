@@ -1,4 +1,4 @@
-//! Lint of what nothing uses: roles and upstreams.
+//! Lint of unused roles and upstreams.
 
 use super::super::Assembly;
 use super::LintKind;
@@ -29,13 +29,13 @@ impl Assembly<'_> {
         }
         let of_users = self.config.api_users.iter().flat_map(|user| &user.roles);
         let of_roles = self.config.roles.iter().flat_map(|role| &role.roles);
-        let held: HashSet<&str> = of_users
+        let used: HashSet<&str> = of_users
             .chain(of_roles)
             .map(|name| name.value.as_str())
             .collect();
         for role in &self.config.roles {
-            let by_certificates = !role.client_o.is_empty() || !role.client_ou.is_empty();
-            if by_certificates || held.contains(role.name.value.as_str()) {
+            let is_certificate_role = !role.client_o.is_empty() || !role.client_ou.is_empty();
+            if is_certificate_role || used.contains(role.name.value.as_str()) {
                 continue;
             }
             let name = &role.name.value;

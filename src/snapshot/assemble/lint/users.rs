@@ -1,12 +1,12 @@
-//! Lint of users: none at all, names with wildcards, and passwords or tokens that cannot be sent.
+//! Lint of users: no user at all, names with wildcards, and passwords or tokens that cannot be sent.
 
 use super::super::Assembly;
-use super::super::identities::said_identifiers;
+use super::super::identities::written_identifiers;
 use super::LintKind;
-use crate::config::{ApiUser, ClientAuth, CredentialKind, Host, Role, Route, Spanned};
+use crate::config::{ApiUserTable, ClientAuth, CredentialKind, Host, Role, RouteEntry, Spanned};
 
 impl Assembly<'_> {
-    /// Warns if there is no user, although some route lets in nobody else.
+    /// Warns if there is no user although a route requires one.
     pub(super) fn lint_no_users(&self) {
         let Some(listener) = self
             .config
@@ -21,13 +21,12 @@ impl Assembly<'_> {
             route
                 .client_auth
                 .as_ref()
-                .is_none_or(|said| said.value == ClientAuth::Required)
+                .is_none_or(|setting| setting.value == ClientAuth::Required)
         }) {
             return;
         }
-        let message =
-            "there is no api_user, so a route lets nobody in unless it is open to everybody";
-        let hint = "add `[api_user.NAME]` with `client_cn` and `permissions`; a route that is meant for everybody says \
+        let message = "there is no api_user, so routes that require one reject every client";
+        let hint = "add `[api_user.NAME]` with `client_cn` and `permissions`; a route for all clients says \
                     `client_auth = \"off\"`";
         self.problems.warning(listener.name.place, message, hint);
     }
@@ -45,7 +44,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Warns about a name that looks like a pattern, and is compared letter by letter.
+    /// Warns about a name that looks like a pattern although names are compared exactly.
     pub(in super::super) fn lint_wildcard(&self, key: &str, text: &Spanned<String>, hint: &str) {
         if text.value.contains('*') {
             let message = format!(
@@ -56,7 +55,7 @@ impl Assembly<'_> {
         }
     }
 
-    /// Warns about `client_cn = "CN=name"`: the prefix is no part of a common name.
+    /// Warns about `client_cn = "CN=name"`: a common name does not include the prefix.
     pub(in super::super) fn lint_distinguished_name(&self, key: &str, text: &Spanned<String>) {
         let name = match text.value.split_once('=') {
             Some((attribute, rest))
@@ -80,7 +79,7 @@ impl Assembly<'_> {
     }
 
     /// Warns about a user with `permissions = []` and no role.
-    pub(in super::super) fn lint_no_permissions(&self, user: &ApiUser) {
+    pub(in super::super) fn lint_no_permissions(&self, user: &ApiUserTable) {
         let Some(place) = user.empty_permissions.filter(|_| user.roles.is_empty()) else {
             return;
         };
@@ -92,14 +91,13 @@ impl Assembly<'_> {
         self.lint(LintKind::NoPermissions, place, message, hint);
     }
 
-    /// Warns about users with a password or token alone, where every listener that could take it requires a
-    /// certificate.
+    /// Warns about users with only a password or token, if all listeners of its routes require a certificate.
     pub(in super::super) fn lint_users_without_certificate(&self) {
         for user in self
             .config
             .api_users
             .iter()
-            .filter(|user| said_identifiers(user).next().is_none())
+            .filter(|user| written_identifiers(user).next().is_none())
         {
             let has_password =
                 !user.password_hashes.is_empty() || !user.password_hash_files.is_empty();
@@ -113,16 +111,16 @@ impl Assembly<'_> {
         }
     }
 
-    fn lint_credential_of(&self, user: &ApiUser, kind: CredentialKind, what: &str) {
+    fn lint_credential_of(&self, user: &ApiUserTable, kind: CredentialKind, what: &str) {
         let name = &user.name.value;
-        let takes = |route: &&Route| {
+        let accepts_kind = |route: &&RouteEntry| {
             route
                 .credentials
                 .iter()
                 .flatten()
-                .any(|said| said.value == kind)
+                .any(|setting| setting.value == kind)
         };
-        let mut routes = self.config.routes.iter().filter(takes).peekable();
+        let mut routes = self.config.routes.iter().filter(accepts_kind).peekable();
         if routes.peek().is_none() {
             let message = format!("api_user \"{name}\" has {what} alone, and no route takes that");
             let hint = "name the kind in `credentials` of a route, or give the user a `client_cn`";
@@ -130,12 +128,12 @@ impl Assembly<'_> {
             return;
         }
         let mut hosts = routes.flat_map(|route| self.hosts_of(route));
-        let needs_none = |host: &Host| {
+        let certificate_is_optional = |host: &Host| {
             host.client_auth
                 .as_ref()
-                .is_some_and(|said| said.value != ClientAuth::Required)
+                .is_some_and(|setting| setting.value != ClientAuth::Required)
         };
-        if hosts.any(needs_none) {
+        if hosts.any(certificate_is_optional) {
             return;
         }
         let message = format!(
@@ -147,7 +145,7 @@ impl Assembly<'_> {
     }
 
     /// The host entries of all listeners that a route is on.
-    fn hosts_of<'c>(&'c self, route: &'c Route) -> impl Iterator<Item = &'c Host> {
+    fn hosts_of<'c>(&'c self, route: &'c RouteEntry) -> impl Iterator<Item = &'c Host> {
         let listeners = self.config.listeners.iter().filter(|listener| {
             route.listeners.is_empty()
                 || route

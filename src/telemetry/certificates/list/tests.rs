@@ -5,8 +5,13 @@ use proptest::prelude::*;
 
 const NOW: i64 = 1_800_000_000;
 
-fn sighting(fingerprint: &str, user: Option<&str>, not_after: i64, seen: i64) -> Sighting {
-    Sighting {
+fn sighting(
+    fingerprint: &str,
+    user: Option<&str>,
+    not_after: i64,
+    seen: i64,
+) -> CertificateSighting {
+    CertificateSighting {
         user: user.map(Arc::from),
         common_name: user.map(Box::from),
         subject: "CN=x".into(),
@@ -41,7 +46,7 @@ fn a_user_is_warned_about_once_a_day() {
     let mut list = CertificateList::with_capacity(10);
     let expiry = NOW + 10 * DAY;
     let mut see =
-        |user: &str, at| list.see(sighting(&format!("of-{user}"), Some(user), expiry, at));
+        |user: &str, at| list.add(sighting(&format!("of-{user}"), Some(user), expiry, at));
     assert_eq!(see("alice", NOW), Warning::Due);
     assert_eq!(see("alice", NOW), Warning::NotDue);
     assert_eq!(see("alice", NOW + DAY - 1), Warning::NotDue);
@@ -63,24 +68,24 @@ fn a_user_is_warned_about_once_a_day() {
 fn another_certificate_of_the_same_user_makes_no_second_warning() {
     let mut list = CertificateList::with_capacity(10);
     assert_eq!(
-        list.see(sighting("a", Some("alice"), NOW + DAY, NOW)),
+        list.add(sighting("a", Some("alice"), NOW + DAY, NOW)),
         Warning::Due
     );
     assert_eq!(
-        list.see(sighting("b", Some("alice"), NOW + 2 * DAY, NOW)),
+        list.add(sighting("b", Some("alice"), NOW + 2 * DAY, NOW)),
         Warning::NotDue
     );
 }
 
 #[test]
-fn who_has_time_or_is_nobody_is_not_warned_about() {
+fn late_expiry_and_unknown_users_are_not_warned_about() {
     let mut list = CertificateList::with_capacity(10);
     assert_eq!(
-        list.see(sighting("a", Some("alice"), NOW + 31 * DAY, NOW)),
+        list.add(sighting("a", Some("alice"), NOW + 31 * DAY, NOW)),
         Warning::NotDue
     );
     assert_eq!(
-        list.see(sighting("b", None, NOW + DAY, NOW)),
+        list.add(sighting("b", None, NOW + DAY, NOW)),
         Warning::NotDue
     );
     assert_eq!(fingerprints(&mut list, NOW), ["b", "a"], "both are listed");
@@ -90,7 +95,7 @@ fn who_has_time_or_is_nobody_is_not_warned_about() {
 fn the_full_list_keeps_those_that_expire_first() {
     let mut list = CertificateList::with_capacity(3);
     for (fingerprint, days) in [("d", 40), ("b", 20), ("e", 50), ("a", 10), ("c", 30)] {
-        list.see(sighting(fingerprint, None, NOW + days * DAY, NOW));
+        list.add(sighting(fingerprint, None, NOW + days * DAY, NOW));
     }
     assert_eq!(fingerprints(&mut list, NOW), ["a", "b", "c"]);
     let (first, known) = list.soonest(2, NOW);
@@ -100,18 +105,14 @@ fn the_full_list_keeps_those_that_expire_first() {
 #[test]
 fn a_newer_certificate_replaces_until_the_older_is_seen_again() {
     let mut list = CertificateList::with_capacity(10);
-    list.see(sighting("old", Some("alice"), NOW + 10 * DAY, NOW));
-    list.see(sighting("other", Some("bob"), NOW + 10 * DAY, NOW));
-    list.see(sighting("new", Some("alice"), NOW + 90 * DAY, NOW + 5));
+    list.add(sighting("old", Some("alice"), NOW + 10 * DAY, NOW));
+    list.add(sighting("other", Some("bob"), NOW + 10 * DAY, NOW));
+    list.add(sighting("new", Some("alice"), NOW + 90 * DAY, NOW + 5));
     assert_eq!(replaced_by(&mut list, "old").as_deref(), Some("new"));
     assert_eq!(replaced_by(&mut list, "other"), None);
     assert_eq!(replaced_by(&mut list, "new"), None);
-    list.see(sighting("old", Some("alice"), NOW + 10 * DAY, NOW + 6));
-    assert_eq!(
-        replaced_by(&mut list, "old"),
-        None,
-        "somebody still uses it"
-    );
+    list.add(sighting("old", Some("alice"), NOW + 10 * DAY, NOW + 6));
+    assert_eq!(replaced_by(&mut list, "old"), None, "it is still in use");
     assert_eq!(
         replaced_by(&mut list, "new"),
         None,
@@ -122,19 +123,19 @@ fn a_newer_certificate_replaces_until_the_older_is_seen_again() {
 #[test]
 fn replaced_certificates_make_room_first() {
     let mut list = CertificateList::with_capacity(3);
-    list.see(sighting("old", Some("alice"), NOW + DAY, NOW));
-    list.see(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
-    list.see(sighting("b", Some("bob"), NOW + 10 * DAY, NOW));
-    list.see(sighting("c", Some("carol"), NOW + 20 * DAY, NOW));
+    list.add(sighting("old", Some("alice"), NOW + DAY, NOW));
+    list.add(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
+    list.add(sighting("b", Some("bob"), NOW + 10 * DAY, NOW));
+    list.add(sighting("c", Some("carol"), NOW + 20 * DAY, NOW));
     assert_eq!(fingerprints(&mut list, NOW), ["b", "c", "new"]);
 }
 
 #[test]
 fn what_is_not_seen_is_forgotten() {
     let mut list = CertificateList::with_capacity(10);
-    list.see(sighting("old", Some("alice"), NOW + 10 * DAY, NOW));
-    list.see(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
-    list.see(sighting("gone", Some("bob"), NOW + 5, NOW));
+    list.add(sighting("old", Some("alice"), NOW + 10 * DAY, NOW));
+    list.add(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
+    list.add(sighting("gone", Some("bob"), NOW + 5, NOW));
     assert_eq!(
         fingerprints(&mut list, NOW + DAY - 1),
         ["gone", "old", "new"],
@@ -156,8 +157,8 @@ fn what_is_not_seen_is_forgotten() {
 #[test]
 fn what_is_replaced_and_expired_is_forgotten_at_once() {
     let mut list = CertificateList::with_capacity(10);
-    list.see(sighting("old", Some("alice"), NOW + 5, NOW));
-    list.see(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
+    list.add(sighting("old", Some("alice"), NOW + 5, NOW));
+    list.add(sighting("new", Some("alice"), NOW + 90 * DAY, NOW));
     assert_eq!(fingerprints(&mut list, NOW + 5), ["old", "new"]);
     assert_eq!(fingerprints(&mut list, NOW + 6), ["new"]);
 }
@@ -171,7 +172,7 @@ proptest! {
         for (fingerprint, user, days, ahead) in sightings {
             let user = user.map(|user| format!("user-{user}"));
             let seen = NOW + ahead * DAY;
-            list.see(sighting(&fingerprint.to_string(), user.as_deref(), seen + days * DAY, seen));
+            list.add(sighting(&fingerprint.to_string(), user.as_deref(), seen + days * DAY, seen));
             let known = list.by_fingerprint.len();
             prop_assert!(known <= 8 && list.by_rank.len() == known && list.warned.len() <= 5);
             let with_user = list.by_fingerprint.values().filter(|seen| seen.sighting.user.is_some()).count();

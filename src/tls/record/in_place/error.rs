@@ -1,33 +1,33 @@
-//! What a client may not do with records, and which alert it gets for it.
+//! Protocol violations of clients in records, and the alert for each.
 
-/// Why a connection with records of its own layer ends.
+/// Why the in-place record layer ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Changed on the way, or made with another key.
+    /// A record was modified, or encrypted with another key.
     #[error("a record cannot be decrypted")]
     BadMac,
-    /// Longer than RFC 8446 section 5 allows.
+    /// A record is longer than RFC 8446 section 5 allows.
     #[error("a record is too long")]
     TooLong,
-    /// A content type, or a handshake message, that has no place after the handshake.
+    /// A content type or handshake message that is not allowed after the handshake.
     #[error("a record of a kind that may not come after the handshake")]
     Unexpected,
-    /// Records without content, one after another.
+    /// Too many consecutive records without content.
     #[error("too many records without content in a row")]
     TooManyEmpty,
-    /// Key updates that cost more than they protect.
+    /// Too many key updates without content.
     #[error("too many key updates")]
     TooManyUpdates,
     /// An alert or a key update of the wrong length.
     #[error("a control message is malformed")]
     Malformed,
-    /// A key update that neither asks nor does not ask (section 4.6.3).
+    /// A key update with an undefined `request_update` (section 4.6.3).
     #[error("a key update asks for what does not exist")]
     BadUpdate,
-    /// The client gave up.
+    /// The client sent a fatal alert.
     #[error("the client sent the alert {0}")]
     Alert(u8),
-    /// Sequence numbers must not wrap (section 5.3), or there is no new key.
+    /// The sequence number would wrap (section 5.3), or no new key is available.
     #[error("no key is left for further records")]
     NoKey,
 }

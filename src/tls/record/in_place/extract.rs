@@ -1,5 +1,5 @@
-//! The only place where traffic keys leave rustls: those of a connection whose handshake is done, and their successors
-//! after key updates. What RFC 8446 section 7.2 derives stays in rustls.
+//! The only file that extracts traffic keys from rustls: after the handshake, and after key updates. The key derivation
+//! of RFC 8446 section 7.2 stays in rustls.
 
 use super::error::RecordError;
 use super::keys::Direction;
@@ -8,15 +8,15 @@ use rustls::kernel::KernelConnection;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::{ConnectionTrafficSecrets, Error};
 
-/// Both directions of a connection, and where new keys come from.
-pub(super) struct Keys {
+/// Both directions of a connection, and the source of new keys.
+pub(super) struct TrafficKeys {
     pub(super) opener: Direction,
     pub(super) sealer: Direction,
     successors: KernelConnection<ServerConnectionData>,
 }
 
-impl Keys {
-    /// Takes the keys over. rustls refuses while the handshake lasts or while something is not sent.
+impl TrafficKeys {
+    /// Extracts the keys. rustls returns an error if the handshake is not complete or data is not sent.
     pub(super) fn extract(connection: UnbufferedServerConnection) -> Result<Self, Error> {
         let no_key = |error: RecordError| Error::General(error.to_string());
         let (secrets, successors) = connection.dangerous_into_kernel_connection()?;
@@ -29,7 +29,7 @@ impl Keys {
         })
     }
 
-    /// The client has changed its key.
+    /// Switches to the client's next key.
     pub(super) fn renew_opener(&mut self) -> Result<(), RecordError> {
         let (sequence, secrets) = self
             .successors
@@ -39,7 +39,7 @@ impl Keys {
         Ok(())
     }
 
-    /// We have told the client that our key changes.
+    /// Switches to the next sending key, after the key update was sent.
     pub(super) fn renew_sealer(&mut self) -> Result<(), RecordError> {
         let (sequence, secrets) = self
             .successors

@@ -1,30 +1,30 @@
-//! One direction of TLS 1.3 record protection (RFC 8446 section 5): opens and seals records where they lie. Knows nothing
-//! of what they mean.
+//! One direction of TLS 1.3 record protection (RFC 8446 section 5): decrypts or encrypts records in place. Does not
+//! interpret their content.
 
 use super::error::RecordError;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER};
 use aws_lc_rs::aead::{Aad, Algorithm, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::ops::Range;
 
-/// The key of one direction, and how many records it has protected.
+/// The key of one direction, and the number of records that it has protected.
 pub(super) struct Direction {
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
     sequence: u64,
 }
 
-/// What a record carries (section 5.1).
+/// Content types (section 5.1).
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
 pub(super) const APPLICATION_DATA: u8 = 23;
 
-/// Octets of the AEAD's tag, for all suites of TLS 1.3.
+/// Bytes of the AEAD tag, for all suites of TLS 1.3.
 const TAG: usize = 16;
-/// The most that a protected record may be longer than its plaintext (section 5.2).
+/// Maximum bytes by which a protected record may exceed its plaintext (section 5.2).
 const EXPANSION: usize = 256;
 
 impl Direction {
-    /// A direction whose next record has this sequence number.
+    /// A direction with this sequence number for the next record.
     pub(super) fn new(
         algorithm: &'static Algorithm,
         key: &[u8],
@@ -50,22 +50,22 @@ impl Direction {
         self.sequence = sequence;
     }
 
-    /// Section 5.3. Counts the record.
+    /// The nonce of the next record (section 5.3). Increments the sequence number.
     fn nonce(&mut self) -> Result<Nonce, RecordError> {
         let next = self.sequence.checked_add(1).ok_or(RecordError::NoKey)?;
         let mut nonce = self.iv;
-        for (octet, number) in nonce
+        for (byte, number) in nonce
             .iter_mut()
             .rev()
             .zip(self.sequence.to_be_bytes().iter().rev())
         {
-            *octet ^= number;
+            *byte ^= number;
         }
         self.sequence = next;
         Ok(Nonce::assume_unique_for_key(nonce))
     }
 
-    /// Opens a whole record. Gives its content type, and where in the record its content lies.
+    /// Decrypts a complete record. Returns its content type and the range of its content.
     pub(super) fn open(&mut self, record: &mut [u8]) -> Result<(u8, Range<usize>), RecordError> {
         let (header, body) = record
             .split_at_mut_checked(RECORD_HEADER)
@@ -78,16 +78,17 @@ impl Direction {
         if inner.len() > RECORD_PLAINTEXT + 1 {
             return Err(RecordError::TooLong);
         }
-        // Behind the content type is padding of zeros (section 5.4); a record of nothing else has no type.
+        // Zero padding follows the content type (section 5.4); a record of only zeros has no type.
         let length = inner
             .iter()
-            .rposition(|octet| *octet != 0)
+            .rposition(|byte| *byte != 0)
             .ok_or(RecordError::Unexpected)?;
         let kind = inner.get(length).copied().ok_or(RecordError::Unexpected)?;
         Ok((kind, RECORD_HEADER..RECORD_HEADER + length))
     }
 
-    /// Seals the content at `content` of `buffer`, with header before and trailer behind it. Where the record lies.
+    /// Encrypts the range `content` of `buffer`, with the header before and the trailer after it. Returns the range of
+    /// the record.
     pub(super) fn seal(
         &mut self,
         buffer: &mut [u8],
@@ -128,18 +129,18 @@ impl Direction {
     }
 }
 
-/// How much of the first record is here.
+/// How much of the first record was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
-    /// So many octets from its first to its last.
+    /// All of it; its length in bytes.
     Whole(usize),
-    /// So many more are needed.
+    /// The number of missing bytes.
     Missing(usize),
-    /// Its header is not here.
+    /// Its header is not complete.
     Unknown,
 }
 
-/// Looks at the header of the first record, as soon as it is here.
+/// Checks the header of the first record as soon as it is received.
 pub(super) fn frame(received: &[u8]) -> Result<Frame, RecordError> {
     let &[kind, _, _, high, low, ref body @ ..] = received else {
         return match received.first() {
@@ -147,7 +148,7 @@ pub(super) fn frame(received: &[u8]) -> Result<Frame, RecordError> {
             _ => Ok(Frame::Unknown),
         };
     };
-    // Its version says nothing (section 5.1).
+    // The version must be ignored (section 5.1).
     if kind != APPLICATION_DATA {
         return Err(RecordError::Unexpected);
     }

@@ -1,5 +1,5 @@
-//! Records opened and sealed where they lie, with keys that rustls has negotiated. TLS 1.3 only. Strict: whatever has no
-//! place after a handshake ends the connection with its alert.
+//! The in-place record layer: decrypts and encrypts records in place with keys negotiated by rustls. TLS 1.3 only.
+//! Strict: a record that is not allowed after the handshake ends the connection with an alert.
 
 mod error;
 mod extract;
@@ -8,14 +8,14 @@ mod protection;
 
 pub use error::RecordError;
 
-use super::outgoing::Outgoing;
+use super::outgoing::OutgoingRecords;
 use super::{
-    Filled, Input, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE,
-    Reading, Records, Slab, Spaces, TlsFailure, Writing,
+    FillOutcome, READ_RECORDS, RECORD_HEADER, RECORD_PLAINTEXT, RECORD_TRAILER, RECORD_WIRE,
+    ReadState, ReceiveBuffer, Records, Slab, Spaces, TlsFailure, WriteState,
 };
-use extract::Keys;
+use extract::TrafficKeys;
 use keys::{Frame, frame};
-use protection::{Content, Protection};
+use protection::{Protection, RecordContent};
 use rustls::server::UnbufferedServerConnection;
 use std::io;
 use std::ops::Range;
@@ -24,39 +24,39 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-/// See the module.
+/// The record layer of a TLS 1.3 connection, in place.
 pub struct InPlaceRecords {
     socket: TcpStream,
     protection: Box<Protection>,
-    outgoing: Outgoing,
-    reading: Reading<RecordError>,
-    writing: Writing,
+    outgoing: OutgoingRecords,
+    reading: ReadState<RecordError>,
+    writing: WriteState,
 }
 
-/// A record of the largest size that clients make, with all that is around it.
+/// The size of the largest record that clients send, with header and trailer.
 const FULL_RECORD: usize = RECORD_HEADER + RECORD_PLAINTEXT + RECORD_TRAILER;
 
 impl InPlaceRecords {
-    /// Takes over a TLS 1.3 connection whose handshake is done and sent.
+    /// Takes over a TLS 1.3 connection after its handshake is completed and sent.
     ///
     /// # Errors
-    /// If it is not done, or its configuration does not allow it.
+    /// If the handshake is not complete, or the configuration does not allow key extraction.
     pub fn new(
         socket: TcpStream,
         connection: UnbufferedServerConnection,
     ) -> Result<Self, rustls::Error> {
-        let protection = Box::new(Protection::new(Keys::extract(connection)?));
-        let outgoing = Outgoing::default();
+        let protection = Box::new(Protection::new(TrafficKeys::extract(connection)?));
+        let outgoing = OutgoingRecords::default();
         Ok(Self {
             socket,
             protection,
             outgoing,
-            reading: Reading::Open,
-            writing: Writing::Open,
+            reading: ReadState::Open,
+            writing: WriteState::Open,
         })
     }
 
-    /// As if so many records had been opened and sealed.
+    /// Sets the number of decrypted and encrypted records.
     #[cfg(test)]
     pub(super) fn set_sequences(&mut self, opener: u64, sealer: u64) {
         let keys = self.protection.keys();
@@ -64,40 +64,40 @@ impl InPlaceRecords {
         keys.sealer.set_sequence(sealer);
     }
 
-    /// Opens what is here, as far as it fits.
-    fn open(&mut self, input: &mut Input) -> Result<Opened, RecordError> {
+    /// Decrypts the received records, as far as segments are free.
+    fn open(&mut self, input: &mut ReceiveBuffer) -> Result<OpenResult, RecordError> {
         loop {
-            if !input.can_be_opened_into() {
-                return Ok(Opened::Enough);
+            if !input.has_free_segment() {
+                return Ok(OpenResult::Enough);
             }
             let sealed = input.sealed();
             let length = match frame(sealed)? {
                 Frame::Whole(length) => length,
-                Frame::Missing(missing) => return Ok(Opened::Missing(Some(missing))),
-                Frame::Unknown => return Ok(Opened::Missing(None)),
+                Frame::Missing(missing) => return Ok(OpenResult::Missing(Some(missing))),
+                Frame::Unknown => return Ok(OpenResult::Missing(None)),
             };
             let record = sealed.get_mut(..length).unwrap_or_default();
             match self.protection.open(record)? {
-                Content::Application(range) => input.open(length, range),
-                Content::Nothing => input.open(length, 0..0),
-                Content::Close => return Ok(Opened::Close),
+                RecordContent::Application(range) => input.open(length, range),
+                RecordContent::Nothing => input.open(length, 0..0),
+                RecordContent::Close => return Ok(OpenResult::Close),
             }
         }
     }
 
-    /// Receives what completes a record, and some more if they are full ones: so the next read begins where a record does,
+    /// Receives the rest of a record and, if all are of full size, more whole ones. So the next read begins at a record,
     /// and none has to be moved.
     fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
-        input: &mut Input,
+        input: &mut ReceiveBuffer,
         missing: Option<usize>,
     ) -> Poll<io::Result<usize>> {
         let wanted = missing.unwrap_or(FULL_RECORD) + (READ_RECORDS - 1) * FULL_RECORD;
         let room = input.room(missing.unwrap_or(RECORD_WIRE));
         let wanted = wanted.min(room.len());
         if wanted == 0 {
-            // What is here must be consumed first, and then this is polled again. A read of no bytes would look like an end.
+            // The caller must consume input first and poll again. A read of zero bytes would look like the end.
             return Poll::Pending;
         }
         let mut buffer = ReadBuf::new(room.get_mut(..wanted).unwrap_or_default());
@@ -111,12 +111,12 @@ impl InPlaceRecords {
         Poll::Ready(Ok(length))
     }
 
-    /// Nothing more is read; the client learns why, if there is room for that.
-    fn fail(&mut self, error: RecordError, input: &mut Input, context: &mut Context<'_>) {
+    /// Ends reading with an error, and sends an alert if there is room.
+    fn fail(&mut self, error: RecordError, input: &mut ReceiveBuffer, context: &mut Context<'_>) {
         input.forget_sealed();
-        self.reading = Reading::Failed(error);
-        if self.writing == Writing::Open {
-            self.writing = Writing::Closed;
+        self.reading = ReadState::Failed(error);
+        if self.writing == WriteState::Open {
+            self.writing = WriteState::Closed;
             if let Some(alert) = error.alert()
                 && let Ok(record) = self.protection.seal_alert(alert)
             {
@@ -126,20 +126,23 @@ impl InPlaceRecords {
         let _ = self.outgoing.poll_send(&mut self.socket, context);
     }
 
-    fn ended(&self) -> Option<io::Result<Filled>> {
+    /// The final result of `poll_fill`, if reading has ended.
+    fn final_result(&self) -> Option<io::Result<FillOutcome>> {
         match self.reading {
-            Reading::Open => None,
-            Reading::Ended(end) => Some(Ok(end)),
-            Reading::Failed(error) => Some(Err(error.into())),
+            ReadState::Open => None,
+            ReadState::Ended(end) => Some(Ok(end)),
+            ReadState::Failed(error) => Some(Err(error.into())),
         }
     }
 }
 
-enum Opened {
-    /// No more fits.
+/// Why no more records are decrypted.
+enum OpenResult {
+    /// All segments are in use.
     Enough,
-    /// All is open that is here whole; so much of the next record is missing, if that is known.
+    /// All complete records are decrypted. The number of missing bytes of the next record, if known.
     Missing(Option<usize>),
+    /// The client has sent `close_notify`.
     Close,
 }
 
@@ -151,44 +154,44 @@ impl Records for InPlaceRecords {
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,
-        input: &mut Input,
-    ) -> Poll<io::Result<Filled>> {
-        if let Some(ended) = self.ended() {
+        input: &mut ReceiveBuffer,
+    ) -> Poll<io::Result<FillOutcome>> {
+        if let Some(ended) = self.final_result() {
             return Poll::Ready(ended);
         }
         if input.is_full() {
             return Poll::Ready(Err(io::Error::other("the input is full")));
         }
-        let before = input.len();
+        let initial_length = input.len();
         loop {
             let mut missing = None;
             match self.open(input) {
-                Ok(Opened::Enough) => {}
-                Ok(Opened::Missing(octets)) => missing = octets,
-                Ok(Opened::Close) => {
+                Ok(OpenResult::Enough) => {}
+                Ok(OpenResult::Missing(count)) => missing = count,
+                Ok(OpenResult::Close) => {
                     input.forget_sealed();
-                    self.reading = Reading::Ended(Filled::Closed);
+                    self.reading = ReadState::Ended(FillOutcome::Closed);
                 }
                 Err(error) => self.fail(error, input, context),
             }
-            // Content goes before the end that follows it.
-            if input.len() > before {
-                return Poll::Ready(Ok(Filled::Some));
+            // Plaintext is returned before the end that follows it.
+            if input.len() > initial_length {
+                return Poll::Ready(Ok(FillOutcome::Some));
             }
-            if let Some(ended) = self.ended() {
+            if let Some(ended) = self.final_result() {
                 return Poll::Ready(ended);
             }
             if ready!(self.poll_receive(context, input, missing))? == 0 {
                 input.forget_sealed();
-                self.reading = Reading::Ended(Filled::Cut);
+                self.reading = ReadState::Ended(FillOutcome::Cut);
             }
         }
     }
 
     fn failure(&self) -> Option<TlsFailure> {
         match self.reading {
-            Reading::Failed(error) => TlsFailure::among(&error),
-            Reading::Open | Reading::Ended(_) => None,
+            ReadState::Failed(error) => TlsFailure::among(&error),
+            ReadState::Open | ReadState::Ended(_) => None,
         }
     }
 
@@ -197,7 +200,7 @@ impl Records for InPlaceRecords {
     }
 
     fn start_send(&mut self, mut slab: Slab, pieces: &[Range<usize>]) -> io::Result<()> {
-        if self.writing == Writing::Closed {
+        if self.writing == WriteState::Closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.outgoing.holds_slab() || !can_be_sealed(pieces) {
@@ -219,8 +222,8 @@ impl Records for InPlaceRecords {
     }
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.writing == Writing::Open {
-            self.writing = Writing::Closed;
+        if self.writing == WriteState::Open {
+            self.writing = WriteState::Closed;
             let record = self.protection.seal_close()?;
             self.outgoing.put_record(&record);
         }
@@ -228,21 +231,21 @@ impl Records for InPlaceRecords {
     }
 }
 
-/// Whether these ranges are records that do not touch each other's headers and trailers.
+/// Whether these ranges leave room for the headers and trailers of their records.
 fn can_be_sealed(pieces: &[Range<usize>]) -> bool {
     let mut free = 0;
-    let apart = pieces.iter().all(|piece| {
+    let is_spaced = pieces.iter().all(|piece| {
         let fits =
             piece.start >= free + RECORD_HEADER && (1..=RECORD_PLAINTEXT).contains(&piece.len());
         free = piece.end.saturating_add(RECORD_TRAILER);
         fits && free <= Slab::SIZE
     });
-    apart && (1..=Slab::RECORDS).contains(&pieces.len())
+    is_spaced && (1..=Slab::RECORDS).contains(&pieces.len())
 }
 
 impl std::fmt::Debug for InPlaceRecords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not even a debugger's line shows keys.
+        // Debug output must not contain keys.
         f.debug_struct("InPlaceRecords")
             .field("socket", &self.socket)
             .finish_non_exhaustive()

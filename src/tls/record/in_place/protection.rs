@@ -1,29 +1,29 @@
-//! What records mean after the handshake: content, alerts, key updates; and how often each may come. Reads and writes no
+//! Processing of records after the handshake: content, alerts, key updates, and limits for each. Reads and writes no
 //! socket.
 
 use super::error::RecordError;
-use super::extract::Keys;
+use super::extract::TrafficKeys;
 use super::keys::{ALERT, APPLICATION_DATA, HANDSHAKE};
 use crate::tls::record::{RECORD_HEADER, RECORD_TRAILER};
 use std::ops::Range;
 
-/// The keys of a connection and what they are used for.
+/// The keys of a connection and the state of its record protection.
 pub(super) struct Protection {
-    keys: Keys,
-    /// Records without content since the last that had some.
+    keys: TrafficKeys,
+    /// Consecutive records without content.
     empty: u32,
-    /// How many key updates the client may still send before content.
+    /// Number of key updates that the client may still send before content.
     updates_left: u32,
-    /// It wants a new key of us before the next content (RFC 8446 section 4.6.3).
-    owes_update: bool,
+    /// The client requested a key update, which must precede the next content (RFC 8446 section 4.6.3).
+    is_update_requested: bool,
 }
 
-/// What was in a record.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// It lies there in the record.
+pub(super) enum RecordContent {
+    /// Application data, at this range of the record.
     Application(Range<usize>),
-    /// Nothing for anybody else.
+    /// Nothing for the caller.
     Nothing,
     /// `close_notify`.
     Close,
@@ -35,42 +35,43 @@ const KEY_UPDATE: u8 = 24;
 const FATAL: u8 = 2;
 
 impl Protection {
-    /// AES-GCM is safe for 2^24.5 records with one key (section 5.5); well before that there is a new one.
-    const RECORDS_WITH_ONE_KEY: u64 = 1 << 23;
-    /// As in rustls.
-    const MOST_EMPTY: u32 = 32;
-    /// Without content between them. As in rustls.
-    const MOST_UPDATES: u32 = 32;
+    /// Maximum number of records with one key. AES-GCM is safe for 2^24.5 records (section 5.5).
+    const MAX_RECORDS_PER_KEY: u64 = 1 << 23;
+    /// Maximum number of consecutive records without content. As in rustls.
+    const MAX_EMPTY: u32 = 32;
+    /// Maximum number of key updates without content between them. As in rustls.
+    const MAX_UPDATES: u32 = 32;
 
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(super) fn new(keys: TrafficKeys) -> Self {
         Self {
             keys,
             empty: 0,
-            updates_left: Self::MOST_UPDATES,
-            owes_update: false,
+            updates_left: Self::MAX_UPDATES,
+            is_update_requested: false,
         }
     }
 
-    /// Opens a whole record of the client.
-    pub(super) fn open(&mut self, record: &mut [u8]) -> Result<Content, RecordError> {
+    /// Decrypts and processes a complete record of the client.
+    pub(super) fn open(&mut self, record: &mut [u8]) -> Result<RecordContent, RecordError> {
         let (kind, range) = self.keys.opener.open(record)?;
         let content = record.get(range.clone()).unwrap_or_default();
         match kind {
-            APPLICATION_DATA if content.is_empty() => self.nothing(),
+            APPLICATION_DATA if content.is_empty() => self.count_empty(),
             APPLICATION_DATA => {
-                (self.empty, self.updates_left) = (0, Self::MOST_UPDATES);
-                Ok(Content::Application(range))
+                self.empty = 0;
+                self.updates_left = Self::MAX_UPDATES;
+                Ok(RecordContent::Application(range))
             }
             ALERT => match *content {
-                [_, CLOSE_NOTIFY] => Ok(Content::Close),
-                // Says nothing about the connection (section 6.1).
-                [_, USER_CANCELED] => self.nothing(),
+                [_, CLOSE_NOTIFY] => Ok(RecordContent::Close),
+                // Not an error of the connection (section 6.1).
+                [_, USER_CANCELED] => self.count_empty(),
                 [_, other] => Err(RecordError::Alert(other)),
                 _ => Err(RecordError::Malformed),
             },
-            // On a record boundary, because the key changes behind it (section 5.1).
+            // A key update must end at a record boundary, because the key changes after it (section 5.1).
             HANDSHAKE => match *content {
-                [KEY_UPDATE, 0, 0, 1, asks] => self.updated(asks),
+                [KEY_UPDATE, 0, 0, 1, request] => self.update_key(request),
                 [KEY_UPDATE, 0, 0, 1, _, ..] => Err(RecordError::Unexpected),
                 [KEY_UPDATE, ..] => Err(RecordError::Malformed),
                 _ => Err(RecordError::Unexpected),
@@ -79,17 +80,17 @@ impl Protection {
         }
     }
 
-    fn nothing(&mut self) -> Result<Content, RecordError> {
+    fn count_empty(&mut self) -> Result<RecordContent, RecordError> {
         self.empty += 1;
-        if self.empty > Self::MOST_EMPTY {
+        if self.empty > Self::MAX_EMPTY {
             Err(RecordError::TooManyEmpty)
         } else {
-            Ok(Content::Nothing)
+            Ok(RecordContent::Nothing)
         }
     }
 
-    fn updated(&mut self, asks: u8) -> Result<Content, RecordError> {
-        if asks > 1 {
+    fn update_key(&mut self, request: u8) -> Result<RecordContent, RecordError> {
+        if request > 1 {
             return Err(RecordError::BadUpdate);
         }
         self.updates_left = self
@@ -97,23 +98,24 @@ impl Protection {
             .checked_sub(1)
             .ok_or(RecordError::TooManyUpdates)?;
         self.keys.renew_opener()?;
-        self.owes_update |= asks == 1;
-        Ok(Content::Nothing)
+        self.is_update_requested |= request == 1;
+        Ok(RecordContent::Nothing)
     }
 
-    /// If so many records of content need a new key first: the record that says so, sealed with the old one.
+    /// If `records` more records need a new key: switches to it and returns the key update record, encrypted with the old
+    /// key.
     pub(super) fn update_before(&mut self, records: usize) -> Result<Option<Vec<u8>>, RecordError> {
         let used = self.keys.sealer.sequence().saturating_add(records as u64);
-        if used <= Self::RECORDS_WITH_ONE_KEY && !self.owes_update {
+        if used <= Self::MAX_RECORDS_PER_KEY && !self.is_update_requested {
             return Ok(None);
         }
         let record = self.seal_message(&[KEY_UPDATE, 0, 0, 1, 0], HANDSHAKE)?;
         self.keys.renew_sealer()?;
-        self.owes_update = false;
+        self.is_update_requested = false;
         Ok(Some(record))
     }
 
-    /// Seals content where it lies. Where the record lies.
+    /// Encrypts content in place. Returns the range of the record.
     pub(super) fn seal(
         &mut self,
         buffer: &mut [u8],
@@ -131,7 +133,7 @@ impl Protection {
     }
 
     #[cfg(test)]
-    pub(super) fn keys(&mut self) -> &mut Keys {
+    pub(super) fn keys(&mut self) -> &mut TrafficKeys {
         &mut self.keys
     }
 

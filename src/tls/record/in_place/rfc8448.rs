@@ -1,9 +1,9 @@
-//! The records of RFC 8448 section 3: opened, and sealed to the same octets.
+//! The records of RFC 8448 section 3: opened, and sealed to the same bytes.
 
 use super::*;
 use aws_lc_rs::aead::AES_128_GCM;
 
-fn octets(text: &str) -> Vec<u8> {
+fn bytes(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
     (0..digits.len())
         .step_by(2)
@@ -12,7 +12,7 @@ fn octets(text: &str) -> Vec<u8> {
 }
 
 fn direction(key: &str, iv: &str, sequence: u64) -> Direction {
-    Direction::new(&AES_128_GCM, &octets(key), &octets(iv), sequence).unwrap()
+    Direction::new(&AES_128_GCM, &bytes(key), &bytes(iv), sequence).unwrap()
 }
 
 fn client(sequence: u64) -> Direction {
@@ -66,7 +66,7 @@ const SERVER_CONTENT: &str = "17 03 03 00 43 2e 93 7e 11 ef 4a c7 40 e5 38 ad 36
 #[test]
 fn the_records_of_rfc_8448_open() {
     for (direction, sequence, kind, content, record) in vectors() {
-        let mut record = octets(record);
+        let mut record = bytes(record);
         assert_eq!(frame(&record), Ok(Frame::Whole(record.len())));
         let (found, range) = direction(sequence).open(&mut record).unwrap();
         assert_eq!((found, &record[range]), (kind, &content[..]));
@@ -74,7 +74,7 @@ fn the_records_of_rfc_8448_open() {
 }
 
 #[test]
-fn the_records_of_rfc_8448_are_sealed_to_the_same_octets() {
+fn the_records_of_rfc_8448_are_sealed_to_the_same_bytes() {
     for (direction, sequence, kind, content, record) in vectors() {
         let mut buffer = vec![0; RECORD_HEADER];
         buffer.extend(&content);
@@ -88,14 +88,14 @@ fn the_records_of_rfc_8448_are_sealed_to_the_same_octets() {
             )
             .unwrap();
         assert_eq!(range, 0..buffer.len());
-        assert_eq!(buffer, octets(record));
+        assert_eq!(buffer, bytes(record));
         assert_eq!(direction.sequence(), sequence + 1);
     }
 }
 
 #[test]
 fn a_record_opens_only_in_its_turn_and_unchanged() {
-    let record = octets(CLIENT_CONTENT);
+    let record = bytes(CLIENT_CONTENT);
     assert_eq!(
         client(1).open(&mut record.clone()),
         Err(RecordError::BadMac)
@@ -110,14 +110,14 @@ fn a_record_opens_only_in_its_turn_and_unchanged() {
             changed[at] ^= 1 << bit;
             assert!(
                 client(0).open(&mut changed).is_err(),
-                "octet {at}, bit {bit}"
+                "byte {at}, bit {bit}"
             );
         }
     }
     for length in 0..record.len() {
         assert!(
             client(0).open(&mut record[..length].to_vec()).is_err(),
-            "{length} octets"
+            "{length} bytes"
         );
     }
     assert!(client(0).open(&mut record.clone()).is_ok());
@@ -134,7 +134,7 @@ fn sequence_numbers_do_not_wrap() {
         Err(RecordError::NoKey)
     );
     assert_eq!(
-        direction.open(&mut octets(CLIENT_CONTENT)),
+        direction.open(&mut bytes(CLIENT_CONTENT)),
         Err(RecordError::NoKey)
     );
     assert_eq!(direction.sequence(), u64::MAX);

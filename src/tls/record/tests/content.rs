@@ -1,9 +1,10 @@
-//! Content passes whole, in order, both ways, whatever the sizes of records and reads; and its end is told from a cut.
+//! Content passes completely and in order, both ways, for all sizes of records and reads. A clean end is distinguished from a
+//! truncation.
 
 use super::peer::connect_with;
-use super::{Filled, RawClient, SUITE, SUITES, Server, cases, on_both, on_one, runtime};
+use super::{FillOutcome, RawClient, SUITE, SUITES, Server, cases, on_both, on_one, runtime};
 use crate::config::RecordLayer;
-use crate::tls::record::{Input, RecordStream, Records, Slab, Transport, copied_octets};
+use crate::tls::record::{ReceiveBuffer, RecordStream, Records, Slab, Transport, copied_bytes};
 use proptest::prelude::*;
 use std::net::Shutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,9 +83,9 @@ fn a_stream_of_full_records_is_not_moved_in_memory() {
             }
             client
         });
-        let before = copied_octets();
+        let before = copied_bytes();
         server.read(LENGTH + 6).await;
-        assert_eq!(copied_octets(), before);
+        assert_eq!(copied_bytes(), before);
         thread.join().unwrap();
     }
     on_both!(SUITE, scenario);
@@ -96,14 +97,14 @@ fn records_without_content_take_no_room_for_what_follows() {
         let content = pattern(16384);
         (0..3).for_each(|_| client.send(23, &content));
         while server.input.len() < 3 * content.len() {
-            assert_eq!(server.fill().await.unwrap(), Filled::Some);
+            assert_eq!(server.fill().await.unwrap(), FillOutcome::Some);
         }
         // There is room for one record, and it has no content.
         let empty = client.seal_inner(&[&[23][..], &[0; 16384]].concat());
         let both = [empty, client.seal(23, &content)].concat();
         client.write(&both);
         while server.input.len() < 4 * content.len() && !server.input.is_full() {
-            assert_eq!(server.fill().await.unwrap(), Filled::Some);
+            assert_eq!(server.fill().await.unwrap(), FillOutcome::Some);
         }
         server.input.consume(3 * content.len());
         assert!(server.read(content.len()).await == content);
@@ -122,8 +123,8 @@ fn close_notify_is_told_from_a_bare_end() {
         .concat();
         client.write(&last);
         assert_eq!(server.read(4).await, b"last");
-        assert_eq!(server.fill().await.unwrap(), Filled::Closed);
-        assert_eq!(server.fill().await.unwrap(), Filled::Closed);
+        assert_eq!(server.fill().await.unwrap(), FillOutcome::Closed);
+        assert_eq!(server.fill().await.unwrap(), FillOutcome::Closed);
         assert!(server.input.is_empty());
         // The client still reads.
         server.send(b"answer").await;
@@ -137,8 +138,8 @@ fn close_notify_is_told_from_a_bare_end() {
         client.write(&record[..10]);
         client.socket.shutdown(Shutdown::Write).unwrap();
         assert_eq!(server.read(22).await, b"half of it never comes");
-        assert_eq!(server.fill().await.unwrap(), Filled::Cut);
-        assert_eq!(server.fill().await.unwrap(), Filled::Cut);
+        assert_eq!(server.fill().await.unwrap(), FillOutcome::Cut);
+        assert_eq!(server.fill().await.unwrap(), FillOutcome::Cut);
     }
     on_both!(SUITE, closes);
     on_both!(SUITE, vanishes);
@@ -226,7 +227,7 @@ fn what_comes_with_the_end_of_the_handshake_is_not_lost() {
 #[test]
 fn a_stream_reads_and_writes_and_counts_its_copies() {
     async fn scenario<R: Records>(server: Server<R>, mut client: RawClient) {
-        let before = copied_octets();
+        let before = copied_bytes();
         let mut stream = RecordStream::new(server.records, server.input);
         client.send(23, b"hello");
         let mut got = [0; 5];
@@ -235,7 +236,7 @@ fn a_stream_reads_and_writes_and_counts_its_copies() {
         stream.write_all(&pattern(100_000)).await.unwrap();
         stream.flush().await.unwrap();
         assert!(client.receive_content(100_000) == pattern(100_000));
-        assert_eq!(copied_octets() - before, 100_005);
+        assert_eq!(copied_bytes() - before, 100_005);
         client.send(21, &[1, 0]);
         assert_eq!(stream.read(&mut got).await.unwrap(), 0);
         stream.shutdown().await.unwrap();
@@ -248,7 +249,7 @@ fn a_stream_reads_and_writes_and_counts_its_copies() {
 #[test]
 fn a_stream_that_is_cut_is_an_error() {
     async fn scenario<R: Records>(server: Server<R>, client: RawClient) {
-        let mut stream = RecordStream::new(server.records, Input::new());
+        let mut stream = RecordStream::new(server.records, ReceiveBuffer::new());
         drop(client);
         let error = stream.read(&mut [0; 5]).await.unwrap_err();
         assert!(matches!(

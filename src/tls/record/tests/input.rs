@@ -1,7 +1,7 @@
 //! The arithmetic of inputs, against a model of plain vectors.
 
 use super::cases;
-use crate::tls::record::{Input, RECORD_WIRE, Slab};
+use crate::tls::record::{RECORD_WIRE, ReceiveBuffer, Slab};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -54,19 +54,19 @@ impl Model {
     }
 }
 
-fn append(input: &mut Input, octets: &[u8]) {
-    input.room(octets.len())[..octets.len()].copy_from_slice(octets);
-    input.add_sealed(octets.len());
+fn append(input: &mut ReceiveBuffer, bytes: &[u8]) {
+    input.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+    input.add_sealed(bytes.len());
 }
 
-fn run(input: &mut Input, model: &mut Model, step: &Step) {
+fn run(input: &mut ReceiveBuffer, model: &mut Model, step: &Step) {
     match *step {
         // The two backends do not mix.
         Step::Plain(length) if model.sealed.is_empty() && !input.is_full() => {
             assert!(input.has_room_for_record(), "one that is not full");
-            let octets = model.make(length);
-            assert!(input.append(&octets));
-            model.plaintext.extend(octets);
+            let bytes = model.make(length);
+            assert!(input.append(&bytes));
+            model.plaintext.extend(bytes);
         }
         Step::Receive {
             plaintext,
@@ -92,20 +92,20 @@ fn run(input: &mut Input, model: &mut Model, step: &Step) {
         Step::Join => {
             input.join();
         }
-        Step::Consume(octets) => {
-            input.consume(octets);
-            model.plaintext.drain(..octets.min(model.plaintext.len()));
+        Step::Consume(bytes) => {
+            input.consume(bytes);
+            model.plaintext.drain(..bytes.min(model.plaintext.len()));
         }
         _ => {}
     }
 }
 
-fn check(input: &Input, model: &Model) {
+fn check(input: &ReceiveBuffer, model: &Model) {
     assert_eq!(input.len(), model.plaintext.len());
     assert_eq!(input.is_empty(), model.plaintext.is_empty());
     assert_eq!(input.first().is_empty(), input.is_empty());
     for most in [0, 1, 17, 16384, u64::MAX] {
-        let mut slices = [IoSlice::new(&[]); Input::SEGMENTS];
+        let mut slices = [IoSlice::new(&[]); ReceiveBuffer::SEGMENTS];
         let count = input.slices(most, &mut slices);
         let found: Vec<u8> = slices[..count]
             .iter()
@@ -125,7 +125,7 @@ fn check(input: &Input, model: &Model) {
 #[test]
 fn an_input_holds_what_its_model_holds() {
     proptest!(cases(60), |(steps in proptest::collection::vec(step(), 1..60))| {
-        let (mut input, mut model) = (Input::new(), Model::default());
+        let (mut input, mut model) = (ReceiveBuffer::new(), Model::default());
         for step in &steps {
             run(&mut input, &mut model, step);
             check(&input, &model);
@@ -135,13 +135,13 @@ fn an_input_holds_what_its_model_holds() {
 
 #[test]
 fn a_head_in_many_small_records_becomes_one_piece() {
-    let mut input = Input::new();
+    let mut input = ReceiveBuffer::new();
     let mut expected = Vec::new();
     for at in 0..5000_usize {
-        let octet = u8::try_from(at % 256).unwrap();
-        append(&mut input, &[&[0; 5][..], &[octet], &[0; 17]].concat());
+        let byte = u8::try_from(at % 256).unwrap();
+        append(&mut input, &[&[0; 5][..], &[byte], &[0; 17]].concat());
         input.open(23, 5..6);
-        expected.push(octet);
+        expected.push(byte);
         if input.is_full() || at % 3 == 0 {
             while input.join() {}
         }
@@ -154,7 +154,7 @@ fn a_head_in_many_small_records_becomes_one_piece() {
 
 #[test]
 fn an_input_is_full_when_no_record_fits() {
-    let mut input = Input::new();
+    let mut input = ReceiveBuffer::new();
     let mut received = 0;
     while !input.is_full() {
         let content = vec![1; 16384];
@@ -176,7 +176,7 @@ fn an_input_is_full_when_no_record_fits() {
 
 #[test]
 fn nothing_is_moved_for_the_room_of_a_head() {
-    let mut input = Input::new();
+    let mut input = ReceiveBuffer::new();
     let most = vec![1; 16384];
     for _ in 0..4 {
         assert!(input.has_room_for_record());

@@ -1,7 +1,7 @@
 //! Messages in several records, which only rustls takes: it keeps where their parts lie, so all of them must stay in front of
-//! it, whatever is sent or received meanwhile. And clients that stop in the middle.
+//! it, for any data sent or received meanwhile. And clients that stop in the middle.
 
-use super::{Filled, RawClient, SUITE, SUITES, Server, on_both, on_one};
+use super::{FillOutcome, RawClient, SUITE, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
 use crate::tls::record::{RECORD_PLAINTEXT, Records, Slab};
 use std::task::Poll;
@@ -60,7 +60,7 @@ fn an_answer_is_sent_although_the_client_ended_in_the_middle_of_a_message() {
             .socket
             .shutdown(std::net::Shutdown::Write)
             .expect("a socket");
-        assert_eq!(server.fill().await.expect("an end"), Filled::Cut);
+        assert_eq!(server.fill().await.expect("an end"), FillOutcome::Cut);
         server.send(b"answer").await;
         server.close().await;
         assert_eq!(client.receive_content(6), b"answer");
@@ -199,7 +199,10 @@ fn a_client_that_reads_late_still_gets_its_alert() {
 fn an_answer_goes_before_a_goodbye_that_a_reader_waits_for() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(21, &[1, CLOSE_NOTIFY]);
-        assert_eq!(server.fill().await.expect("an orderly end"), Filled::Closed);
+        assert_eq!(
+            server.fill().await.expect("an orderly end"),
+            FillOutcome::Closed
+        );
         server.send(&[7; 3 * RECORD_PLAINTEXT]).await;
         server.close().await;
         assert_eq!(

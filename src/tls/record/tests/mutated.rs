@@ -1,9 +1,9 @@
-//! Streams of records that somebody changed on their way: what is delivered is what the client sent before the change, and
+//! Streams of records that were modified in transit: what is delivered is what the client sent before the change, and
 //! then the connection ends with an error or in the middle, never with a goodbye.
 
 use super::{RawClient, SUITES, Server, cases, on_one};
 use crate::config::RecordLayer;
-use crate::tls::record::{Filled, Records};
+use crate::tls::record::{FillOutcome, Records};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -105,7 +105,7 @@ async fn scenario<R: Records>(
     let mut delivered = Vec::new();
     let end = loop {
         match server.fill().await {
-            Ok(Filled::Some) => {
+            Ok(FillOutcome::Some) => {
                 while !server.input.is_empty() {
                     delivered.extend_from_slice(server.input.first());
                     let length = server.input.first().len();
@@ -116,8 +116,8 @@ async fn scenario<R: Records>(
         }
     };
     assert!(
-        !matches!(end, Ok(Filled::Closed)),
-        "nobody has said goodbye"
+        !matches!(end, Ok(FillOutcome::Closed)),
+        "no close_notify was sent"
     );
     match noticed {
         Noticed::Always => assert!(

@@ -2,7 +2,7 @@
 
 use crate::config::RecordLayer;
 use crate::host::HostTable;
-use crate::tls::{Established, HostPolicy, ServerIdentity, handshake};
+use crate::tls::{HostPolicy, ServerIdentity, TlsConnection, handshake};
 use aws_lc_rs::aead::{
     AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
@@ -79,9 +79,9 @@ impl RawClient {
         self.write(&record);
     }
 
-    pub(super) fn write(&mut self, octets: &[u8]) {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
         // A server that has seen enough may have closed.
-        let _ = self.socket.write_all(octets);
+        let _ = self.socket.write_all(bytes);
     }
 
     /// The next record: content type and content. Tickets are passed over.
@@ -106,8 +106,8 @@ impl RawClient {
         }
     }
 
-    fn receive_at_least(&mut self, octets: usize) -> io::Result<()> {
-        while self.received.len() < octets {
+    fn receive_at_least(&mut self, bytes: usize) -> io::Result<()> {
+        while self.received.len() < bytes {
             let mut piece = [0; 65536];
             match self.socket.read(&mut piece)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -117,10 +117,10 @@ impl RawClient {
         Ok(())
     }
 
-    /// Content of so many octets, whatever the records.
-    pub(super) fn receive_content(&mut self, octets: usize) -> Vec<u8> {
+    /// Receives this number of content bytes, in any number of records.
+    pub(super) fn receive_content(&mut self, bytes: usize) -> Vec<u8> {
         let mut all = Vec::new();
-        while all.len() < octets {
+        while all.len() < bytes {
             let (kind, content) = self.receive().expect("a record");
             assert_eq!(kind, 23, "{content:?}");
             all.extend(content);
@@ -235,7 +235,7 @@ enum Flight {
 pub(super) async fn connect(
     layer: RecordLayer,
     suite: SupportedCipherSuite,
-) -> (Established, RawClient) {
+) -> (TlsConnection, RawClient) {
     connect_with(layer, suite, Vec::new()).await
 }
 
@@ -244,7 +244,7 @@ pub(super) async fn connect_with(
     layer: RecordLayer,
     suite: SupportedCipherSuite,
     behind: Vec<Vec<u8>>,
-) -> (Established, RawClient) {
+) -> (TlsConnection, RawClient) {
     connect_as(layer, move |socket| {
         RawClient::shake_hands(socket, suite, &behind, Flight::Sent).0
     })
@@ -256,7 +256,7 @@ pub(super) async fn connect_with_update(
     layer: RecordLayer,
     suite: SupportedCipherSuite,
     update: [u8; 5],
-) -> (Established, RawClient) {
+) -> (TlsConnection, RawClient) {
     connect_as(layer, move |socket| {
         let (mut client, mut flight) = RawClient::shake_hands(socket, suite, &[], Flight::Held);
         flight.extend(client.seal(22, &update));
@@ -270,7 +270,7 @@ pub(super) async fn connect_with_update(
 async fn connect_as(
     layer: RecordLayer,
     client: impl FnOnce(TcpStream) -> RawClient + Send + 'static,
-) -> (Established, RawClient) {
+) -> (TlsConnection, RawClient) {
     let mut hosts = HostTable::default();
     assert!(hosts.insert(None, Arc::new(host(layer))).is_ok());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

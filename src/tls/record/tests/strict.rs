@@ -4,7 +4,7 @@ use super::{RawClient, SUITE, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
 use crate::tls::record::{Records, TlsFailureReason};
 
-/// Sends octets that the client makes, and expects the end.
+/// Sends bytes that the client makes, and expects the end.
 async fn refused<R: Records>(
     mut server: Server<R>,
     mut client: RawClient,
@@ -13,8 +13,8 @@ async fn refused<R: Records>(
 ) {
     client.send(23, b"good");
     assert_eq!(server.read(4).await, b"good");
-    let octets = make(&mut client);
-    client.write(&octets);
+    let bytes = make(&mut client);
+    client.write(&bytes);
     let error = server.error().await;
     assert!(server.input.is_empty(), "{name}: {error}");
     if let Some(alert) = alert {
@@ -197,8 +197,8 @@ fn a_fatal_alert_ends_it_without_an_answer() {
 #[test]
 fn content_before_what_is_refused_still_counts() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
-        let octets = [client.seal(23, b"good"), flipped(&mut client, 9, 1)].concat();
-        client.write(&octets);
+        let bytes = [client.seal(23, b"good"), flipped(&mut client, 9, 1)].concat();
+        client.write(&bytes);
         assert_eq!(server.read(4).await, b"good");
         server.error().await;
     }

@@ -5,7 +5,7 @@ use super::peer::connect_with_update;
 use super::{RawClient, SUITES, Server, on_both, on_one};
 use crate::config::RecordLayer;
 use crate::tls::record::{
-    Filled, InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport,
+    FillOutcome, InPlaceRecords, Records, TlsFailure, TlsFailureReason, Transport,
 };
 use rustls::SupportedCipherSuite;
 use std::future::poll_fn;
@@ -207,7 +207,7 @@ fn a_key_update_is_taken_when_only_a_goodbye_follows_on_either_side() {
     async fn the_clients<R: Records>(mut server: Server<R>, mut client: RawClient) {
         update(&mut client, ASKED);
         client.send(21, &[1, 0]);
-        assert_eq!(server.fill().await.unwrap(), Filled::Closed);
+        assert_eq!(server.fill().await.unwrap(), FillOutcome::Closed);
         server.send(b"answer").await;
         let first = client.receive().unwrap();
         assert_eq!(first, (22, NOT_ASKED.to_vec()));

@@ -1,5 +1,5 @@
-//! Revocation lists from URLs: when they are fetched, which are taken, and how it went. What was fetched lies in a folder,
-//! and counts when that is loaded, as every other file; nothing here judges a client.
+//! Revocation lists from URLs: schedule, acceptance and status of fetches. Fetched lists are stored in a folder and
+//! become active when it is loaded, like any other file. Checks no client.
 
 mod cache;
 mod points;
@@ -7,76 +7,77 @@ mod schedule;
 
 pub use cache::StoreError;
 
-use super::super::trust::{Authorities, Path};
-use super::super::verified::seconds;
-use crate::fetch::{Answer, FetchError, FetchUrl, Question, Scheme, fetch};
-use crate::tls::authority::Authority;
+use crate::fetch::{FetchError, FetchRequest, FetchResponse, FetchScheme, FetchUrl, fetch};
+use crate::tls::authorities::Authorities;
+use crate::tls::authority::AuthorityFacts;
+use crate::tls::certification_path::CertificationPath;
+use crate::tls::validity::seconds;
 use aws_lc_rs::digest::{Context, SHA256};
-use cache::{StoreOutcome, Stored, store};
+use cache::{StoreOutcome, StoreReport, store};
 use rustls::ClientConfig;
 use rustls::pki_types::UnixTime;
-use schedule::Source;
+use schedule::CrlSource;
 use std::collections::HashMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most URLs that certificates make us ask.
-const MOST_FOLLOWED: usize = 64;
-/// Most fetches at once for one trust domain.
-const MOST_AT_ONCE: usize = 2;
+/// Maximum number of URLs from certificates.
+const MAX_FOLLOWED: usize = 64;
+/// Maximum number of concurrent fetches of one trust domain.
+const MAX_CONCURRENT: usize = 2;
 
-/// What is fetched, and how.
+/// The settings for fetched lists of one trust domain.
 #[derive(Debug)]
 pub struct CrlFetchSettings {
-    /// Where lists are.
+    /// The configured URLs.
     pub urls: Vec<FetchUrl>,
-    /// Hosts whose distribution points are followed, in lower case, with a port if it is an unusual one.
+    /// Hosts of distribution points that may be fetched, in lower case, with a port unless it is the default.
     pub followed: Vec<String>,
-    /// Where fetched lists lie.
+    /// The folder for fetched lists.
     pub cache: PathBuf,
-    /// The longest time between two fetches.
+    /// Maximum time between two fetches.
     pub refresh: Duration,
-    /// From connecting to the last octet.
+    /// Maximum time from connecting to the last byte.
     pub timeout: Duration,
-    /// Most octets of an answer.
+    /// Maximum size of a response, in bytes.
     pub size_limit: usize,
-    /// Who vouches for `https`.
+    /// The TLS config for `https`, with the anchors of the servers.
     pub tls: Option<Arc<ClientConfig>>,
 }
 
-/// The lists of one trust domain that are fetched. Outlives reloads that change nothing about it.
+/// Fetches the lists of one trust domain. Survives reloads that do not change its inputs.
 #[derive(Debug)]
-pub struct CrlFetch {
+pub struct CrlFetcher {
     settings: CrlFetchSettings,
-    authorities: Vec<Authority>,
-    /// SHA-256 of what all this was made from: equal means that nothing has changed.
+    authorities: Vec<AuthorityFacts>,
+    /// SHA-256 over the inputs, to detect changes.
     signature: [u8; 32],
-    sources: Mutex<HashMap<FetchUrl, Source>>,
+    sources: Mutex<HashMap<FetchUrl, CrlSource>>,
 }
 
-/// How a fetch ended well.
+/// The outcome of a successful fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CrlFetched {
-    /// There is a newer list on disk.
+pub enum CrlFetchOutcome {
+    /// A newer list was stored on disk.
     New,
-    /// What is on disk is the newest.
+    /// The list on disk is the newest.
     Unchanged,
 }
 
-/// Why a fetch gave nothing.
+/// Why a fetch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CrlFetchError {
-    /// Nothing came.
+    /// The HTTP request failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// What came does not count, or cannot be kept.
+    /// The response is not a usable list, or cannot be stored.
     #[error("what {0} sends cannot be used")]
     Store(String, #[source] StoreError),
-    /// It is older, or number and time contradict each other.
+    /// The list is older than the stored one, or number and date contradict each other.
     #[error("{0} sends a list that is not newer, by number and time, than the one that is here")]
     Older(String),
-    /// Something of ours went wrong.
+    /// The task that stores the list failed.
     #[error("reading what {0} sends was broken off")]
     Interrupted(String),
 }
@@ -96,42 +97,43 @@ impl CrlFetchError {
     }
 }
 
-/// What is known of one URL, for `/status`.
+/// Facts of one URL, for `/status`.
 #[derive(Clone, Debug)]
 pub struct CrlSourceFacts {
     /// The URL.
     pub url: String,
     /// Seconds since 1970.
     pub last_success: Option<i64>,
-    /// As in metrics; `None` before the first fetch has ended.
+    /// The result word, as in metrics; `None` before the first fetch has ended.
     pub last_result: Option<&'static str>,
 }
 
-impl CrlFetch {
-    /// Goes on with what was before, if nothing about it has changed. `tls_signature` says from what `tls` was made.
+impl CrlFetcher {
+    /// Returns `previous` if its inputs are equal, or else a new fetcher. `tls_signature` identifies the inputs of `tls`.
     pub fn new(
         settings: CrlFetchSettings,
         authorities: &Authorities,
         tls_signature: &[u8],
-        before: Option<&Arc<Self>>,
+        previous: Option<&Arc<Self>>,
     ) -> Arc<Self> {
         let authorities: Vec<_> = authorities.all().cloned().collect();
         let signature = settings.signature(&authorities, tls_signature);
-        if let Some(same) = before.filter(|before| before.signature == signature) {
+        if let Some(same) = previous.filter(|previous| previous.signature == signature) {
             return same.clone();
         }
         let mut sources: HashMap<_, _> = settings
             .urls
             .iter()
-            .map(|url| (url.clone(), Source::default()))
+            .map(|url| (url.clone(), CrlSource::default()))
             .collect();
-        // What certificates have told stays known; all is asked anew.
-        let seen = before
+        // URLs from certificates stay known; each is fetched again.
+        let known = previous
             .into_iter()
-            .flat_map(|before| before.lock().keys().cloned().collect::<Vec<_>>());
+            .flat_map(|previous| previous.lock().keys().cloned().collect::<Vec<_>>());
         sources.extend(
-            seen.filter(|url| settings.may_follow(url))
-                .map(|url| (url, Source::default())),
+            known
+                .filter(|url| settings.may_follow(url))
+                .map(|url| (url, CrlSource::default())),
         );
         Arc::new(Self {
             settings,
@@ -142,18 +144,18 @@ impl CrlFetch {
     }
 
     /// The folder of fetched lists.
-    pub fn cache(&self) -> &FilePath {
+    pub fn cache(&self) -> &Path {
         &self.settings.cache
     }
 
-    /// What all this was made from.
+    /// SHA-256 over the inputs.
     pub(super) fn signature(&self) -> &[u8; 32] {
         &self.signature
     }
 
-    /// How it went so far, sorted by URL.
+    /// Facts of all URLs, sorted by URL.
     pub fn facts(&self) -> Vec<CrlSourceFacts> {
-        let fact = |(url, source): (&FetchUrl, &Source)| CrlSourceFacts {
+        let fact = |(url, source): (&FetchUrl, &CrlSource)| CrlSourceFacts {
             url: url.to_string(),
             last_success: source.last_success,
             last_result: source.last_result,
@@ -163,8 +165,8 @@ impl CrlFetch {
         facts
     }
 
-    /// Takes note of where the certificates of a path, whose signatures are right, say that lists are.
-    pub(super) fn saw(&self, path: &Path<'_>) {
+    /// Schedules the distribution points in the certificates of a path with valid signatures.
+    pub(super) fn note_distribution_points(&self, path: &CertificationPath<'_>) {
         if self.settings.followed.is_empty() {
             return;
         }
@@ -174,23 +176,23 @@ impl CrlFetch {
             if sources.contains_key(&url) || !self.settings.may_follow(&url) {
                 continue;
             }
-            if sources.len() >= MOST_FOLLOWED.saturating_add(self.settings.urls.len()) {
+            if sources.len() >= MAX_FOLLOWED.saturating_add(self.settings.urls.len()) {
                 tracing::warn!(%url, "a distribution point is left out: there are too many");
                 return;
             }
             tracing::info!(%url, "a certificate names a distribution point, which will be fetched");
-            sources.insert(url, Source::default());
+            sources.insert(url, CrlSource::default());
         }
     }
 
-    /// A URL that is due; it then counts as being fetched. `None` while nothing is due, or enough are on their way.
+    /// Returns a URL that is due and marks it as running. `None` if nothing is due, or [`MAX_CONCURRENT`] are running.
     pub fn begin(&self, now: Instant) -> Option<FetchUrl> {
         let mut sources = self.lock();
         if sources
             .values()
             .filter(|source| source.is_running())
             .count()
-            >= MOST_AT_ONCE
+            >= MAX_CONCURRENT
         {
             return None;
         }
@@ -199,19 +201,19 @@ impl CrlFetch {
         Some(url.clone())
     }
 
-    /// Fetches a URL that [`begin`](Self::begin) gave, verifies what comes, and puts it into the folder if it is newer.
+    /// Fetches a URL from [`begin`](Self::begin), verifies the lists, and stores them if they are newer.
     ///
     /// # Errors
-    /// [`CrlFetchError`]; then the folder is as it was, and it is tried again soon.
-    pub async fn fetch(self: &Arc<Self>, url: &FetchUrl) -> Result<CrlFetched, CrlFetchError> {
+    /// [`CrlFetchError`]; the folder is then unchanged, and the fetch is retried soon.
+    pub async fn fetch(self: &Arc<Self>, url: &FetchUrl) -> Result<CrlFetchOutcome, CrlFetchError> {
         let result = self.try_fetch(url).await;
         let word = match &result {
-            Ok(CrlFetched::New) => "new",
-            Ok(CrlFetched::Unchanged) => "unchanged",
+            Ok(CrlFetchOutcome::New) => "new",
+            Ok(CrlFetchOutcome::Unchanged) => "unchanged",
             Err(error) => error.word(),
         };
         if let Some(source) = self.lock().get_mut(url) {
-            source.ended(
+            source.end(
                 word,
                 result.is_ok(),
                 self.settings.refresh,
@@ -221,36 +223,36 @@ impl CrlFetch {
         result
     }
 
-    async fn try_fetch(self: &Arc<Self>, url: &FetchUrl) -> Result<CrlFetched, CrlFetchError> {
-        let known = self.lock().get(url).and_then(Source::known);
-        let question = Question {
+    async fn try_fetch(self: &Arc<Self>, url: &FetchUrl) -> Result<CrlFetchOutcome, CrlFetchError> {
+        let validators = self.lock().get(url).and_then(CrlSource::current_validators);
+        let question = FetchRequest {
             url,
             tls: self.settings.tls.as_ref(),
             accept: "application/pkix-crl, application/octet-stream, application/x-pem-file, */*;q=0.1",
             largest: self.settings.size_limit,
             patience: self.settings.timeout,
-            known: known.as_ref(),
+            known: validators.as_ref(),
         };
-        let (octets, validators) = match fetch(question).await? {
-            Answer::Unchanged => return Ok(CrlFetched::Unchanged),
-            Answer::Content(octets, validators) => (octets, validators),
+        let (bytes, validators) = match fetch(question).await? {
+            FetchResponse::Unchanged => return Ok(CrlFetchOutcome::Unchanged),
+            FetchResponse::Content(bytes, validators) => (bytes, validators),
         };
         let this = self.clone();
         let now = seconds(UnixTime::now());
         let storing = tokio::task::spawn_blocking(move || {
-            store(this.cache(), &octets, &this.authorities, now)
+            store(this.cache(), &bytes, &this.authorities, now)
         });
         let stored = storing
             .await
             .map_err(|_| CrlFetchError::Interrupted(url.authority()))?;
-        let Stored {
+        let StoreReport {
             outcome,
             files,
             next_update,
         } = stored.map_err(|error| CrlFetchError::Store(url.authority(), error))?;
         let fetched = match outcome {
-            StoreOutcome::New => CrlFetched::New,
-            StoreOutcome::Same => CrlFetched::Unchanged,
+            StoreOutcome::New => CrlFetchOutcome::New,
+            StoreOutcome::Same => CrlFetchOutcome::Unchanged,
             StoreOutcome::Older => return Err(CrlFetchError::Older(url.authority())),
         };
         if let Some(source) = self.lock().get_mut(url) {
@@ -259,21 +261,22 @@ impl CrlFetch {
         Ok(fetched)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<FetchUrl, Source>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<FetchUrl, CrlSource>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl CrlFetchSettings {
-    /// Whether a certificate may make us ask there.
+    /// Whether a URL from a certificate may be fetched.
     fn may_follow(&self, url: &FetchUrl) -> bool {
         let is_host = |allowed: &String| {
             url.usual_host().as_ref() == Some(allowed) || url.authority() == **allowed
         };
-        (url.scheme() == Scheme::Http || self.tls.is_some()) && self.followed.iter().any(is_host)
+        (url.scheme() == FetchScheme::Http || self.tls.is_some())
+            && self.followed.iter().any(is_host)
     }
 
-    fn signature(&self, authorities: &[Authority], tls: &[u8]) -> [u8; 32] {
+    fn signature(&self, authorities: &[AuthorityFacts], tls: &[u8]) -> [u8; 32] {
         let Self {
             urls,
             followed,

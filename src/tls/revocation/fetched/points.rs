@@ -1,12 +1,12 @@
-//! Where certificates say that the revocation lists of their issuers are. Asks nobody.
+//! URLs of revocation lists from the distribution points of certificates. Fetches nothing.
 
 use crate::fetch::FetchUrl;
 use x509_parser::prelude::{
     DistributionPointName, FromDer, GeneralName, ParsedExtension, X509Certificate,
 };
 
-/// The URLs in a certificate's distribution points that can be fetched. Those of lists by others than its issuer, or for
-/// some reasons alone, are left out, since such lists do not count.
+/// The fetchable URLs in a certificate's distribution points. Without those of lists by another issuer or for some
+/// reasons only, since such lists are not accepted.
 pub(super) fn distribution_points(certificate: &[u8]) -> Vec<FetchUrl> {
     let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
         return Vec::new();

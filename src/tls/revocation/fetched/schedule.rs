@@ -1,25 +1,29 @@
-//! When a URL is asked again: regularly, before its list is due, and soon after a failure, each a little at random, so that
-//! many gateways do not ask at once. Fetches nothing.
+//! When a URL is fetched: regularly, before its list is due, and soon after a failure. With random jitter, so that many
+//! gateways do not fetch at once. Fetches nothing.
 
 use crate::config::WatchedFile;
 use crate::fetch::Validators;
 use crate::tls::random;
 use std::time::{Duration, Instant};
 
+/// Minimum pause after a failure.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// Maximum pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
-/// Before a list is due, however soon that is.
+/// Minimum pause before a list is due.
 const SHORTEST_REFRESH: Duration = Duration::from_secs(5);
 
-/// One URL.
+/// The fetch state of one URL.
 #[derive(Debug, Default)]
-pub(super) struct Source {
+pub(super) struct CrlSource {
     running: bool,
-    /// `None`: at once.
+    /// The time of the next fetch; `None` means at once.
     next: Option<Instant>,
+    /// Consecutive failures.
     failures: u32,
+    /// For a conditional request.
     validators: Option<Validators>,
-    /// What its last answer has put, or found, on disk.
+    /// The files on disk with the lists of its last response.
     files: Vec<WatchedFile>,
     /// Seconds since 1970.
     next_update: Option<i64>,
@@ -28,12 +32,12 @@ pub(super) struct Source {
     pub(super) last_result: Option<&'static str>,
 }
 
-impl Source {
+impl CrlSource {
     pub(super) fn is_running(&self) -> bool {
         self.running
     }
 
-    /// Whether it is time; also if somebody has taken away what was fetched.
+    /// Whether a fetch is due, also because fetched files were removed or changed.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let is_time = self.next.is_none_or(|next| next <= now);
         !self.running && (is_time || (self.failures == 0 && self.has_lost_files()))
@@ -47,8 +51,8 @@ impl Source {
         self.files.iter().any(WatchedFile::has_changed)
     }
 
-    /// What the server may compare with: only as long as we still have it.
-    pub(super) fn known(&self) -> Option<Validators> {
+    /// The validators for a conditional request, only while the fetched files exist.
+    pub(super) fn current_validators(&self) -> Option<Validators> {
         self.validators
             .clone()
             .filter(|_| !self.files.is_empty() && !self.has_lost_files())
@@ -60,18 +64,27 @@ impl Source {
         files: Vec<WatchedFile>,
         next_update: Option<i64>,
     ) {
-        (self.validators, self.files, self.next_update) = (Some(validators), files, next_update);
+        self.validators = Some(validators);
+        self.files = files;
+        self.next_update = next_update;
     }
 
-    /// A fetch has ended; `now` in seconds since 1970.
-    pub(super) fn ended(&mut self, word: &'static str, is_good: bool, refresh: Duration, now: i64) {
-        (self.running, self.last_result) = (false, Some(word));
+    /// Records the end of a fetch; `now` in seconds since 1970.
+    pub(super) fn end(
+        &mut self,
+        word: &'static str,
+        is_success: bool,
+        refresh: Duration,
+        now: i64,
+    ) {
+        self.running = false;
+        self.last_result = Some(word);
         let is_stale = self.next_update.is_some_and(|due| due <= now);
-        if is_good {
+        if is_success {
             self.last_success = Some(now);
         }
-        // A list that is too old already is no better than none.
-        self.failures = if is_good && !is_stale {
+        // A list that is already past its next update counts as a failure.
+        self.failures = if is_success && !is_stale {
             0
         } else {
             self.failures.saturating_add(1)
@@ -81,27 +94,27 @@ impl Source {
     }
 
     fn pause(&self, refresh: Duration, now: i64) -> Duration {
-        if let Some(times) = self.failures.checked_sub(1) {
+        if let Some(doublings) = self.failures.checked_sub(1) {
             let pause = SHORTEST_PAUSE
-                .saturating_mul(1 << times.min(16))
+                .saturating_mul(1 << doublings.min(16))
                 .min(LONGEST_PAUSE.min(refresh));
             return pause.max(SHORTEST_PAUSE);
         }
-        // Half of what is left: if that fails, there is time to try again.
-        let left = self
+        // Half of the remaining time, so that there is time for retries.
+        let remaining = self
             .next_update
             .and_then(|due| u64::try_from(due.saturating_sub(now)).ok());
-        let half = left.map_or(refresh, |left| {
-            Duration::from_secs(left / 2).max(SHORTEST_REFRESH)
+        let half = remaining.map_or(refresh, |seconds| {
+            Duration::from_secs(seconds / 2).max(SHORTEST_REFRESH)
         });
         refresh.min(half)
     }
 }
 
-/// From 0 to 1, at random.
+/// A random number from 0 to 1.
 fn fraction() -> f64 {
-    let [octet] = random::<1>();
-    f64::from(octet) / 255.0
+    let [byte] = random::<1>();
+    f64::from(byte) / 255.0
 }
 
 #[cfg(test)]
@@ -112,10 +125,10 @@ mod tests {
     fn it_is_asked_before_the_list_is_due_and_soon_after_a_failure() {
         const HOUR: Duration = Duration::from_secs(3600);
         let pause = |next_update, failures| {
-            Source {
+            CrlSource {
                 next_update,
                 failures,
-                ..Source::default()
+                ..CrlSource::default()
             }
             .pause(HOUR, 1000)
         };
@@ -131,16 +144,17 @@ mod tests {
 
     #[test]
     fn one_fetch_at_a_time_and_a_list_that_is_too_old_counts_as_a_failure() {
-        let (mut source, now) = (Source::default(), Instant::now());
+        let mut source = CrlSource::default();
+        let now = Instant::now();
         assert!(source.is_due(now));
         source.begin();
         assert!(!source.is_due(now));
-        source.ended("new", true, Duration::from_secs(60), 5);
+        source.end("new", true, Duration::from_secs(60), 5);
         assert!(!source.is_due(Instant::now()) && source.is_due(now + Duration::from_secs(61)));
         source.next_update = Some(4);
-        source.ended("unchanged", true, Duration::from_secs(60), 5);
+        source.end("unchanged", true, Duration::from_secs(60), 5);
         assert_eq!((source.failures, source.last_success), (1, Some(5)));
-        source.ended("timeout", false, Duration::from_secs(60), 9);
+        source.end("timeout", false, Duration::from_secs(60), 9);
         assert_eq!(
             (source.failures, source.last_success, source.last_result),
             (2, Some(5), Some("timeout"))

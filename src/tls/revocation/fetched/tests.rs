@@ -81,7 +81,7 @@ fn a_list_replaces_only_an_older_one_of_the_same_authority() {
         assert_eq!(put(&first).unwrap(), StoreOutcome::New);
     }
     assert_eq!(there(), before, "names and content are what they were");
-    // Of another authority, at whatever URL: a file of its own.
+    // Of another authority, at any URL: a file of its own.
     assert_eq!(put(&two.list(9)).unwrap(), StoreOutcome::New);
     assert!(there().len() == 2 && there().contains(&before[0]));
     assert_eq!(

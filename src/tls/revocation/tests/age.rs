@@ -1,4 +1,4 @@
-//! Lists past their time: for how long they count, and for whom.
+//! Lists past their next update: how long they stay valid, and for which clients.
 
 use super::*;
 
@@ -25,9 +25,9 @@ fn a_list_past_its_time_counts_as_the_settings_say_at_every_moment() {
     let stale = Err(ChainError::CrlStale);
     let judge =
         |domain: &TrustDomain, at| verdict(domain, &[&good], at).map(|vouched| vouched.until);
-    let refuse = with(StaleCrls::Refuse);
-    let allow = with(StaleCrls::AllowFor(Duration::from_secs(50)));
-    let ignore = with(StaleCrls::Ignore);
+    let refuse = with(StaleCrlPolicy::Refuse);
+    let allow = with(StaleCrlPolicy::AllowFor(Duration::from_secs(50)));
+    let ignore = with(StaleCrlPolicy::Ignore);
     for _ in 0..2 {
         assert_eq!(judge(&refuse, due), Ok(due));
         assert_eq!(judge(&refuse, due + 1), stale, "also if it is remembered");
@@ -50,7 +50,7 @@ fn a_list_that_does_not_count_any_more_denies_the_clients_of_its_ca_and_nobody_e
     let authorities = authorities(&[&root, &other], &[]);
     let fresh = list(&other).signed_by(&other);
     let (ours, theirs) = (leaf(&[8], &root), leaf(&[8], &other));
-    let hours = |hours: u64| StaleCrls::AllowFor(Duration::from_secs(hours * 3600));
+    let hours = |hours: u64| StaleCrlPolicy::AllowFor(Duration::from_secs(hours * 3600));
     let late = list(&root).at(now() - DAY, now() - 7200).signed_by(&root);
     let never = List {
         next_update: None,
@@ -58,13 +58,13 @@ fn a_list_that_does_not_count_any_more_denies_the_clients_of_its_ca_and_nobody_e
     }
     .signed_by(&root);
     for (der, stale, is_taken) in [
-        (&late, StaleCrls::Refuse, false),
+        (&late, StaleCrlPolicy::Refuse, false),
         (&late, hours(1), false),
         (&late, hours(3), true),
-        (&late, StaleCrls::Ignore, true),
-        (&never, StaleCrls::Refuse, false),
+        (&late, StaleCrlPolicy::Ignore, true),
+        (&never, StaleCrlPolicy::Refuse, false),
         (&never, hours(1), false),
-        (&never, StaleCrls::Ignore, true),
+        (&never, StaleCrlPolicy::Ignore, true),
     ] {
         let settings = RevocationSettings {
             stale,

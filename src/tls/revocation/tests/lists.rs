@@ -1,11 +1,11 @@
 //! CAs, certificates, and revocation lists written by hand.
 
-use crate::tls::authority::Authority;
+use crate::tls::authorities::Authorities;
+use crate::tls::authority::AuthorityFacts;
 use crate::tls::der::{
     GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, UTC_TIME,
 };
-use crate::tls::trust::Authorities;
-use crate::tls::verified::seconds;
+use crate::tls::validity::seconds;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SigningKey,
 };
@@ -67,7 +67,7 @@ pub(super) fn authorities(anchors: &[&Ca], intermediates: &[&Ca]) -> Arc<Authori
 
 pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
-    let mut octets = match length {
+    let mut bytes = match length {
         0..=0x7f => vec![tag, length as u8],
         _ => {
             let digits: Vec<u8> = length
@@ -78,8 +78,8 @@ pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
             [vec![tag, 0x80 | digits.len() as u8], digits].concat()
         }
     };
-    octets.extend_from_slice(content);
-    octets
+    bytes.extend_from_slice(content);
+    bytes
 }
 
 pub(super) fn number(digits: &[u8]) -> Vec<u8> {
@@ -143,7 +143,7 @@ pub(super) fn now() -> i64 {
 
 pub(super) fn list(issuer: &Ca) -> List {
     let (this_update, next_update) = (now() - DAY, Some(now() + DAY));
-    let name = Authority::read(&issuer.der).unwrap().subject.to_vec();
+    let name = AuthorityFacts::read(&issuer.der).unwrap().subject.to_vec();
     List {
         version: number(&[1]),
         issuer: name,

@@ -1,8 +1,8 @@
-//! Octets of a list: what is taken, what is refused and why.
+//! Bytes of a list: what is taken, what is refused and why.
 
-use super::super::crl::{Head, serials};
+use super::super::crl::{CrlHead, serials};
 use super::*;
-use crate::tls::signed::Signed;
+use crate::tls::signed::SignedDer;
 
 /// Reads a list of the only anchor.
 fn read_of(root: &Ca, list: List) -> Result<Crl, CrlError> {
@@ -150,7 +150,7 @@ fn lists_of_another_time_or_form_are_refused() {
 }
 
 #[test]
-fn hostile_octets_are_refused_and_no_more() {
+fn hostile_bytes_are_refused_and_no_more() {
     let root = ca("root", None);
     let authorities = authorities(&[&root], &[]);
     let reason = extension(&[0x55, 0x1d, 21], false, &[10, 1, 6]);
@@ -161,33 +161,33 @@ fn hostile_octets_are_refused_and_no_more() {
     sample.entries.extend(entry(&[9], &[reason]));
     let der = sample.signed_by(&root);
     // Behind the signature, too: what a CA has signed may be hostile all the same.
-    let walk = |octets: &[u8]| {
-        let _ = read(octets, &authorities);
-        let _ = serials(crate::tls::der::Reader::new(octets));
-        let _ = extensions::of_list(octets);
-        if let Ok(signed) = Signed::read(octets)
-            && let Ok(head) = Head::read(&signed)
+    let walk = |bytes: &[u8]| {
+        let _ = read(bytes, &authorities);
+        let _ = serials(crate::tls::der::DerReader::new(bytes));
+        let _ = extensions::of_list(bytes);
+        if let Ok(signed) = SignedDer::read(bytes)
+            && let Ok(head) = CrlHead::read(&signed)
             && let Some(entries) = head.entries
         {
             let _ = serials(entries.reader());
         }
     };
     proptest!(|(changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), cut in any::<prop::sample::Index>())| {
-        let mut octets = der.clone();
+        let mut bytes = der.clone();
         for (at, value) in &changes {
-            let at = at.index(octets.len());
-            octets[at] = *value;
+            let at = at.index(bytes.len());
+            bytes[at] = *value;
         }
-        walk(&octets);
-        prop_assert!(octets == der || read(&octets, &authorities).is_err(), "no change passes");
-        walk(&octets[..cut.index(octets.len())]);
+        walk(&bytes);
+        prop_assert!(bytes == der || read(&bytes, &authorities).is_err(), "no change passes");
+        walk(&bytes[..cut.index(bytes.len())]);
     });
-    proptest!(|(octets in proptest::collection::vec(any::<u8>(), 0..200))| walk(&octets));
+    proptest!(|(bytes in proptest::collection::vec(any::<u8>(), 0..200))| walk(&bytes));
 }
 
 /// `cargo test --release --lib a_million -- --nocapture` prints the figures of `bench/RESULTS.md`.
 #[test]
-fn a_million_entries_take_little_more_than_their_own_octets() {
+fn a_million_entries_take_little_more_than_their_own_bytes() {
     let root = ca("root", None);
     let authorities = authorities(&[&root], &[]);
     let mut entries = Vec::new();
@@ -213,16 +213,16 @@ fn a_million_entries_take_little_more_than_their_own_octets() {
     .signed_by(&root);
     let begun = std::time::Instant::now();
     let crl = read(&der, &authorities).unwrap();
-    let (took, octets) = (begun.elapsed(), crl.serials.octets());
+    let (took, bytes) = (begun.elapsed(), crl.serials.heap_bytes());
     assert_eq!(crl.serials.len(), COUNT as usize);
     assert!(crl.serials.contains(&serial) && !crl.serials.contains(&[1; 16]));
-    assert!(octets <= 24 * COUNT as usize, "{octets} octets");
+    assert!(bytes <= 24 * COUNT as usize, "{bytes} bytes");
     #[expect(clippy::print_stderr, reason = "figures for people")]
     {
         eprintln!(
-            "{COUNT} entries, {} octets of DER: {took:?}, {:.1} octets each",
+            "{COUNT} entries, {} bytes of DER: {took:?}, {:.1} bytes each",
             der.len(),
-            octets as f64 / f64::from(COUNT)
+            bytes as f64 / f64::from(COUNT)
         );
     }
 }

@@ -16,7 +16,7 @@ fn honest() -> &'static [u8] {
         params
             .distinguished_name
             .push(DnType::OrganizationalUnitName, "operations");
-        let san = san_octets(&[
+        let san = san_bytes(&[
             (DNS, b"a.b"),
             (EMAIL, b"a@b"),
             (URI, b"spiffe://d/p"),
@@ -63,9 +63,9 @@ proptest! {
         cut in proptest::option::of(any::<proptest::sample::Index>()),
     ) {
         let mut der = honest().to_vec();
-        for (at, octet) in changes {
+        for (at, byte) in changes {
             let at = at.index(der.len());
-            der[at] = octet;
+            der[at] = byte;
         }
         if let Some(cut) = cut {
             der.truncate(cut.index(der.len()));
@@ -91,7 +91,7 @@ proptest! {
             0..6,
         ),
     ) {
-        let names: Vec<_> = names.iter().map(|(tag, octets)| (*tag, octets.as_slice())).collect();
+        let names: Vec<_> = names.iter().map(|(tag, bytes)| (*tag, bytes.as_slice())).collect();
         all_are_in_form(&named(&names))?;
     }
 }

@@ -1,7 +1,10 @@
-//! Verdicts from memory: what they may say, for how long, and for whom.
+//! Cached verdicts: their content, their lifetime, and their trust generation.
 
 use super::*;
-use crate::tls::verified::Validity;
+use crate::tls::chain_digest::ChainDigest;
+use crate::tls::trust::verdict::ChainVerdict;
+use crate::tls::trust::verified_chains::VerifiedChains;
+use crate::tls::validity::ValidityPeriod;
 use proptest::prelude::*;
 
 #[test]
@@ -134,11 +137,11 @@ fn trust_goes_on_only_with_the_same_name_and_anchors() {
 #[test]
 fn how_many_are_remembered_is_bounded() {
     let verified = VerifiedChains::new();
-    let validity = Validity {
+    let validity = ValidityPeriod {
         not_before: 0,
         not_after: 10,
     };
-    let verdict = Verdict {
+    let verdict = ChainVerdict {
         leaf: validity,
         authorities: validity,
         usage_until: i64::MAX,
@@ -166,12 +169,12 @@ fn any_change_of_a_chain_is_another_chain() {
     assert_eq!(domain.verify(&chain, later(0)), Ok(()));
     let length = chain[0].len() + chain[1].len();
     proptest!(|(at in 0..length, bit in 0..8_u32)| {
-        let mut octets = chain.each_ref().map(|der| der.to_vec());
-        match at.checked_sub(octets[0].len()) {
-            None => octets[0][at] ^= 1 << bit,
-            Some(at) => octets[1][at] ^= 1 << bit,
+        let mut bytes = chain.each_ref().map(|der| der.to_vec());
+        match at.checked_sub(bytes[0].len()) {
+            None => bytes[0][at] ^= 1 << bit,
+            Some(at) => bytes[1][at] ^= 1 << bit,
         }
-        let changed = octets.map(CertificateDer::from);
+        let changed = bytes.map(CertificateDer::from);
         let digest = ChainDigest::of(changed.iter()).unwrap();
         prop_assert!(domain.trust.verified.get(&digest).is_none());
         prop_assert!(domain.verify(&changed, later(0)).is_err());

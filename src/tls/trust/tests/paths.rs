@@ -70,10 +70,10 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
         chain.extend(order.map(|at: usize| ways[at].clone()));
         assert_eq!(theirs.verify(&chain, later(0)), Ok(()), "alone");
         for both in [[&ours, &theirs], [&theirs, &ours]] {
-            let said = vouched(&both, &chain, later(0));
+            let result = vouched(&both, &chain, later(0));
             assert!(
-                matches!(said, Err(ChainError::Denied | ChainError::Ambiguous)),
-                "{said:?}"
+                matches!(result, Err(ChainError::Denied | ChainError::Ambiguous)),
+                "{result:?}"
             );
         }
         assert_eq!(

@@ -18,9 +18,9 @@ fn usages_are_judged_by_the_policy_of_the_domain() {
             },
         )
     };
-    let require = domain(ExtendedKeyUsage::Require);
-    let allow_missing = domain(ExtendedKeyUsage::AllowMissing);
-    let allow_server = domain(ExtendedKeyUsage::AllowServerAuthUntil(end));
+    let require = domain(ExtendedKeyUsagePolicy::Require);
+    let allow_missing = domain(ExtendedKeyUsagePolicy::AllowMissing);
+    let allow_server = domain(ExtendedKeyUsagePolicy::AllowServerAuthUntil(end));
     let cases = [
         (vec![ClientAuth], [true, true, true]),
         (vec![ServerAuth, ClientAuth], [true, true, true]),
@@ -88,12 +88,12 @@ fn an_authority_for_servers_signs_no_clients_but_in_the_exception() {
             )
         };
         assert_eq!(
-            domain(ExtendedKeyUsage::AllowMissing)
+            domain(ExtendedKeyUsagePolicy::AllowMissing)
                 .verify(&chain, later(0))
                 .is_ok(),
             expected
         );
-        let exception = domain(ExtendedKeyUsage::AllowServerAuthUntil(end));
+        let exception = domain(ExtendedKeyUsagePolicy::AllowServerAuthUntil(end));
         assert_eq!(exception.verify(&chain, later(0)), Ok(()));
         assert_eq!(exception.verify(&chain, later(11 * DAY)).is_ok(), expected);
     }

@@ -1,0 +1,307 @@
+//! The response to the client: streamed from an upstream, or made by the gateway. Recorded when its last byte is sent.
+
+use super::Exchange;
+use super::upstream_request::{
+    ClientResponseHead, HeaderFields, REQUEST_ID_NAME, RequestBody, request_id_value,
+};
+use crate::forward::{FieldSink, tunnel};
+use crate::limit::{BodyEnd, BodyFailure, BodyMeter, MeteredBody};
+use crate::proxy::activity::StallTimer;
+use crate::proxy::date::date;
+use crate::proxy::recheck::{OpenExchange, RecheckWatch, withdrawn};
+use crate::proxy::record::Record;
+use crate::respond::GatewayResponse;
+use crate::route::RouteLimits;
+use crate::upstream::{LinkStream, ResponseBody};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+impl Exchange<'_> {
+    /// Streams an upstream's response.
+    pub(super) fn send_response(
+        &self,
+        mut record: Record,
+        open: Rc<OpenExchange>,
+        head: ClientResponseHead,
+        body: ResponseBody<RequestBody>,
+        limits: RouteLimits,
+    ) -> Response<RecordedBody> {
+        record.status(head.status.as_u16());
+        let meter = record.meters().response.clone();
+        let body = MeteredBody::new(body, None, limits.idle_timeout, meter.clone());
+        let recorder = ResponseRecorder {
+            record,
+            meter: Some(meter),
+            open: Some(open),
+        };
+        let body = RecordedBody::new(
+            ResponseSource::Upstream(Box::new(body)),
+            self.stall_timer(limits.idle_timeout),
+            recorder,
+        );
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.fields;
+        response
+    }
+
+    /// Switches protocols: responds with 101, and copies bytes in both directions until one side ends.
+    pub(super) fn tunnel(&self, parts: Tunnel, fields: HeaderMap) -> Response<RecordedBody> {
+        let Tunnel {
+            mut record,
+            open: exchange,
+            client,
+            upstream,
+            idle_timeout,
+        } = parts;
+        let mut fields = HeaderFields(fields);
+        fields.add("connection", b"upgrade");
+        fields.add("upgrade", b"websocket");
+        record.status(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+        if let Some(guard) = &self.context.guard {
+            guard.leave_http();
+        }
+        let context = self.context.clone();
+        let open = self
+            .context
+            .shared
+            .telemetry
+            .metrics
+            .tunnels_open
+            .with_label_values(&[&*self.context.facts.listener]);
+        self.context.drain.spawn_local(async move {
+            // The context holds the connection's place, so the tunnel counts as an open connection.
+            let Some(mut live_permit) = exchange.take_permit() else { return };
+            live_permit.clear_deadline();
+            let mut recheck_watch = RecheckWatch::new();
+            // A recheck may have begun since the decision.
+            recheck_watch.recheck_at_once();
+            recheck_watch.set_long_running();
+            let Ok(client) = client.await else {
+                record.ended("broken");
+                return;
+            };
+            open.inc();
+            let mut cut = None;
+            let stop = async {
+                tokio::select! {
+                    () = context.drain.begun() => "drained",
+                    withdrawal = withdrawn(&mut live_permit, &mut recheck_watch, &context.shared, &context.client) => {
+                        cut = Some(withdrawal);
+                        "cut"
+                    }
+                }
+            };
+            let end = tunnel(TokioIo::new(client), upstream, idle_timeout, stop).await;
+            open.dec();
+            record.moved(end.sent, end.received);
+            match cut {
+                Some(withdrawal) => record.cut("tunnel", &withdrawal),
+                None => record.ended(end.reason),
+            }
+        });
+        let mut response = Response::new(RecordedBody {
+            inner: ResponseSource::Gateway(Full::default()),
+            stall_timer: None,
+            failure: None,
+            recorder: None,
+        });
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = fields.0;
+        response
+    }
+
+    /// A response of the gateway, recorded when it is sent or dropped.
+    pub(super) fn gateway_response(
+        &self,
+        mut record: Record,
+        content: GatewayResponse,
+    ) -> Response<RecordedBody> {
+        record.status(content.status.as_u16());
+        record.gateway_response(content.body.len());
+        let id = request_id_value(record.request_id().as_bytes());
+        let body = ResponseSource::Gateway(Full::from(content.body));
+        let recorder = ResponseRecorder {
+            record,
+            meter: None,
+            open: None,
+        };
+        let body = RecordedBody::new(body, self.stall_timer(self.context.idle_timeout), recorder);
+        let mut response = Response::new(body);
+        *response.status_mut() = content.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static(content.content_type),
+        );
+        headers.insert(
+            http::header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        );
+        for (name, value) in content.fields {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.append(name, value);
+            }
+        }
+        if let Some(id) = id {
+            headers.insert(REQUEST_ID_NAME, id);
+        }
+        headers.insert(http::header::DATE, date());
+        response
+    }
+
+    /// Detects a client that stalls on HTTP/2. On HTTP/1.1 the guard does, as there is one response at a time.
+    fn stall_timer(&self, idle_timeout: Option<Duration>) -> Option<Arc<StallTimer>> {
+        let idle_timeout = idle_timeout.filter(|_| self.context.guard.is_none())?;
+        Some(self.context.activity.watch(idle_timeout))
+    }
+}
+
+/// The body of a response, with the record that is written at its end.
+pub(in crate::proxy) struct RecordedBody {
+    inner: ResponseSource,
+    /// Gets to know whether the response waits for the client. `None` without an idle timeout.
+    stall_timer: Option<Arc<StallTimer>>,
+    /// Why the body failed. Returned by the next poll, after hyper has sent what it buffered.
+    failure: Option<BodyFailure>,
+    recorder: Option<ResponseRecorder>,
+}
+
+impl RecordedBody {
+    fn new(
+        inner: ResponseSource,
+        stall_timer: Option<Arc<StallTimer>>,
+        recorder: ResponseRecorder,
+    ) -> Self {
+        Self {
+            inner,
+            stall_timer,
+            failure: None,
+            recorder: Some(recorder),
+        }
+    }
+}
+
+impl Body for RecordedBody {
+    type Data = Bytes;
+    type Error = BodyFailure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        let open = self
+            .recorder
+            .as_ref()
+            .and_then(|recorder| recorder.open.as_ref());
+        if open.is_some_and(|open| open.poll_withdrawn(context).is_ready()) {
+            return Poll::Ready(Some(Err(BodyFailure::Broken(
+                "the permit was withdrawn".into(),
+            ))));
+        }
+        if let Some(failure) = self.failure.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
+        let polled = match &mut self.inner {
+            ResponseSource::Gateway(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            ResponseSource::Upstream(body) => Pin::new(&mut **body).poll_frame(context),
+        };
+        if let Some(stall_timer) = &self.stall_timer {
+            match polled {
+                Poll::Pending => stall_timer.waits_for_upstream(),
+                Poll::Ready(_) => stall_timer.waits_for_client(),
+            }
+        }
+        if let Poll::Ready(Some(Err(failure))) = polled {
+            // hyper discards its buffer when a body fails, but sends it while the body is pending.
+            self.failure = Some(failure);
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let inner = match &self.inner {
+            ResponseSource::Gateway(body) => body.is_end_stream(),
+            ResponseSource::Upstream(body) => body.is_end_stream(),
+        };
+        inner && self.failure.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            ResponseSource::Gateway(body) => body.size_hint(),
+            ResponseSource::Upstream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Where the body of a response comes from.
+enum ResponseSource {
+    Gateway(Full<Bytes>),
+    Upstream(Box<MeteredBody<ResponseBody<RequestBody>>>),
+}
+
+/// Writes the record when a response ends, for any reason.
+struct ResponseRecorder {
+    record: Record,
+    /// How the upstream's body ended. `None` for a response of the gateway.
+    meter: Option<Arc<BodyMeter>>,
+    /// Whether the permit was withdrawn.
+    open: Option<Rc<OpenExchange>>,
+}
+
+/// A connection of a client and one of an upstream that switched protocols.
+pub(super) struct Tunnel {
+    record: Record,
+    open: Rc<OpenExchange>,
+    client: OnUpgrade,
+    upstream: LinkStream,
+    idle_timeout: Option<Duration>,
+}
+
+impl Tunnel {
+    pub(super) fn new(
+        record: Record,
+        open: Rc<OpenExchange>,
+        client: OnUpgrade,
+        upstream: LinkStream,
+        limits: RouteLimits,
+    ) -> Self {
+        Self {
+            record,
+            open,
+            client,
+            upstream,
+            idle_timeout: limits.idle_timeout,
+        }
+    }
+}
+
+impl Drop for ResponseRecorder {
+    fn drop(&mut self) {
+        let Some(meter) = &self.meter else { return };
+        if let Some(withdrawal) = self.open.as_ref().and_then(|open| open.withdrawn()) {
+            self.record.cut("stream", &withdrawal);
+            return;
+        }
+        self.record.ended(match meter.end() {
+            BodyEnd::Complete => "complete",
+            BodyEnd::Stalled => "upstream_stalled",
+            BodyEnd::Broken => "upstream_broke_off",
+            BodyEnd::TooLarge | BodyEnd::Unfinished => "client_gone",
+        });
+    }
+}

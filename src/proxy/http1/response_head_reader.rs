@@ -1,0 +1,126 @@
+//! Reading of a response head from the upstream. It is read into the slab that is sent later, with room in front for the head
+//! that the client gets. Sends nothing.
+
+use crate::forward::{
+    Asked, HeadSearch, ResponseHead, ResponseHeadError, field_space, parse_response_head,
+};
+use crate::tls::record::{HEADROOM, Slab};
+use crate::upstream::{AttemptFailure, Link};
+use std::task::{Context, Poll, ready};
+
+/// Size of the first read in bytes. Head and first part of the body fit one record, even if the rendered head is longer by the
+/// whole headroom.
+const FIRST_READ: usize = 14 * 1024;
+/// Bytes kept free at the end of a slab for the ends of a record and a chunk.
+const ROOM_BEHIND: usize = 64;
+
+/// Received bytes of a response. Holds no slab while there are none.
+pub(super) struct ResponseHeadReader {
+    slab: Option<Slab>,
+    from: usize,
+    to: usize,
+    search: HeadSearch,
+    /// Number of bytes to wait for before the head is parsed again, for a response that is held back.
+    needed: usize,
+}
+
+impl Default for ResponseHeadReader {
+    fn default() -> Self {
+        Self {
+            slab: None,
+            from: HEADROOM,
+            to: HEADROOM,
+            search: HeadSearch::default(),
+            needed: 0,
+        }
+    }
+}
+
+impl ResponseHeadReader {
+    /// Ready with the result of `on_head` once the head is complete. A body of at most `held_back` bytes is awaited with it, if
+    /// there is room.
+    pub(super) fn poll_head<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+        method: Asked,
+        held_back: u64,
+        on_head: impl FnOnce(ResponseHead<'_, '_>) -> T,
+    ) -> Poll<Result<T, AttemptFailure>> {
+        loop {
+            let bytes = self
+                .slab
+                .as_ref()
+                .and_then(|slab| slab.get(self.from..self.to))
+                .unwrap_or_default();
+            if bytes.len() >= self.needed.max(1) && self.search.is_worth_reading(bytes) {
+                let mut space = field_space();
+                match parse_response_head(bytes, method, &mut space) {
+                    Ok(Some(head)) => {
+                        let head = head.as_meant(link.lengthless_redirect());
+                        self.needed = head.length_until(held_back);
+                        let has_room = self.from + self.needed <= Slab::SIZE - ROOM_BEHIND;
+                        if bytes.len() >= self.needed || !has_room {
+                            return Poll::Ready(Ok(on_head(head)));
+                        }
+                        // The head is parsed again when the body is complete.
+                        self.search = HeadSearch::default();
+                    }
+                    Ok(None) => {}
+                    Err(error) => return Poll::Ready(Err(AttemptFailure::Unreadable(error))),
+                }
+            }
+            match self.poll_read(context, link) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+                Poll::Pending => {
+                    if self.from == self.to {
+                        self.slab = None;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        link: &mut Link,
+    ) -> Poll<Result<(), AttemptFailure>> {
+        let first_end = HEADROOM + FIRST_READ;
+        let end = if self.to < first_end {
+            first_end
+        } else {
+            Slab::SIZE - ROOM_BEHIND
+        };
+        let slab = self.slab.get_or_insert_with(Slab::take);
+        if self.to >= end && self.from > HEADROOM {
+            // Reuse the space of interim responses.
+            slab.copy_within(self.from..self.to, HEADROOM);
+            self.to = self.to - self.from + HEADROOM;
+            self.from = HEADROOM;
+        }
+        let Some(space) = slab.get_mut(self.to..end).filter(|space| !space.is_empty()) else {
+            return Poll::Ready(Err(AttemptFailure::Unreadable(ResponseHeadError::TooLarge)));
+        };
+        let read = ready!(link.poll_read(context, space));
+        self.to += AttemptFailure::of_read(read, self.from < self.to)?;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Skips the head of an interim response.
+    pub(super) fn skip_head(&mut self, length: usize) {
+        self.from = (self.from + length).min(self.to);
+        self.search = HeadSearch::default();
+        self.needed = 0;
+        if self.from == self.to {
+            *self = Self::default();
+        }
+    }
+
+    /// The slab, and the start and end of the received bytes in it.
+    pub(super) fn into_parts(self) -> (Slab, usize, usize) {
+        (self.slab.unwrap_or_else(Slab::take), self.from, self.to)
+    }
+}

@@ -1,0 +1,214 @@
+//! Builds the response to a refused request, as JSON or HTML. Status and texts come from the parent module.
+
+use super::{Refusal, credential, limited};
+use crate::endpoint::ConnectError;
+use crate::forward::BadUpgrade;
+use crate::head::Fields;
+use crate::upstream::UpstreamError;
+use http::StatusCode;
+
+/// A response of the gateway itself.
+#[derive(Debug)]
+pub struct GatewayResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// `Content-Type`
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+    /// Further fields, such as `WWW-Authenticate`.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// The format of a response body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseFormat {
+    /// For programs; also the default.
+    Json,
+    /// For browsers.
+    Html,
+}
+
+impl ResponseFormat {
+    /// The format by `Accept`: HTML if it lists HTML and not JSON.
+    pub fn of_accept<F: Fields + ?Sized>(fields: &F) -> Self {
+        let names = |kind: &[u8]| {
+            let mut found = fields
+                .values("accept")
+                .flat_map(|value| value.windows(kind.len()));
+            found.any(|run| run.eq_ignore_ascii_case(kind))
+        };
+        if names(b"text/html") && !names(b"application/json") {
+            Self::Html
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// The response to a refused request.
+pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> GatewayResponse {
+    let status = refusal.status();
+    if let Refusal::Absent { path, .. } = refusal {
+        return absent(path);
+    }
+    let title = status.canonical_reason().unwrap_or("Error");
+    let (content_type, body) = match form {
+        ResponseFormat::Json => (
+            "application/problem+json",
+            serde_json::json!({
+                "type": "about:blank",
+                "title": title,
+                "status": status.as_u16(),
+                "detail": refusal.sentence(),
+                "reason": refusal.word(),
+                "id": request_id,
+            })
+            .to_string()
+                + "\n",
+        ),
+        ResponseFormat::Html => (
+            "text/html; charset=utf-8",
+            page(
+                &format!("{} {title}", status.as_u16()),
+                &format!(
+                    "<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>",
+                    refusal.sentence(),
+                    refusal.word()
+                ),
+            ),
+        ),
+    };
+    let fields = match refusal {
+        Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
+        Refusal::Limited(limited) => limited.fields(),
+        Refusal::Upstream(UpstreamError::Connect {
+            source: ConnectError::NoDescriptors,
+            ..
+        }) => {
+            vec![limited::retry_after(limited::SOON)]
+        }
+        // RFC 6455 section 4.4 and RFC 9110 section 15.5.22.
+        Refusal::Upgrade(BadUpgrade::OtherVersion) => [
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into(),
+        _ => Vec::new(),
+    };
+    GatewayResponse {
+        status,
+        content_type,
+        body,
+        fields,
+    }
+}
+
+/// The response of Icinga 2 to an unknown path or method, and to most forbidden ones. Clients compare it.
+fn absent(path: &str) -> GatewayResponse {
+    let status = StatusCode::NOT_FOUND;
+    let message = format!(
+        "The requested path '{path}' could not be found or the request method is not valid for this path."
+    );
+    let body = serde_json::json!({ "error": status.as_u16(), "status": message }).to_string();
+    GatewayResponse {
+        status,
+        content_type: "application/json",
+        body,
+        fields: Vec::new(),
+    }
+}
+
+/// An HTML page. `content` is markup; `title` is text.
+pub fn page(title: &str, content: &str) -> String {
+    let title = escape_html(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
+         <body>\n<h1>{title}</h1>\n{content}\n</body>\n</html>\n"
+    )
+}
+
+/// Escapes text for HTML.
+pub fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authorize::Denied;
+    use proptest::prelude::*;
+
+    #[test]
+    fn browsers_get_html_and_programs_json() {
+        let form = |accept: &[&str]| {
+            let fields: Vec<_> = accept
+                .iter()
+                .map(|value| ("Accept", value.as_bytes()))
+                .collect();
+            ResponseFormat::of_accept(fields.as_slice())
+        };
+        assert_eq!(
+            form(&["text/html,application/xhtml+xml,*/*"]),
+            ResponseFormat::Html
+        );
+        assert_eq!(form(&["*/*", "Text/HTML"]), ResponseFormat::Html);
+        assert_eq!(
+            form(&["text/html", "application/JSON"]),
+            ResponseFormat::Json
+        );
+        assert_eq!(form(&["application/json"]), ResponseFormat::Json);
+        assert_eq!(form(&["*/*"]), ResponseFormat::Json);
+        assert_eq!(form(&[]), ResponseFormat::Json);
+    }
+
+    proptest! {
+        #[test]
+        fn the_format_is_found_in_any_bytes(
+            values in proptest::collection::vec(
+                "(text/|html|TEXT/HTML|application/|json|Application/Json|[ ,;*]|\\PC){0,5}".prop_map(String::into_bytes), 0..3
+            ),
+            broken in any::<u8>(), at in any::<proptest::sample::Index>(),
+        ) {
+            let mut values = values;
+            if let Some(value) = values.first_mut() {
+                value.insert(at.index(value.len() + 1), broken);
+            }
+            let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value).to_ascii_lowercase()).collect();
+            let names = |kind: &str| texts.iter().any(|text| text.contains(kind));
+            let expected = if names("text/html") && !names("application/json") { ResponseFormat::Html } else { ResponseFormat::Json };
+            let fields: Vec<_> = values.iter().map(|value| ("accept", value.as_slice())).collect();
+            prop_assert_eq!(ResponseFormat::of_accept(fields.as_slice()), expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_its_reason_and_no_more() {
+        let answer = refuse(&Refusal::UnknownUser, ResponseFormat::Json, "id-1");
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(
+            (answer.status.as_u16(), &body["reason"], &body["id"]),
+            (403, &"unknown_user".into(), &"id-1".into())
+        );
+        let absent = Refusal::Absent {
+            denied: Some(Denied::NoPermission),
+            path: "v1/objects/a\"b".into(),
+        };
+        let answer = refuse(&absent, ResponseFormat::Html, "id-1");
+        assert_eq!(
+            (answer.status.as_u16(), answer.content_type, absent.word()),
+            (404, "application/json", "no_permission")
+        );
+        assert_eq!(
+            answer.body,
+            r#"{"error":404,"status":"The requested path 'v1/objects/a\"b' could not be found or the request method is not valid for this path."}"#
+        );
+        assert_eq!(escape_html("<b>\"&'"), "&lt;b&gt;&quot;&amp;&#39;");
+    }
+}
