@@ -60,6 +60,8 @@ mod passes;
 mod own_log;
 /// Files in other formats on the command line.
 mod given_files;
+/// The targets of cargo-fuzz over their seeds and mutations.
+mod fuzz_smoke;
 /// Who may do what: patterns, requirements, deny, roles.
 mod permissions;
 /// The user that the gateway becomes.
