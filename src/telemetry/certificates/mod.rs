@@ -53,7 +53,7 @@ pub struct CertificateSighting {
     pub urgency: Urgency,
 }
 
-/// A name, truncated to [`MAX_NAME_BYTES`].
+/// A name, truncated to `MAX_NAME_BYTES`.
 pub fn kept(name: &str) -> Box<str> {
     if name.len() <= MAX_NAME_BYTES {
         return name.into();

@@ -70,7 +70,7 @@ pub trait Records: Unpin {
     ///
     /// # Errors
     /// Errors of the socket, and protocol violations of the client; nothing is read after an error. Also if `input`
-    /// [is full](Input::is_full).
+    /// [is full](ReceiveBuffer::is_full).
     fn poll_fill(
         &mut self,
         context: &mut Context<'_>,

@@ -185,7 +185,7 @@ impl CrlFetcher {
         }
     }
 
-    /// Returns a URL that is due and marks it as running. `None` if nothing is due, or [`MAX_CONCURRENT`] are running.
+    /// Returns a URL that is due and marks it as running. `None` if nothing is due, or `MAX_CONCURRENT` are running.
     pub fn begin(&self, now: Instant) -> Option<FetchUrl> {
         let mut sources = self.lock();
         if sources
