@@ -60,6 +60,14 @@ pub fn process() -> String {
 /// For tests of what one worker keeps for itself: pools and turns.
 pub const ONE_WORKER: &str = "[gateway]\nworkers = 1\n";
 
+/// A folder with this config.
+fn written(config: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config_file = folder.path().join("gateway.toml");
+    std::fs::write(&config_file, config).expect("a writable folder");
+    (folder, config_file)
+}
+
 /// With `PORTCULLIS_TEST_WORKERS=4`, all gateways of tests that do not say themselves have so many workers.
 fn with_workers_of_environment(config: &str) -> String {
     match std::env::var("PORTCULLIS_TEST_WORKERS") {
@@ -85,26 +93,19 @@ pub fn user(name: &str, permissions: &[&str]) -> String {
 impl Gateway {
     /// Starts a gateway and waits until it listens.
     pub fn start(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let config_file = folder.path().join("gateway.toml");
-        std::fs::write(&config_file, with_workers_of_environment(config))
-            .expect("a writable folder");
+        let (folder, config_file) = written(&with_workers_of_environment(config));
         Self::start_in(folder, config_file)
     }
 
     /// Starts a gateway with these soft and hard limits of file descriptors.
     pub fn start_with_descriptors(config: &str, soft: u32, hard: u32) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let config_file = folder.path().join("gateway.toml");
-        std::fs::write(&config_file, config).expect("a writable folder");
+        let (folder, config_file) = written(config);
         Self::start_command(limited(soft, hard), folder, config_file)
     }
 
     /// Starts a gateway with this environment variable.
     pub fn start_with_variable(config: &str, name: &str, value: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let config_file = folder.path().join("gateway.toml");
-        std::fs::write(&config_file, config).expect("a writable folder");
+        let (folder, config_file) = written(config);
         let mut command = Command::new(PORTCULLIS);
         command.env(name, value);
         Self::start_command(command, folder, config_file)
