@@ -1,7 +1,7 @@
 //! One line for each request: who, what, why, where to, how long; in JSON for machines, in text that cannot be forged.
 
 use crate::support::client::{BOTH, Version, get, request};
-use crate::support::gateway::{ONE_WORKER, listener, listener_with, route_to, user};
+use crate::support::gateway::{ONE_WORKER, listener, route_to, user};
 use crate::support::pki::{Identity, Kind, subject};
 use crate::support::upstream::{HeldUpstream, read_head, write};
 use crate::support::{
@@ -334,22 +334,15 @@ fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
     held.open();
 }
 
-/// All ways by which a request can come.
-const WAYS: [(&str, Version); 3] = [
-    ("own", Version::Http1),
-    ("hyper", Version::Http1),
-    ("own", Version::Http2),
-];
-
 #[test]
 fn an_upstream_that_breaks_off_is_named_with_its_endpoint() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let upstream = Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);
             write(&mut stream, b"HTTP/1.1 200");
         });
         let endpoint = upstream.address.to_string();
-        let chain = Chain::on(&format!("http1_engine = \"{engine}\""), upstream, "");
+        let chain = Chain::on("", upstream, "");
         assert_eq!(chain.client.send(version, get("/")).unwrap().status, 502);
         let line = chain.gateway.wait_for_access(|line| line["status"] == 502);
         assert_contains(
@@ -361,13 +354,12 @@ fn an_upstream_that_breaks_off_is_named_with_its_endpoint() {
 }
 
 #[test]
-fn a_client_that_leaves_is_told_with_the_endpoint_whatever_engine_serves_it() {
-    for (engine, version) in WAYS {
+fn a_client_that_leaves_is_logged_with_the_endpoint_over_both_versions() {
+    for version in BOTH {
         let held = HeldUpstream::start();
         let endpoint = held.upstream.address.to_string();
-        let (pki, lines) = (Pki::new(), format!("http1_engine = \"{engine}\""));
-        let config =
-            listener_with(&pki, &lines) + &user("alice", &["*"]) + &route_to(held.upstream.address);
+        let pki = Pki::new();
+        let config = listener(&pki) + &user("alice", &["*"]) + &route_to(held.upstream.address);
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut connection = client.connect(version).unwrap();
@@ -388,7 +380,7 @@ fn a_client_that_leaves_is_told_with_the_endpoint_whatever_engine_serves_it() {
 
 #[test]
 fn a_request_that_is_sent_twice_says_so() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let upstream = Upstream::scripted(|mut stream, number| {
             let hello = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
             while !read_head(&mut stream).is_empty() {
@@ -400,22 +392,18 @@ fn a_request_that_is_sent_twice_says_so() {
                 }
             }
         });
-        let chain = Chain::on(
-            &format!("http1_engine = \"{engine}\""),
-            upstream,
-            ONE_WORKER,
-        );
+        let chain = Chain::on("", upstream, ONE_WORKER);
         for path in ["/once", "/twice", "/again"] {
             assert_eq!(
                 chain.client.send(version, get(path)).unwrap().status,
                 200,
-                "{engine} {path}"
+                "{path} {version:?}"
             );
         }
         let attempts = |path: &str| {
             chain.gateway.wait_for_access(|line| line["path"] == path)["attempts"].clone()
         };
-        assert_eq!(attempts("/twice"), 2, "{engine} {version:?}");
+        assert_eq!(attempts("/twice"), 2, "{version:?}");
         assert_eq!(
             (attempts("/once"), attempts("/again")),
             (Value::Null, Value::Null)

@@ -1,7 +1,7 @@
 //! Who ApiUsers are at upstreams: each is itself there, by a password or a certificate, and never somebody else.
 
 use crate::support::client::{Version, get, request, status};
-use crate::support::gateway::{listener_with, user};
+use crate::support::gateway::{listener, listener_with, user};
 use crate::support::tls_upstream::tls_upstream;
 use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, eventually, run};
 use http::HeaderValue;
@@ -10,18 +10,11 @@ use std::fs::write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Who serves HTTP/1.1 and opens records, and what the client speaks.
-const WAYS: [(&str, Version); 4] = [
-    (
-        "http1_engine = \"own\"\nrecord_layer = \"rustls\"\n",
-        Version::Http1,
-    ),
-    (
-        "http1_engine = \"own\"\nrecord_layer = \"in-place\"\n",
-        Version::Http1,
-    ),
-    ("http1_engine = \"hyper\"\n", Version::Http1),
-    ("http1_engine = \"own\"\n", Version::Http2),
+/// The record layer, and what the client speaks.
+const WAYS: [(&str, Version); 3] = [
+    ("record_layer = \"rustls\"\n", Version::Http1),
+    ("record_layer = \"in-place\"\n", Version::Http1),
+    ("", Version::Http2),
 ];
 
 /// An upstream that says whom it sees: `NAME of the certificate|Authorization|number of the connection`.
@@ -461,43 +454,37 @@ fn users_share_the_room_for_unused_connections() {
 
 #[test]
 fn a_stream_ends_when_its_user_is_nobody_there_any_more() {
-    for lines in ["http1_engine = \"own\"\n", "http1_engine = \"hyper\"\n"] {
-        let pki = Pki::new();
-        let upstream = Upstream::scripted(|mut stream, _| {
-            crate::support::upstream::read_head(&mut stream);
-            crate::support::upstream::write(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{\"event\":1}\n");
-            let _ = std::io::copy(&mut stream, &mut std::io::sink());
-        });
-        let text = |users: &str| {
-            let endpoint = format!(
-                "[upstream.api]\nendpoints = [\"http://{}\"]\n",
-                upstream.address
-            );
-            listener_with(&pki, lines)
-                + users
-                + &endpoint
-                + "credentials_of_users = \"required\"\n"
-                + ROUTES
-        };
-        let alice = by_password(&pki, "alice", "alice:one");
-        let gateway = Gateway::start(&text(&alice));
-        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        let mut raw = client.raw();
-        raw.write(b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        assert_eq!(status(&raw.read_until("\n\r\n")), 200);
-        gateway.reload_with(&text(&user("alice", &["*"])));
-        assert!(
-            !raw.read_to_end().ends_with("0\r\n\r\n"),
-            "it must not look whole"
+    let pki = Pki::new();
+    let upstream = Upstream::scripted(|mut stream, _| {
+        crate::support::upstream::read_head(&mut stream);
+        crate::support::upstream::write(&mut stream, b"HTTP/1.1 200 OK\r\n\r\n{\"event\":1}\n");
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let text = |users: &str| {
+        let endpoint = format!(
+            "[upstream.api]\nendpoints = [\"http://{}\"]\n",
+            upstream.address
         );
-        let line = gateway.wait_for_access(|line| line["cut"] == "stream");
-        assert_eq!(line["reason"], "no_upstream_credentials", "{lines}");
-        let refused = client
-            .send(Version::Http1, request("POST", "/v1/events", ""))
-            .unwrap();
-        assert_eq!(
-            (refused.status, refused.reason().as_str()),
-            (403, "no_upstream_credentials")
-        );
-    }
+        listener(&pki) + users + &endpoint + "credentials_of_users = \"required\"\n" + ROUTES
+    };
+    let alice = by_password(&pki, "alice", "alice:one");
+    let gateway = Gateway::start(&text(&alice));
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    let mut raw = client.raw();
+    raw.write(b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(status(&raw.read_until("\n\r\n")), 200);
+    gateway.reload_with(&text(&user("alice", &["*"])));
+    assert!(
+        !raw.read_to_end().ends_with("0\r\n\r\n"),
+        "it must not look whole"
+    );
+    let line = gateway.wait_for_access(|line| line["cut"] == "stream");
+    assert_eq!(line["reason"], "no_upstream_credentials");
+    let refused = client
+        .send(Version::Http1, request("POST", "/v1/events", ""))
+        .unwrap();
+    assert_eq!(
+        (refused.status, refused.reason().as_str()),
+        (403, "no_upstream_credentials")
+    );
 }

@@ -81,11 +81,11 @@ impl Scene {
         )
     }
 
-    /// `200 USER CREDENTIAL`, or status and reason: the same with both engines.
+    /// `200 USER CREDENTIAL`, or status and reason: the same over HTTP/1.1 and HTTP/2.
     fn judge(&self, client: &Client, authorization: &[&str]) -> String {
         let outcomes = [Version::Http1, Version::Http2]
             .map(|version| self.judge_in(version, client, authorization));
-        assert_eq!(outcomes[0], outcomes[1], "the engines differ");
+        assert_eq!(outcomes[0], outcomes[1], "the versions differ");
         outcomes[0].clone()
     }
 

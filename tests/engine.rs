@@ -1,27 +1,20 @@
-//! Our own HTTP/1.1 engine, byte by byte: messages in pieces, what it hands over, and when a connection stays.
+//! The HTTP/1 engine, byte by byte: messages in pieces, HTTP/1.0, and when a connection stays open.
 
-use crate::support::Chain;
-
-/// Answers of upstreams, whole, in pieces, and with what does not belong to them.
+/// Responses of upstreams, whole, in pieces, and with what does not belong to them.
 mod answers;
-/// When a connection stays.
+/// When a connection stays open.
 mod ends;
-/// Heads of requests, and which requests go to hyper.
+/// Heads of requests.
 mod heads;
+/// Clients that speak HTTP/1.0.
+mod http_1_0;
 
 /// What a connection may cost.
 mod limits;
 
 const LAYERS: [&str; 2] = ["rustls", "in-place"];
 
-/// A listener of our own engine with this record layer.
+/// A listener with this record layer.
 fn own(layer: &str) -> String {
-    format!("http1_engine = \"own\"\nrecord_layer = \"{layer}\"\n")
-}
-
-fn fast_path(chain: &Chain, result: &str, reason: &str) -> f64 {
-    chain.gateway.metric(
-        "portcullis_fastpath_total",
-        &[("result", result), ("reason", reason)],
-    )
+    format!("record_layer = \"{layer}\"\n")
 }

@@ -2,7 +2,7 @@
 //! of answers for the clients themselves.
 
 use crate::support::client::{Version, get};
-use crate::support::gateway::{listener, named_listener, process, route_to, trust_domain, user};
+use crate::support::gateway::{listener, route_to, user};
 use crate::support::pki::{Identity, Kind};
 use crate::support::upstream::full;
 use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
@@ -216,35 +216,23 @@ fn the_log_warns_once_for_each_user() {
 #[test]
 fn a_client_is_told_when_its_certificate_expires_soon() {
     let (pki, upstream) = (Pki::new(), boasting_upstream());
-    let listeners = named_listener("main", &pki, "http1_engine = \"own\"\n")
-        + &named_listener("second", &pki, "http1_engine = \"hyper\"\n")
-        + &trust_domain("test", &pki)
-        + &process();
-    let gateway =
-        Gateway::start(&(listeners + &users() + &route_to(upstream.address) + FIELD_IS_ON));
+    let gateway = Gateway::start(&(config(&pki, &upstream) + FIELD_IS_ON));
     let soon = pki.of_kind("alice", Kind::ExpiresIn(5 * DAY));
     let bob = pki.client("bob");
-    for listener in ["main", "second"] {
-        for version in [Version::Http1, Version::Http2] {
-            let address = gateway.address_of(listener);
-            let fields_of = |identity: &Identity| {
-                let client = Client::new(&pki, Some(identity), address);
-                let mut connection = client.connect(version).unwrap();
-                // The second answer of a connection, too.
-                connection.send(get("/")).unwrap();
-                fields(&connection.send(get("/")).unwrap())
-            };
-            assert_eq!(
-                fields_of(&soon),
-                [http_date(&soon)],
-                "{listener} {version:?}"
-            );
-            assert_eq!(
-                fields_of(&bob),
-                Vec::<String>::new(),
-                "{listener} {version:?}: it has time"
-            );
-        }
+    for version in [Version::Http1, Version::Http2] {
+        let fields_of = |identity: &Identity| {
+            let client = Client::new(&pki, Some(identity), gateway.address());
+            let mut connection = client.connect(version).unwrap();
+            // The second answer of a connection, too.
+            connection.send(get("/")).unwrap();
+            fields(&connection.send(get("/")).unwrap())
+        };
+        assert_eq!(fields_of(&soon), [http_date(&soon)], "{version:?}");
+        assert_eq!(
+            fields_of(&bob),
+            Vec::<String>::new(),
+            "{version:?}: it has time"
+        );
     }
 }
 

@@ -17,9 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Request};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair};
 
-/// Both engines, as lines in the table of a listener.
-const ENGINES: [&str; 2] = ["http1_engine = \"own\"", "http1_engine = \"hyper\""];
-
 /// Two authorities: one for those who connect to us, and one for those behind the front proxy `edge`.
 struct Scene {
     ours: Pki,
@@ -43,14 +40,14 @@ impl Scene {
     }
 
     /// `edge` may say who its clients are in this way; it has all permissions itself, as has `other`, who may not.
-    fn config(&self, engine: &str, front: &str) -> String {
+    fn config(&self, lines: &str, front: &str) -> String {
         let table = format!(
             "[listener.main.front_proxy]\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n{front}\n"
         );
         named_listener(
             "main",
             &self.ours,
-            &format!("trust_domain = \"ours\"\nclient_auth = \"optional\"\n{engine}"),
+            &format!("trust_domain = \"ours\"\nclient_auth = \"optional\"\n{lines}"),
         ) + &table
             + &trust_domain("ours", &self.ours)
             + &trust_domain("partners", &self.partners)
@@ -65,8 +62,8 @@ impl Scene {
             + &route_to(self.upstream.address)
     }
 
-    fn start(&self, engine: &str, front: &str) -> Gateway {
-        Gateway::start(&self.config(engine, front))
+    fn start(&self, lines: &str, front: &str) -> Gateway {
+        Gateway::start(&self.config(lines, front))
     }
 
     fn client(&self, gateway: &Gateway, identity: &Identity) -> Client {
@@ -131,51 +128,46 @@ fn refused(status: u16, reason: &str) -> (u16, String) {
 fn each_request_is_of_whom_the_front_proxy_names() {
     let scene = Scene::new();
     let bob = scene.partners.client("bob");
-    for engine in ENGINES {
-        let gateway = scene.start(
-            engine,
-            "identity = \"rfc9440\"\nsources = [\"127.0.0.0/8\"]",
-        );
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let mut connection = edge.connect(version).unwrap();
-            // One connection for all of its clients, in turn.
-            for _ in 0..3 {
-                let mut send = |path: &str, who: &Identity| {
-                    connection
-                        .send(saying(path, &[("client-cert", &byte_sequence(who))]))
-                        .unwrap()
-                };
-                assert_eq!(send("/", &scene.alice).status, 200);
-                let up = scene.last();
-                assert_eq!(up.values("x-client-user"), ["alice"]);
-                assert_eq!(up.values("x-client-trust-domain"), ["partners"]);
-                assert_eq!(up.values("x-client-forwarded-by"), ["edge"]);
-                assert_eq!(
-                    up.values("client-cert"),
-                    Vec::<&str>::new(),
-                    "never as it came"
-                );
-                let answer = send("/", &bob);
-                assert_eq!(
-                    (answer.status, answer.reason().as_str()),
-                    (403, "no_permission")
-                );
-                assert_eq!(send("/bob/x", &bob).status, 200);
-                assert_eq!(scene.last().values("x-client-user"), ["bob"]);
-            }
-            let answer = connection.send(get("/")).unwrap();
+    let gateway = scene.start("", "identity = \"rfc9440\"\nsources = [\"127.0.0.0/8\"]");
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let mut connection = edge.connect(version).unwrap();
+        // One connection for all of its clients, in turn.
+        for _ in 0..3 {
+            let mut send = |path: &str, who: &Identity| {
+                connection
+                    .send(saying(path, &[("client-cert", &byte_sequence(who))]))
+                    .unwrap()
+            };
+            assert_eq!(send("/", &scene.alice).status, 200);
+            let up = scene.last();
+            assert_eq!(up.values("x-client-user"), ["alice"]);
+            assert_eq!(up.values("x-client-trust-domain"), ["partners"]);
+            assert_eq!(up.values("x-client-forwarded-by"), ["edge"]);
+            assert_eq!(
+                up.values("client-cert"),
+                Vec::<&str>::new(),
+                "never as it came"
+            );
+            let answer = send("/", &bob);
             assert_eq!(
                 (answer.status, answer.reason().as_str()),
-                (401, "no_forwarded_identity")
+                (403, "no_permission")
             );
+            assert_eq!(send("/bob/x", &bob).status, 200);
+            assert_eq!(scene.last().values("x-client-user"), ["bob"]);
         }
-        let line = gateway.wait_for_access(|line| line["user"] == "alice");
+        let answer = connection.send(get("/")).unwrap();
         assert_eq!(
-            (line["forwarded_by"].as_str(), line["cn"].as_str()),
-            (Some("edge"), Some("alice"))
+            (answer.status, answer.reason().as_str()),
+            (401, "no_forwarded_identity")
         );
     }
+    let line = gateway.wait_for_access(|line| line["user"] == "alice");
+    assert_eq!(
+        (line["forwarded_by"].as_str(), line["cn"].as_str()),
+        (Some("edge"), Some("alice"))
+    );
 }
 
 #[test]
@@ -183,40 +175,37 @@ fn nobody_else_speaks_for_others() {
     let scene = Scene::new();
     let other = scene.ours.client("other");
     let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-    for engine in ENGINES {
-        let gateway = scene.start(engine, "identity = \"rfc9440\"");
-        let other = scene.client(&gateway, &other);
-        let stranger = Client::new(&scene.ours, None, gateway.address());
-        for version in BOTH {
-            // As itself, and what it says of others is gone.
-            assert_eq!(outcome(&other, version, &fields), through());
-            let up = scene.last();
-            assert_eq!(up.values("x-client-user"), ["other"]);
-            assert!(
-                up.values("client-cert").is_empty()
-                    && up.values("x-client-forwarded-by").is_empty()
-            );
-            assert_eq!(
-                outcome(&stranger, version, &fields),
-                refused(401, "no_certificate")
-            );
-        }
-        let gateway = scene.start(
-            engine,
-            "identity = \"rfc9440\"\nsources = [\"10.0.0.0/8\", \"::1\"]",
+    let gateway = scene.start("", "identity = \"rfc9440\"");
+    let other = scene.client(&gateway, &other);
+    let stranger = Client::new(&scene.ours, None, gateway.address());
+    for version in BOTH {
+        // As itself, and what it says of others is gone.
+        assert_eq!(outcome(&other, version, &fields), through());
+        let up = scene.last();
+        assert_eq!(up.values("x-client-user"), ["other"]);
+        assert!(
+            up.values("client-cert").is_empty() && up.values("x-client-forwarded-by").is_empty()
         );
-        let elsewhere = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            assert_eq!(
-                outcome(&elsewhere, version, &fields),
-                refused(403, "front_proxy_source")
-            );
-            assert_eq!(
-                outcome(&elsewhere, version, &[]),
-                refused(403, "front_proxy_source"),
-                "no rights of its own"
-            );
-        }
+        assert_eq!(
+            outcome(&stranger, version, &fields),
+            refused(401, "no_certificate")
+        );
+    }
+    let gateway = scene.start(
+        "",
+        "identity = \"rfc9440\"\nsources = [\"10.0.0.0/8\", \"::1\"]",
+    );
+    let elsewhere = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        assert_eq!(
+            outcome(&elsewhere, version, &fields),
+            refused(403, "front_proxy_source")
+        );
+        assert_eq!(
+            outcome(&elsewhere, version, &[]),
+            refused(403, "front_proxy_source"),
+            "no rights of its own"
+        );
     }
 }
 
@@ -240,36 +229,34 @@ fn forwarded_certificates_are_verified_by_us() {
         (scene.edge.clone(), "unknown_issuer"),
         (scene.partners.client("carol"), "unknown_user"),
     ];
-    for engine in ENGINES {
-        let config = scene.config(engine, "identity = \"rfc9440\"");
-        let folder = scene.partners.folder.path().display();
-        let with_crl = config.replace(
-            &trust_domain("partners", &scene.partners),
-            &format!(
-                "{}crls = [\"{folder}/ca.crl\"]\n",
-                trust_domain("partners", &scene.partners)
-            ),
-        );
-        let gateway = Gateway::start(&with_crl);
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let mut connection = edge.connect(version).unwrap();
-            for (identity, reason) in &cases {
-                let fields = [("client-cert", &*byte_sequence(identity))];
-                let answer = connection.send(saying("/", &fields)).unwrap();
-                assert_eq!(
-                    (answer.status, answer.reason().as_str()),
-                    (403, *reason),
-                    "{version:?}"
-                );
-                // The connection is the front proxy's, and goes on.
-                let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-                assert_eq!(
-                    connection.send(saying("/", &fields)).unwrap().status,
-                    200,
-                    "after {reason}"
-                );
-            }
+    let config = scene.config("", "identity = \"rfc9440\"");
+    let folder = scene.partners.folder.path().display();
+    let with_crl = config.replace(
+        &trust_domain("partners", &scene.partners),
+        &format!(
+            "{}crls = [\"{folder}/ca.crl\"]\n",
+            trust_domain("partners", &scene.partners)
+        ),
+    );
+    let gateway = Gateway::start(&with_crl);
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let mut connection = edge.connect(version).unwrap();
+        for (identity, reason) in &cases {
+            let fields = [("client-cert", &*byte_sequence(identity))];
+            let answer = connection.send(saying("/", &fields)).unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, *reason),
+                "{version:?}"
+            );
+            // The connection is the front proxy's, and goes on.
+            let fields = [("client-cert", &*byte_sequence(&scene.alice))];
+            assert_eq!(
+                connection.send(saying("/", &fields)).unwrap().status,
+                200,
+                "after {reason}"
+            );
         }
     }
 }
@@ -285,52 +272,50 @@ fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
         STANDARD.encode([&scene.alice.der()[..], b"x"].concat())
     );
     let above = format!(":{}:", STANDARD.encode(b"above"));
-    for engine in ENGINES {
-        let gateway = scene.start(engine, "identity = \"rfc9440\"");
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let outcome = |fields: &[(&'static str, &str)]| outcome(&edge, version, fields);
-            let (one, name) = (("client-cert", &*alice), "client-cert");
-            assert_eq!(outcome(&[one]), through());
-            assert_eq!(
-                outcome(&[one, one]),
-                refused(400, "ambiguous_forwarded_identity")
-            );
-            assert_eq!(
-                outcome(&[(name, &format!("{alice}, {alice}"))]),
-                refused(400, "bad_forwarded_identity")
-            );
-            assert_eq!(
-                outcome(&[(name, &broken)]),
-                refused(400, "bad_forwarded_identity")
-            );
-            assert_eq!(
-                outcome(&[(name, "")]),
-                refused(400, "bad_forwarded_identity")
-            );
-            // What HAProxy sends for a client without a certificate.
-            assert_eq!(
-                outcome(&[(name, "::")]),
-                refused(401, "no_forwarded_identity")
-            );
-            assert_eq!(outcome(&[(name, &cut)]).0, 403);
-            assert_eq!(outcome(&[(name, &longer)]).0, 403);
-            let chain = ("client-cert-chain", &*above);
-            assert_eq!(outcome(&[chain]), refused(400, "bad_forwarded_identity"));
-            assert_eq!(
-                outcome(&[one, chain, chain]),
-                refused(400, "ambiguous_forwarded_identity")
-            );
-            // What looks like the field to others is not the field.
-            assert_eq!(
-                outcome(&[("client_cert", &*alice)]),
-                refused(401, "no_forwarded_identity")
-            );
-            assert_eq!(
-                outcome(&[("x-client-user", "alice")]),
-                refused(401, "no_forwarded_identity")
-            );
-        }
+    let gateway = scene.start("", "identity = \"rfc9440\"");
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let outcome = |fields: &[(&'static str, &str)]| outcome(&edge, version, fields);
+        let (one, name) = (("client-cert", &*alice), "client-cert");
+        assert_eq!(outcome(&[one]), through());
+        assert_eq!(
+            outcome(&[one, one]),
+            refused(400, "ambiguous_forwarded_identity")
+        );
+        assert_eq!(
+            outcome(&[(name, &format!("{alice}, {alice}"))]),
+            refused(400, "bad_forwarded_identity")
+        );
+        assert_eq!(
+            outcome(&[(name, &broken)]),
+            refused(400, "bad_forwarded_identity")
+        );
+        assert_eq!(
+            outcome(&[(name, "")]),
+            refused(400, "bad_forwarded_identity")
+        );
+        // What HAProxy sends for a client without a certificate.
+        assert_eq!(
+            outcome(&[(name, "::")]),
+            refused(401, "no_forwarded_identity")
+        );
+        assert_eq!(outcome(&[(name, &cut)]).0, 403);
+        assert_eq!(outcome(&[(name, &longer)]).0, 403);
+        let chain = ("client-cert-chain", &*above);
+        assert_eq!(outcome(&[chain]), refused(400, "bad_forwarded_identity"));
+        assert_eq!(
+            outcome(&[one, chain, chain]),
+            refused(400, "ambiguous_forwarded_identity")
+        );
+        // What looks like the field to others is not the field.
+        assert_eq!(
+            outcome(&[("client_cert", &*alice)]),
+            refused(401, "no_forwarded_identity")
+        );
+        assert_eq!(
+            outcome(&[("x-client-user", "alice")]),
+            refused(401, "no_forwarded_identity")
+        );
     }
 }
 
@@ -379,42 +364,39 @@ fn an_element_of_envoy_is_believed_for_its_certificate_alone() {
         .iter()
         .map(|octet| format!("{octet:02x}"))
         .collect();
-    for engine in ENGINES {
-        let gateway = scene.start(engine, "identity = \"xfcc\"");
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let outcome =
-                |value: &str| outcome(&edge, version, &[("x-forwarded-client-cert", value)]);
-            let element = format!(
-                "By=spiffe://a/b;Hash={hash};Cert=\"{alice}\";Subject=\"CN=bob,O=\\\"x\\\"\";URI=bob"
-            );
-            assert_eq!(outcome(&element), through());
-            assert_eq!(scene.last().values("x-client-user"), ["alice"]);
-            assert_eq!(
-                scene.last().values("x-forwarded-client-cert"),
-                Vec::<&str>::new()
-            );
-            is_for_its_certificate_alone(outcome, (&alice, &bob), &hash);
-            let rfc9440 = edge
-                .send(
-                    version,
-                    saying("/", &[("client-cert", &byte_sequence(&scene.alice))]),
-                )
-                .unwrap();
-            assert_eq!(
-                (rfc9440.status, rfc9440.reason().as_str()),
-                (401, "no_forwarded_identity")
-            );
-        }
-        let line = gateway.wait_for_access(|line| line["reason"] == "no_forwarded_certificate");
-        assert!(
-            line["detail"]
-                .as_str()
-                .unwrap()
-                .contains("set_current_client_cert_details"),
-            "{line}"
+    let gateway = scene.start("", "identity = \"xfcc\"");
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let outcome = |value: &str| outcome(&edge, version, &[("x-forwarded-client-cert", value)]);
+        let element = format!(
+            "By=spiffe://a/b;Hash={hash};Cert=\"{alice}\";Subject=\"CN=bob,O=\\\"x\\\"\";URI=bob"
+        );
+        assert_eq!(outcome(&element), through());
+        assert_eq!(scene.last().values("x-client-user"), ["alice"]);
+        assert_eq!(
+            scene.last().values("x-forwarded-client-cert"),
+            Vec::<&str>::new()
+        );
+        is_for_its_certificate_alone(outcome, (&alice, &bob), &hash);
+        let rfc9440 = edge
+            .send(
+                version,
+                saying("/", &[("client-cert", &byte_sequence(&scene.alice))]),
+            )
+            .unwrap();
+        assert_eq!(
+            (rfc9440.status, rfc9440.reason().as_str()),
+            (401, "no_forwarded_identity")
         );
     }
+    let line = gateway.wait_for_access(|line| line["reason"] == "no_forwarded_certificate");
+    assert!(
+        line["detail"]
+            .as_str()
+            .unwrap()
+            .contains("set_current_client_cert_details"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -484,27 +466,25 @@ fn a_chain_is_forwarded_with_its_intermediates() {
         .signed_by(&KeyPair::generate().unwrap(), &issuer)
         .unwrap();
     let leaf = format!(":{}:", STANDARD.encode(leaf.der()));
-    for engine in ENGINES {
-        let config = scene.config(engine, "identity = \"rfc9440\"")
-            + "[identity_headers]\nsets = [\"rfc9440\"]\n";
-        let gateway = Gateway::start(&config);
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let (one, above) = (("client-cert", &*leaf), byte_sequence(&middle));
-            assert_eq!(
-                outcome(&edge, version, &[one, ("client-cert-chain", &above)]),
-                through()
-            );
-            let up = scene.last();
-            assert_eq!(
-                (up.values("client-cert"), up.values("client-cert-chain")),
-                (vec![&*leaf], vec![&*above])
-            );
-            assert_eq!(
-                outcome(&edge, version, &[one]),
-                refused(403, "unknown_issuer")
-            );
-        }
+    let config =
+        scene.config("", "identity = \"rfc9440\"") + "[identity_headers]\nsets = [\"rfc9440\"]\n";
+    let gateway = Gateway::start(&config);
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let (one, above) = (("client-cert", &*leaf), byte_sequence(&middle));
+        assert_eq!(
+            outcome(&edge, version, &[one, ("client-cert-chain", &above)]),
+            through()
+        );
+        let up = scene.last();
+        assert_eq!(
+            (up.values("client-cert"), up.values("client-cert-chain")),
+            (vec![&*leaf], vec![&*above])
+        );
+        assert_eq!(
+            outcome(&edge, version, &[one]),
+            refused(403, "unknown_issuer")
+        );
     }
 }
 

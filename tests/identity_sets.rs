@@ -20,9 +20,6 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// Both engines, as lines in the table of a listener.
-const ENGINES: [&str; 2] = ["http1_engine = \"own\"", "http1_engine = \"hyper\""];
-
 /// An upstream of this name with further keys, below `/NAME`.
 fn told(name: &str, upstream: &Upstream, lines: &str) -> String {
     format!(
@@ -104,8 +101,8 @@ fn alice_below_an_intermediate(pki: &Pki) -> Identity {
     }
 }
 
-fn one_upstream_for_each(pki: &Pki, engine: &str, upstream: &Upstream) -> String {
-    listener_with(pki, engine)
+fn one_upstream_for_each(pki: &Pki, upstream: &Upstream) -> String {
+    listener(pki)
         + &user("alice", &["*"])
         + "[identity_headers]\nsets = [\"rfc9440\"]\n"
         + &told("envoy", upstream, "identity_headers = \"xfcc\"")
@@ -130,47 +127,45 @@ fn each_upstream_is_told_in_its_own_words() {
         "Hash={hash};Subject=\"CN=alice\";URI=spiffe://example.org/alice;DNS=alice.example"
     );
     let byte_sequence = format!(":{}:", STANDARD.encode(&der(&alice)[0]));
-    for engine in ENGINES {
-        let config = one_upstream_for_each(&pki, engine, &upstream);
-        let gateway = Gateway::start(&config);
-        let client = Client::new(&pki, Some(&alice), gateway.address());
-        for version in BOTH {
-            // One connection, so that each sees its own although they share it.
-            let mut connection = client.connect(version).unwrap();
-            let mut told = |path: &str| {
-                assert_eq!(
-                    connection.send(get(path)).unwrap().status,
-                    200,
-                    "{path} {version:?}"
-                );
-                identity_fields(&upstream.recorded().pop().unwrap())
-            };
-            for _ in 0..2 {
-                assert_eq!(
-                    told("/envoy"),
-                    pairs([("x-forwarded-client-cert", xfcc.as_str())])
-                );
-                assert_eq!(
-                    told("/default"),
-                    pairs([("client-cert", byte_sequence.as_str())])
-                );
-                assert_eq!((told("/nothing"), told("/off")), (vec![], vec![]));
-                let nginx = told("/nginx");
-                assert_eq!(
-                    nginx[0],
-                    ("ssl-client-verify".to_owned(), "SUCCESS".to_owned())
-                );
-                assert_eq!(nginx.len(), 4, "{nginx:?}");
-                let both = told("/both");
-                assert!(
-                    both.contains(&("x-ssl-client-verify".to_owned(), "0".to_owned())),
-                    "{both:?}"
-                );
-                assert!(
-                    both.contains(&("x-forwarded-client-cert".to_owned(), xfcc.clone())),
-                    "{both:?}"
-                );
-            }
+    let config = one_upstream_for_each(&pki, &upstream);
+    let gateway = Gateway::start(&config);
+    let client = Client::new(&pki, Some(&alice), gateway.address());
+    for version in BOTH {
+        // One connection, so that each sees its own although they share it.
+        let mut connection = client.connect(version).unwrap();
+        let mut told = |path: &str| {
+            assert_eq!(
+                connection.send(get(path)).unwrap().status,
+                200,
+                "{path} {version:?}"
+            );
+            identity_fields(&upstream.recorded().pop().unwrap())
+        };
+        for _ in 0..2 {
+            assert_eq!(
+                told("/envoy"),
+                pairs([("x-forwarded-client-cert", xfcc.as_str())])
+            );
+            assert_eq!(
+                told("/default"),
+                pairs([("client-cert", byte_sequence.as_str())])
+            );
+            assert_eq!((told("/nothing"), told("/off")), (vec![], vec![]));
+            let nginx = told("/nginx");
+            assert_eq!(
+                nginx[0],
+                ("ssl-client-verify".to_owned(), "SUCCESS".to_owned())
+            );
+            assert_eq!(nginx.len(), 4, "{nginx:?}");
+            let both = told("/both");
+            assert!(
+                both.contains(&("x-ssl-client-verify".to_owned(), "0".to_owned())),
+                "{both:?}"
+            );
+            assert!(
+                both.contains(&("x-forwarded-client-cert".to_owned(), xfcc.clone())),
+                "{both:?}"
+            );
         }
     }
 }

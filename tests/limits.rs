@@ -5,42 +5,32 @@ mod reloads;
 mod sizes_and_times;
 mod under_way;
 
-use crate::support::client::{Answer, Connection, Version, get};
-use crate::support::gateway::{listener_with, user};
+use crate::support::client::{Answer, BOTH, Connection, Version, get};
+use crate::support::gateway::{listener, user};
 use crate::support::upstream::{HeldUpstream, read_head, write};
 use crate::support::{Client, Gateway, Pki, Upstream, eventually, eventually_is};
 use std::net::SocketAddr;
 
-/// An engine for HTTP/1.1, and what the client speaks: all ways by which a request can come.
-const WAYS: [(&str, Version); 3] = [
-    ("own", Version::Http1),
-    ("hyper", Version::Http1),
-    ("own", Version::Http2),
-];
-
-/// A gateway of one engine, with quick upstream `api` and one that is held.
+/// A gateway with quick upstream `api` and one that is held.
 struct Scene {
     pki: Pki,
     gateway: Gateway,
-    engine: &'static str,
     upstream: Upstream,
     held: HeldUpstream,
 }
 
 impl Scene {
     /// With these users and routes. Each route names an upstream, `api` or `held`.
-    fn new(engine: &'static str, tables: &str) -> Self {
+    fn new(tables: &str) -> Self {
         let (pki, upstream, held) = (Pki::new(), Upstream::start(), HeldUpstream::start());
         let gateway = Gateway::start(&config(
             &pki,
-            engine,
             (upstream.address, held.upstream.address),
             tables,
         ));
         Self {
             pki,
             gateway,
-            engine,
             upstream,
             held,
         }
@@ -49,7 +39,7 @@ impl Scene {
     fn reload_with(&self, tables: &str) {
         let upstreams = (self.upstream.address, self.held.upstream.address);
         self.gateway
-            .reload_with(&config(&self.pki, self.engine, upstreams, tables));
+            .reload_with(&config(&self.pki, upstreams, tables));
     }
 
     fn client(&self, name: &str) -> Client {
@@ -75,13 +65,13 @@ impl Scene {
     }
 }
 
-fn config(pki: &Pki, engine: &str, (api, held): (SocketAddr, SocketAddr), tables: &str) -> String {
+fn config(pki: &Pki, (api, held): (SocketAddr, SocketAddr), tables: &str) -> String {
     // Limits are of the whole process, whichever worker serves a request.
     let process = "[gateway]\nworkers = 2\n";
     let upstreams = format!(
         "[upstream.api]\nendpoints = [\"http://{api}\"]\n[upstream.held]\nendpoints = [\"http://{held}\"]\n"
     );
-    listener_with(pki, &format!("http1_engine = \"{engine}\"\n")) + process + &upstreams + tables
+    listener(pki) + process + &upstreams + tables
 }
 
 /// A user who may do everything, with further lines.

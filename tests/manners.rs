@@ -3,8 +3,8 @@
 /// An upstream that reloads under load.
 mod reloads;
 
-use crate::support::client::{Version, get, request};
-use crate::support::gateway::{ONE_WORKER, listener_with, user};
+use crate::support::client::{BOTH, Version, get, request};
+use crate::support::gateway::{ONE_WORKER, listener, user};
 use crate::support::tls_upstream::tls_upstream;
 use crate::support::upstream::{read_head, write};
 use crate::support::{Client, Gateway, Pki, Upstream, eventually};
@@ -14,13 +14,6 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
-
-/// Who serves HTTP/1.1, and what the client speaks.
-const WAYS: [(&str, Version); 3] = [
-    ("http1_engine = \"own\"\n", Version::Http1),
-    ("http1_engine = \"hyper\"\n", Version::Http1),
-    ("http1_engine = \"own\"\n", Version::Http2),
-];
 
 /// The way of Icinga 2, and of all others.
 const ICINGA: &str = "preset = \"icinga2\"\n";
@@ -34,12 +27,11 @@ struct Front {
 
 impl Front {
     /// One user, one route, one upstream with these keys.
-    fn new(lines: &str, endpoint: &str, keys: &str) -> Self {
+    fn new(endpoint: &str, keys: &str) -> Self {
         let pki = Pki::new();
         let upstream = format!("[upstream.api]\nendpoints = [\"{endpoint}\"]\n{keys}");
         let route = "[[route]]\npath = \"/\"\nupstream = \"api\"\n";
-        let config =
-            listener_with(&pki, lines) + &user("alice", &["*"]) + &upstream + route + ONE_WORKER;
+        let config = listener(&pki) + &user("alice", &["*"]) + &upstream + route + ONE_WORKER;
         let gateway = Gateway::start(&config);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         Self {
@@ -49,8 +41,8 @@ impl Front {
         }
     }
 
-    fn to(lines: &str, address: SocketAddr, keys: &str) -> Self {
-        Self::new(lines, &format!("http://{address}"), keys)
+    fn to(address: SocketAddr, keys: &str) -> Self {
+        Self::new(&format!("http://{address}"), keys)
     }
 }
 
@@ -83,37 +75,33 @@ fn head_goes_up_as_get_and_its_body_comes_no_further() {
     let length = "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nnot found";
     let chunks =
         "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n9\r\nnot found\r\n0\r\n\r\n";
-    for ((lines, version), answer) in WAYS
+    for (version, answer) in BOTH
         .into_iter()
         .flat_map(|way| [(way, length), (way, chunks)])
     {
         let (upstream, seen) = always(answer);
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for _ in 0..3 {
             let head = connection.send(request("HEAD", "/x", "")).unwrap();
-            assert_eq!(
-                (head.status, head.body.as_str()),
-                (404, ""),
-                "{lines} {version:?}"
-            );
+            assert_eq!((head.status, head.body.as_str()), (404, ""), "{version:?}");
             assert_eq!(
                 head.header("content-length"),
                 (answer == length).then_some("9"),
-                "{lines} {version:?}"
+                "{version:?}"
             );
             let get = connection.send(get("/x")).unwrap();
             assert_eq!(
                 (get.status, get.body.as_str()),
                 (404, "not found"),
-                "{lines} {version:?}"
+                "{version:?}"
             );
         }
         let lines_seen = seen_by(&seen);
         assert_eq!(
             lines_seen,
             vec![(0, "GET /x HTTP/1.1".to_owned()); 6],
-            "on one connection: {lines} {version:?}"
+            "on one connection: {version:?}"
         );
         let line = front
             .gateway
@@ -128,10 +116,10 @@ fn head_goes_up_as_get_and_its_body_comes_no_further() {
 
 #[test]
 fn head_goes_up_as_head_where_the_upstream_knows_it() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         let (upstream, seen) = always("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
         for keys in [USUAL, "preset = \"icinga2\"\nhead = \"head\"\n"] {
-            let front = Front::to(lines, upstream.address, keys);
+            let front = Front::to(upstream.address, keys);
             let head = front
                 .client
                 .send(version, request("HEAD", "/x", ""))
@@ -145,18 +133,18 @@ fn head_goes_up_as_head_where_the_upstream_knows_it() {
             seen_by(&seen)
                 .iter()
                 .all(|(_, line)| line == "HEAD /x HTTP/1.1"),
-            "{lines} {version:?}"
+            "{version:?}"
         );
     }
 }
 
 #[test]
 fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         for (length, stays) in [(60_000, true), (100_000, false)] {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
             let (upstream, seen) = always([head.into_bytes(), vec![b'x'; length]].concat());
-            let front = Front::to(lines, upstream.address, ICINGA);
+            let front = Front::to(upstream.address, ICINGA);
             let pooled = || {
                 front.gateway.metric(
                     "portcullis_upstream_connections_total",
@@ -171,7 +159,7 @@ fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
                 assert_eq!(
                     head.header("content-length"),
                     Some(length.to_string().as_str()),
-                    "{lines} {version:?}"
+                    "{version:?}"
                 );
             };
             ask();
@@ -187,11 +175,7 @@ fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
                     .into_iter()
                     .map(|(connection, _)| connection)
                     .collect();
-                assert_eq!(
-                    (connections, pooled()),
-                    (vec![0, 1], 0.0),
-                    "{lines} {version:?}"
-                );
+                assert_eq!((connections, pooled()), (vec![0, 1], 0.0), "{version:?}");
             }
         }
     }
@@ -214,17 +198,17 @@ fn without_end(answer: &'static str) -> (Upstream, Arc<Mutex<usize>>) {
 
 #[test]
 fn a_redirect_without_a_length_is_over_at_once() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         let (upstream, closed) =
             without_end("HTTP/1.1 302 Found\r\nserver: Icinga\r\nlocation: /v1\r\n\r\n");
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for count in 1..=2 {
             let answer = connection.send(get("/")).unwrap();
             assert_eq!(
                 (answer.status, answer.body.as_str()),
                 (302, ""),
-                "{lines} {version:?}"
+                "{version:?}"
             );
             assert_eq!(answer.header("location"), Some("/v1"));
             eventually("its connection is closed", || {
@@ -247,7 +231,7 @@ fn what_has_no_length_otherwise_lasts_until_the_upstream_closes() {
         ),
         ("HTTP/1.1 200 OK\r\n\r\nover there", ICINGA),
     ];
-    for ((lines, version), (answer, keys)) in WAYS
+    for (version, (answer, keys)) in BOTH
         .into_iter()
         .flat_map(|way| answers.map(|answer| (way, answer)))
     {
@@ -256,9 +240,9 @@ fn what_has_no_length_otherwise_lasts_until_the_upstream_closes() {
                 write(&mut stream, answer.as_bytes());
             }
         });
-        let front = Front::to(lines, upstream.address, keys);
+        let front = Front::to(upstream.address, keys);
         let got = front.client.send(version, get("/")).unwrap();
-        assert_eq!(got.body, "over there", "{lines} {version:?} {answer:?}");
+        assert_eq!(got.body, "over there", "{version:?} {answer:?}");
     }
 }
 
@@ -291,7 +275,7 @@ fn three_events(theirs: &Pki, gone: Receiver<()>, goodbye: Goodbye) -> Upstream 
 
 #[test]
 fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
-    for ((lines, version), goodbye) in WAYS
+    for (version, goodbye) in BOTH
         .into_iter()
         .flat_map(|way| [(way, Goodbye::Said), (way, Goodbye::Unsaid)])
     {
@@ -300,7 +284,7 @@ fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
         let upstream = three_events(&theirs, gone, goodbye);
         let endpoint = format!("https://localhost:{}", upstream.address.port());
         let anchors = format!("{ICINGA}anchors = [\"{}\"]\n", theirs.ca_file().display());
-        let front = Front::new(lines, &endpoint, &anchors);
+        let front = Front::new(&endpoint, &anchors);
         let mut connection = front.client.connect(version).unwrap();
         let mut events = connection
             .start(request("POST", "/v1/events", "{}"))
@@ -319,11 +303,7 @@ fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
                     .unwrap();
                 event += std::str::from_utf8(&frame.into_data().unwrap_or_default()).unwrap();
             }
-            assert_eq!(
-                event,
-                format!("{{\"event\":{number}}}\n"),
-                "{lines} {version:?}"
-            );
+            assert_eq!(event, format!("{{\"event\":{number}}}\n"), "{version:?}");
             go.send(()).unwrap();
         }
         let rest = front
@@ -331,14 +311,10 @@ fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
             .runtime()
             .block_on(events.into_body().collect());
         match goodbye {
-            Goodbye::Said => assert_eq!(
-                rest.unwrap().to_bytes(),
-                Bytes::new(),
-                "{lines} {version:?}"
-            ),
+            Goodbye::Said => assert_eq!(rest.unwrap().to_bytes(), Bytes::new(), "{version:?}"),
             Goodbye::Unsaid => assert!(
                 rest.is_err(),
-                "what was cut must not look whole: {lines} {version:?}"
+                "what was cut must not look whole: {version:?}"
             ),
         }
         let end = if goodbye == Goodbye::Said {
@@ -352,10 +328,9 @@ fn events_come_while_the_stream_is_open_and_only_a_goodbye_makes_it_whole() {
 
 #[test]
 fn a_body_that_says_it_is_too_large_never_reaches_the_upstream() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         let (upstream, seen) = always("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
         let front = Front::to(
-            lines,
             upstream.address,
             "[[route]]\npath = \"/small\"\nbody_size = \"1KiB\"\nupstream = \"api\"\n",
         );
@@ -366,7 +341,7 @@ fn a_body_that_says_it_is_too_large_never_reaches_the_upstream() {
         assert_eq!(
             (refused.status, refused.reason().as_str()),
             (413, "body_too_large"),
-            "{lines} {version:?}"
+            "{version:?}"
         );
         assert_eq!(seen_by(&seen), Vec::new());
         let taken = front
@@ -379,7 +354,7 @@ fn a_body_that_says_it_is_too_large_never_reaches_the_upstream() {
 
 #[test]
 fn what_comes_in_small_pieces_comes_whole_whether_it_is_acknowledged_at_once_or_not() {
-    for ((lines, version), quick_ack) in WAYS
+    for (version, quick_ack) in BOTH
         .into_iter()
         .flat_map(|way| [(way, "adaptive"), (way, "off")])
     {
@@ -397,7 +372,7 @@ fn what_comes_in_small_pieces_comes_whole_whether_it_is_acknowledged_at_once_or_
             "anchors = [\"{}\"]\nquick_ack = \"{quick_ack}\"\n",
             theirs.ca_file().display()
         );
-        let front = Front::new(lines, &endpoint, &keys);
+        let front = Front::new(&endpoint, &keys);
         let mut connection = front.client.connect(version).unwrap();
         let expected: String = ('a'..='m')
             .map(|letter| letter.to_string().repeat(1024))
@@ -405,7 +380,7 @@ fn what_comes_in_small_pieces_comes_whole_whether_it_is_acknowledged_at_once_or_
         for _ in 0..5 {
             assert!(
                 connection.send(get("/")).unwrap().body == expected,
-                "{lines} {version:?} {quick_ack}"
+                "{version:?} {quick_ack}"
             );
         }
     }

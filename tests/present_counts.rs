@@ -21,12 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Who serves HTTP/1.1 and opens records: all ways of doing so.
-const ENGINES: [&str; 3] = [
-    "http1_engine = \"own\"\nrecord_layer = \"rustls\"",
-    "http1_engine = \"own\"\nrecord_layer = \"in-place\"",
-    "http1_engine = \"hyper\"",
-];
+/// Both record layers, as lines in the table of a listener.
+const RECORD_LAYERS: [&str; 2] = ["record_layer = \"rustls\"", "record_layer = \"in-place\""];
 
 /// What can be open when a right goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

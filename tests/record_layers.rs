@@ -14,11 +14,7 @@ use std::process::{Command, Stdio};
 const LAYERS: [&str; 2] = ["rustls", "in-place"];
 
 fn start(pki: &Pki, upstream: &Upstream, layer: &str) -> Gateway {
-    start_with(pki, upstream, layer, "own")
-}
-
-fn start_with(pki: &Pki, upstream: &Upstream, layer: &str, engine: &str) -> Gateway {
-    let lines = format!("record_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n");
+    let lines = format!("record_layer = \"{layer}\"\n");
     Gateway::start(
         &(listener_with(pki, &lines) + &user("alice", &["*"]) + &route_to(upstream.address)),
     )
@@ -109,14 +105,12 @@ fn a_refused_client_learns_why_on_both() {
     }
 }
 
-/// Each layer with each engine, and what the client speaks.
-const WAYS: [(&str, &str, Version); 6] = [
-    ("rustls", "own", Version::Http1),
-    ("rustls", "hyper", Version::Http1),
-    ("rustls", "own", Version::Http2),
-    ("in-place", "own", Version::Http1),
-    ("in-place", "hyper", Version::Http1),
-    ("in-place", "own", Version::Http2),
+/// Each layer, and what the client speaks.
+const WAYS: [(&str, Version); 4] = [
+    ("rustls", Version::Http1),
+    ("rustls", Version::Http2),
+    ("in-place", Version::Http1),
+    ("in-place", Version::Http2),
 ];
 
 /// An open connection on which a request was answered, if it is HTTP/1.1.
@@ -137,9 +131,9 @@ fn served(client: &Client, version: Version) -> Raw {
 
 #[test]
 fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
-    for (layer, engine, version) in WAYS {
+    for (layer, version) in WAYS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let gateway = start_with(&pki, &upstream, layer, engine);
+        let gateway = start(&pki, &upstream, layer);
         let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
         let mut raw = served(&client, version);
         // Behind the record that nobody can open lies more that nobody reads.
@@ -156,11 +150,7 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
             // What HTTP/2 says before the alert is content.
             alert = raw.content_or_alert();
         }
-        assert_eq!(
-            alert,
-            Some(Alert::BadRecordMac),
-            "{layer} {engine} {version:?}"
-        );
+        assert_eq!(alert, Some(Alert::BadRecordMac), "{layer} {version:?}");
         let told = |reason: &str| {
             let count = || {
                 gateway.metric(
@@ -175,7 +165,7 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
             // The line is read after it was counted.
             eventually("a line about it", || gateway.log().into_iter().find(is_it));
             let count = gateway.settled_log().into_iter().filter(is_it).count();
-            assert_eq!(count, 1, "{layer} {engine} {version:?}");
+            assert_eq!(count, 1, "{layer} {version:?}");
         };
         told("bad_record");
         // One that gives up itself is told nothing, and that is told.
@@ -191,9 +181,9 @@ fn a_client_that_breaks_tls_learns_it_and_that_is_logged_and_counted() {
 #[test]
 fn a_flood_of_key_updates_is_cut_and_a_few_between_requests_pass() {
     const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0portculs";
-    for (layer, engine, version) in WAYS {
+    for (layer, version) in WAYS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
-        let gateway = start_with(&pki, &upstream, layer, engine);
+        let gateway = start(&pki, &upstream, layer);
         let client = Client::with_provider(
             &pki,
             Some(&pki.client("alice")),
@@ -217,13 +207,13 @@ fn a_flood_of_key_updates_is_cut_and_a_few_between_requests_pass() {
         assert_eq!(
             gateway.metric("portcullis_tls_failures_total", &[]),
             0.0,
-            "{layer} {engine} {version:?}"
+            "{layer} {version:?}"
         );
         raw.renew_keys(40);
         // rustls, which also has the records of HTTP/2, has no way to send a fatal alert for this: a goodbye.
         let in_place = layer == "in-place" && version == Version::Http1;
         let alert = in_place.then_some(Alert::UnexpectedMessage);
-        assert_eq!(raw.end_of_tls(), alert, "{layer} {engine} {version:?}");
+        assert_eq!(raw.end_of_tls(), alert, "{layer} {version:?}");
         let floods = [("listener", "main"), ("reason", "key_updates")];
         eventually("it is counted", || {
             (gateway.metric("portcullis_tls_failures_total", &floods) == 1.0).then_some(())

@@ -5,7 +5,6 @@ mod admin;
 mod authorizer;
 mod audit;
 mod credentials;
-mod engines;
 mod expect;
 mod front_proxy;
 mod limits;
@@ -13,6 +12,7 @@ mod listener;
 mod policy;
 mod preset;
 mod quirks;
+mod record_layer;
 mod route;
 mod trust;
 
@@ -20,7 +20,6 @@ pub use admin::{AdminTable, MetricsTable};
 pub use audit::{AuditLogTable, AuditedDecisions, SampleRate};
 pub use authorizer::*;
 pub use credentials::*;
-pub use engines::{Http1Engine, RecordLayer};
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxyTable};
 pub use limits::{LimitSettings, RequestLimits, RequestRate};
@@ -31,6 +30,7 @@ pub use policy::{
 };
 pub use preset::{Forbidden, MethodOverride, Preset};
 pub use quirks::*;
+pub use record_layer::RecordLayer;
 pub use route::{PathMatch, Respond, RouteEntry};
 pub use trust::*;
 

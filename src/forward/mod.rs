@@ -14,12 +14,14 @@ mod framing;
 mod names;
 mod policy;
 mod request_head;
+mod response_body;
 mod reserved;
 mod reuse;
 mod search;
 mod shown_fields;
 mod singletons;
 mod sink;
+mod target;
 mod trailers;
 mod tunnel;
 mod upgrade;
@@ -35,12 +37,13 @@ pub use edit::{
 pub use expiry::{BadExpiryFieldName, ExpiryField, ExpiryFieldName};
 pub use fields::is_method_override;
 pub use framing::{
-    ExpectHeader, FieldSpace, Framing, FramingError, HeadSummary, HttpVersion, MAX_FIELDS,
-    ParsedHead, field_space, parse_head, read_head,
+    ExpectHeader, FieldSpace, Framing, FramingError, HttpVersion, MAX_FIELDS, ParsedHead,
+    field_space, parse_head,
 };
 pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
 pub use request_head::{RequestHeadParts, WrittenHead, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames};
+pub use response_body::{BodyPart, IncompleteBody, ResponseBodyScanner};
 pub use reuse::Reuse;
 pub use search::HeadSearch;
 pub use shown_fields::shown_fields;

@@ -1,4 +1,4 @@
-//! Activity of a connection on hyper: its open requests, how long it has been idle, and clients that stop reading a response.
+//! Activity of an HTTP/2 connection: its open requests, how long it has been idle, and clients that stop reading a response.
 //! Closes no connection.
 
 use crate::clock;
@@ -64,16 +64,9 @@ impl Activity {
         }
     }
 
-    /// Ends when the connection is evicted for a new one. Polled with each poll of the connection's task, which may have read
-    /// the beginning of a request.
-    pub(super) async fn evicted(&self, has_begun_request: impl Fn() -> bool) {
-        poll_fn(|context| {
-            if has_begun_request() {
-                self.idle.becomes_busy();
-            }
-            self.idle.poll_evicted(context)
-        })
-        .await;
+    /// Ends when the connection is evicted for a new one.
+    pub(super) async fn evicted(&self) {
+        poll_fn(|context| self.idle.poll_evicted(context)).await;
     }
 
     pub(super) fn is_idle(&self) -> bool {

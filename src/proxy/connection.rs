@@ -1,20 +1,15 @@
 //! One connection, from accepted socket to close: handshake, then HTTP in the version that ALPN selected.
 
-mod hyper_server;
-
 use super::Shared;
 use super::active_snapshot::in_force;
 use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::connection_facts::{ConnectionAddresses, ConnectionFacts};
-use super::exchange::ConnectionContext;
 use super::front_proxy_role::RemoteEnd;
-use super::guard::Guard;
-use super::http1::{self, ConnectionSetup, ServeOutcome};
+use super::http1::{self, ConnectionSetup};
+use super::http2::{self, ConnectionContext};
 use super::proxy_header::{AcceptError, IncomingConnection, accept_tls};
 use super::recheck::OpenExchanges;
-use super::watched_stream::{TlsFailureRecorder, WatchedStream};
-use crate::config::Http1Engine;
 use crate::drain::Drain;
 use crate::forward::ClientAddress;
 use crate::identity::ProxyHeader;
@@ -22,7 +17,6 @@ use crate::listener::{ConnectionHandler, ConnectionPlace, IdleWatch, PlaceLimits
 use crate::snapshot::{ConnectionLimits, ListenerPolicy, Snapshot};
 use crate::tls::record::{ReceiveBuffer, RecordStream, Records, Transport};
 use crate::tls::{Protocol, TlsConnection};
-use hyper_server::{serve_guarded, serve_http2};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -65,7 +59,6 @@ struct AcceptedConnection {
     idle: IdleWatch,
     drain: Drain,
     limits: ConnectionLimits,
-    engine: Http1Engine,
     /// The PROXY header that was received before the handshake.
     header: Option<ProxyHeader>,
 }
@@ -160,7 +153,6 @@ impl ProxyHandler {
                     idle,
                     drain,
                     limits: policy.limits,
-                    engine: policy.http1_engine,
                     header,
                 };
                 self.serve_http(established, accepted)
@@ -211,7 +203,6 @@ impl ProxyHandler {
             idle,
             drain,
             limits,
-            engine,
             ..
         } = accepted;
         let parts = ConnectionParts {
@@ -223,12 +214,8 @@ impl ProxyHandler {
             limits,
         };
         Some(match records {
-            Transport::Rustls(records) => {
-                self.serve_records(records, input, protocol, parts, engine)
-            }
-            Transport::InPlace(records) => {
-                self.serve_records(records, input, protocol, parts, engine)
-            }
+            Transport::Rustls(records) => self.serve_records(records, input, protocol, parts),
+            Transport::InPlace(records) => self.serve_records(records, input, protocol, parts),
         })
     }
 
@@ -238,26 +225,19 @@ impl ProxyHandler {
         input: ReceiveBuffer,
         protocol: Protocol,
         parts: ConnectionParts,
-        engine: Http1Engine,
     ) -> ConnectionFuture<'_> {
-        match (protocol, engine) {
-            (Protocol::Http1, Http1Engine::Own) => self.serve_http1(records, input, parts),
-            (Protocol::Http1, Http1Engine::Hyper) => {
-                Box::pin(self.serve_with_hyper(records, input, parts))
-            }
-            (Protocol::Http2, _) => {
+        match protocol {
+            Protocol::Http1 => self.serve_http1(records, input, parts),
+            Protocol::Http2 => {
                 let limits = parts.limits;
-                let context = self.context(parts, OpenExchanges::for_http2());
-                Box::pin(serve_http2(
-                    Rc::new(context),
-                    RecordStream::new(records, input),
-                    limits,
-                ))
+                let context = Rc::new(self.http2_context(parts));
+                let stream = RecordStream::new(records, input);
+                Box::pin(http2::serve(context, stream, limits))
             }
         }
     }
 
-    fn context(&self, parts: ConnectionParts, open: OpenExchanges) -> ConnectionContext {
+    fn http2_context(&self, parts: ConnectionParts) -> ConnectionContext {
         let ConnectionParts {
             client,
             facts,
@@ -273,15 +253,13 @@ impl ProxyHandler {
             client,
             _place: place,
             drain,
-            guard: None,
             idle_timeout: limits.idle_timeout,
             close: CancellationToken::new(),
             activity: Rc::new(Activity::new(idle)),
-            open,
+            open: OpenExchanges::new(),
         }
     }
 
-    /// Serves with the gateway's own engine. A request that it does not support is handed over to hyper, with all bytes read.
     fn serve_http1<R: Records + Send + 'static>(
         &self,
         records: R,
@@ -308,47 +286,8 @@ impl ProxyHandler {
         }));
         Box::pin(async move {
             // The place is released after the socket, because it counts the socket's descriptor.
-            let ServeOutcome::HandOver(connection, reason) = connection.serve().await else {
-                return;
-            };
-            connection
-                .facts
-                .series
-                .fast_path("handed_over", reason.word());
-            let http1::Connection {
-                records,
-                input,
-                client,
-                facts,
-                idle,
-                drain,
-                limits,
-                ..
-            } = *connection;
-            let parts = ConnectionParts {
-                client,
-                facts,
-                place,
-                idle,
-                drain,
-                limits,
-            };
-            Box::pin(self.serve_with_hyper(records, input, parts)).await;
+            let _place = place;
+            connection.serve().await;
         })
-    }
-
-    async fn serve_with_hyper<R: Records + Send + 'static>(
-        &self,
-        records: R,
-        input: ReceiveBuffer,
-        parts: ConnectionParts,
-    ) {
-        let limits = parts.limits;
-        let mut context = self.context(parts, OpenExchanges::for_http1());
-        let stream = RecordStream::new(records, input);
-        let stream = WatchedStream::new(stream, TlsFailureRecorder::new(&context.facts));
-        let guard = Guard::new(stream, limits, self.refusal_recorder(&context));
-        context.guard = Some(guard.control());
-        Box::pin(serve_guarded(Rc::new(context), guard, limits)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Processing of connections and requests. Read `connection`, then `request` (the decision), then `http1` and `exchange`.
+//! Processing of connections and requests. Read `connection`, then `request` (the decision), then `http1` and `http2`.
 
 mod account;
 mod activity;
@@ -12,27 +12,27 @@ mod connection_facts;
 mod evidence;
 mod date;
 mod decision_context;
-mod exchange;
 mod expiry;
 mod forwarded;
 mod forwarded_clients;
 mod front_proxy_role;
-mod guard;
 mod handshake_record;
 mod http1;
+mod http2;
 mod active_snapshot;
 mod limits;
 mod own_answer;
+mod plan;
 mod recheck;
 mod proxy_header;
 mod record;
-mod refusal_record;
 mod request;
 mod request_id;
 mod texts;
 mod identity_cache;
 mod watched_stream;
 mod whoami;
+mod whole_body;
 
 pub use chain_identification::{ClientIdentification, identify_chain};
 pub use connection::ProxyHandler;

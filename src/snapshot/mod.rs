@@ -24,7 +24,7 @@ use assemble::parse_end;
 
 use crate::authorize::Policy;
 use crate::authorizer::Authorizers;
-use crate::config::{ConfigValues, Http1Engine, Include, LogFormat, Places, Spanned};
+use crate::config::{ConfigValues, Include, LogFormat, Places, Spanned};
 use crate::credentials::Credentials;
 use crate::forward::{ExpiryFieldName, FieldNames, FieldPolicy};
 use crate::host::{HostName, HostTable};
@@ -159,8 +159,6 @@ pub struct ListenerPolicy {
     pub routes: RouteTable,
     /// Connection limits.
     pub limits: ConnectionLimits,
-    /// HTTP/1.1 implementation.
-    pub http1_engine: Http1Engine,
     /// Front proxy that forwards client identities.
     pub front_proxy: Option<Arc<FrontProxy>>,
     /// Networks without a limit of half-open connections.

@@ -59,8 +59,6 @@ pub struct Metrics {
     pub tls_failures: IntCounterVec,
     /// `limited_total{listener,reason}`
     pub limited: IntCounterVec,
-    /// `fastpath_total{result,reason}`
-    pub fast_path: IntCounterVec,
     /// `tunnels_open{listener}`
     pub tunnels_open: IntGaugeVec,
     /// `upstream_connections_total{upstream,origin}`
@@ -232,11 +230,6 @@ impl Default for Metrics {
                 "limited_total",
                 "Permitted requests that a limit of their ApiUser or route rejected",
                 &["listener", "reason"],
-            ),
-            fast_path: make.counters(
-                "fastpath_total",
-                "HTTP/1.1 requests on the fast path, or the reason why not",
-                &["result", "reason"],
             ),
             tunnels_open: make.gauges("tunnels_open", "Upgraded connections open now", &["listener"]),
             upstream_connections: make.counters(

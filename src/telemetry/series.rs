@@ -158,7 +158,6 @@ pub struct ListenerSeries {
     withdrawn: Children<(Word, Word)>,
     limited: Children<Word>,
     decisions: Children<(Word, Word)>,
-    fast_path: Children<(Word, Word)>,
 }
 
 impl ListenerSeries {
@@ -172,7 +171,6 @@ impl ListenerSeries {
             decisions: Children::new(&metrics.decisions, timing),
             withdrawn: Children::new(&metrics.cut, timing),
             limited: Children::new(&metrics.limited, timing),
-            fast_path: Children::new(&metrics.fast_path, timing),
         }
     }
 
@@ -218,13 +216,6 @@ impl ListenerSeries {
         count_decision(&self.decisions, &self.listener, decision, reason);
     }
 
-    /// Counts a request on the fast path, or the reason why it was not.
-    pub fn fast_path(&self, result: &'static str, reason: &'static str) {
-        self.fast_path.add((result, reason), 1, |metric| {
-            metric.with_label_values(&[result, reason])
-        });
-    }
-
     /// Adds the counts to the shared metrics. Returns whether there were any.
     pub(super) fn add_up(&self) -> bool {
         self.received.add_up()
@@ -234,7 +225,6 @@ impl ListenerSeries {
             | self.withdrawn.add_up()
             | self.limited.add_up()
             | self.decisions.add_up()
-            | self.fast_path.add_up()
     }
 }
 

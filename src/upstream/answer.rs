@@ -1,10 +1,10 @@
-//! An upstream response: the observer's result for its head, and the content after the head.
+//! An upstream response: the observer's result for its head, and the body.
 //! Edits nothing.
 
+use super::Link;
 use super::answer_body::ResponseBody;
 use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
-use super::{Link, LinkStream};
 use crate::limit::BodyFailure;
 use bytes::Bytes;
 use http_body::Body;
@@ -15,16 +15,8 @@ pub struct Answer<B, T> {
     pub head: T,
     /// The endpoint that responded, by number.
     pub endpoint: usize,
-    /// The content after the head.
-    pub behind: ResponseContent<B>,
-}
-
-/// The content after a response head.
-pub enum ResponseContent<B> {
     /// The body.
-    Body(ResponseBody<B>),
-    /// Another protocol, as requested.
-    Stream(LinkStream),
+    pub body: ResponseBody<B>,
 }
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
@@ -37,22 +29,17 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
     ) -> Self {
         let endpoint = link.endpoint();
         reader.skip_head(&received);
-        let behind = if received.status == 101 {
-            ResponseContent::Stream(link.into_stream(reader.into_rest().bytes.to_vec()))
-        } else {
-            let upload = (!upload.is_complete()).then(|| Box::new(upload));
-            ResponseContent::Body(ResponseBody::new(
+        let upload = (!upload.is_complete()).then(|| Box::new(upload));
+        Self {
+            head,
+            endpoint,
+            body: ResponseBody::new(
                 received.framing,
                 received.reuse,
                 upload,
                 reader.into_rest(),
                 link,
-            ))
-        };
-        Self {
-            head,
-            endpoint,
-            behind,
+            ),
         }
     }
 }

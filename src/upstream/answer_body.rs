@@ -5,7 +5,8 @@ use super::Link;
 use super::response_reader::{FIRST_READ, ReadAhead};
 use super::upload::Upload;
 use crate::forward::{
-    ChunkPart, ChunkScanner, ResponseFraming, ResponseHeadError, Reuse, read_trailers,
+    BodyPart, IncompleteBody, ResponseBodyScanner, ResponseFraming, ResponseHeadError, Reuse,
+    read_trailers,
 };
 use crate::limit::BodyFailure;
 use bytes::{Buf, Bytes, BytesMut};
@@ -53,18 +54,11 @@ pub struct ResponseBody<B> {
     /// Bytes of heads and framing before the buffer in the same allocation. `None` once data was
     /// taken.
     passed: Option<usize>,
-    remaining: Remaining,
+    /// The part of the body that has not been forwarded.
+    rest: ResponseBodyScanner,
     reuse: Reuse,
     /// Bytes of the next read.
     room: usize,
-}
-
-/// The part of the body that has not been forwarded.
-enum Remaining {
-    Nothing,
-    Length(u64),
-    Chunked(ChunkScanner, Vec<u8>),
-    UntilClose,
 }
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
@@ -75,12 +69,6 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
         rest: ReadAhead,
         link: Link,
     ) -> Self {
-        let remaining = match framing {
-            ResponseFraming::None | ResponseFraming::Length(0) => Remaining::Nothing,
-            ResponseFraming::Length(length) => Remaining::Length(length),
-            ResponseFraming::Chunked => Remaining::Chunked(ChunkScanner::default(), Vec::new()),
-            ResponseFraming::UntilClose => Remaining::UntilClose,
-        };
         let ReadAhead {
             bytes: buffer,
             passed,
@@ -90,11 +78,11 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
             upload,
             buffer,
             passed: Some(passed),
-            remaining,
+            rest: ResponseBodyScanner::new(framing),
             reuse,
             room: FIRST_READ,
         };
-        if matches!(body.remaining, Remaining::Nothing) {
+        if body.rest.is_complete() {
             body.finish();
         }
         body
@@ -102,7 +90,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
 
     /// The body is complete.
     fn finish(&mut self) {
-        self.remaining = Remaining::Nothing;
+        self.rest = ResponseBodyScanner::new(ResponseFraming::None);
         // After an early response the rest of the request is not sent, and the connection is
         // closed.
         let is_sent = self.upload.take().is_none();
@@ -120,7 +108,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
 
     /// Drops the rest of the body and closes the connection.
     fn abort(&mut self) {
-        self.remaining = Remaining::Nothing;
+        self.rest = ResponseBodyScanner::new(ResponseFraming::None);
         self.link = None;
         self.upload = None;
         self.buffer = BytesMut::new();
@@ -130,34 +118,34 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
     /// connection can be reused; otherwise the connection is closed.
     pub fn discard(&mut self) {
         let Self { reuse, room, .. } = *self;
-        let remaining = std::mem::replace(&mut self.remaining, Remaining::Nothing);
+        let nothing = ResponseBodyScanner::new(ResponseFraming::None);
+        let rest = std::mem::replace(&mut self.rest, nothing);
         let link = self.link.take();
         let upload = self.upload.take();
         let buffer = std::mem::take(&mut self.buffer);
-        let is_short = match &remaining {
-            Remaining::Length(length) => *length <= MAX_DISCARDED,
-            Remaining::Chunked(..) => true,
-            Remaining::Nothing | Remaining::UntilClose => false,
+        let is_short = match rest.length() {
+            Some(length) => (1..=MAX_DISCARDED).contains(&length),
+            None => rest.is_chunked(),
         };
         // Only if the request is complete.
         if let (Some(link), None, Reuse::Keep, true) = (link, upload, reuse, is_short) {
-            let mut rest = ResponseBody::<NoRequest> {
+            let mut discarded = ResponseBody::<NoRequest> {
                 link: Some(link),
                 upload: None,
                 buffer,
                 passed: None,
-                remaining,
+                rest,
                 reuse,
                 room,
             };
             // Usually the body arrives with the head.
-            while matches!(rest.next(), Ok(Some(_))) {}
-            if rest.link.is_none() {
+            while matches!(discarded.next(), Ok(Some(_))) {}
+            if discarded.link.is_none() {
                 return;
             }
             drop(tokio::task::spawn_local(async move {
                 // The timeout closes the connection.
-                let _ = timeout(DISCARD_TIMEOUT, rest.read_to_end()).await;
+                let _ = timeout(DISCARD_TIMEOUT, discarded.read_to_end()).await;
             }));
         }
     }
@@ -192,47 +180,32 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
     /// The next frame from the buffer.
     fn next(&mut self) -> Result<Option<Frame<Bytes>>, ResponseHeadError> {
         while !self.buffer.is_empty() {
-            let available = self.buffer.len();
-            match &mut self.remaining {
-                Remaining::Nothing => return Ok(None),
-                Remaining::UntilClose => return Ok(Some(self.data(available.min(MAX_FRAME)))),
-                Remaining::Length(length_left) => {
-                    let length = available
-                        .min(MAX_FRAME)
-                        .min(usize::try_from(*length_left).unwrap_or(usize::MAX));
-                    *length_left -= u64::try_from(length).unwrap_or(u64::MAX);
-                    let last = *length_left == 0;
+            let piece = self.buffer.len().min(MAX_FRAME);
+            let (part, length) = self
+                .rest
+                .part(self.buffer.get(..piece).unwrap_or_default())?;
+            match part {
+                BodyPart::End => return Ok(None),
+                BodyPart::Data if self.rest.is_chunked() => return Ok(Some(self.chunk(length))),
+                BodyPart::Data => {
                     let data = self.data(length);
-                    if last {
+                    if self.rest.is_complete() {
                         self.finish();
                     }
                     return Ok(Some(data));
                 }
-                Remaining::Chunked(scanner, section) => {
-                    let piece = self
-                        .buffer
-                        .get(..available.min(MAX_FRAME))
-                        .unwrap_or_default();
-                    let (kind, length) = scanner
-                        .part(piece)
-                        .map_err(|_| ResponseHeadError::BadChunk)?;
-                    match kind {
-                        ChunkPart::Framing => {
-                            self.buffer.advance(length);
-                            self.passed = self.passed.map(|passed| passed + length);
-                        }
-                        ChunkPart::Data => return Ok(Some(self.chunk(length))),
-                        ChunkPart::Trailers => {
-                            section.extend_from_slice(&self.buffer.split_to(length));
-                            if scanner.is_complete() {
-                                let trailers = read_trailers(section)
-                                    .map_err(|_| ResponseHeadError::BadChunk)?;
-                                self.finish();
-                                return Ok(
-                                    (!trailers.is_empty()).then(|| Frame::trailers(trailers))
-                                );
-                            }
-                        }
+                BodyPart::Framing => {
+                    self.buffer.advance(length);
+                    self.passed = self.passed.map(|passed| passed + length);
+                }
+                BodyPart::Trailers => {
+                    self.buffer.advance(length);
+                    if self.rest.is_complete() {
+                        let section = self.rest.take_trailers();
+                        let trailers =
+                            read_trailers(&section).map_err(|_| ResponseHeadError::BadChunk)?;
+                        self.finish();
+                        return Ok((!trailers.is_empty()).then(|| Frame::trailers(trailers)));
                     }
                 }
             }
@@ -245,13 +218,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
     fn chunk(&mut self, length: usize) -> Frame<Bytes> {
         let data = self.data(length);
         // These bytes may also be data of the same chunk; the scanner decides.
-        let ends = match &self.remaining {
-            Remaining::Chunked(scanner, _) if *self.buffer == *CHUNKS_END => {
-                let mut ahead = scanner.clone();
-                ahead.scan(CHUNKS_END) == Ok(CHUNKS_END.len()) && ahead.is_complete()
-            }
-            _ => false,
-        };
+        let ends = *self.buffer == *CHUNKS_END && self.rest.is_completed_by(CHUNKS_END);
         if ends {
             self.buffer.clear();
             self.finish();
@@ -280,11 +247,13 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> ResponseBody<B> {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         match link.poll_append(context, &mut self.buffer, self.room) {
-            Poll::Ready(Ok(0)) if matches!(self.remaining, Remaining::UntilClose) => {
+            Poll::Ready(Ok(0)) => {
+                self.rest
+                    .connection_ended()
+                    .map_err(|IncompleteBody| io::ErrorKind::UnexpectedEof)?;
                 self.finish();
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
             Poll::Ready(Ok(count)) => {
                 self.room = if count >= self.room {
                     FULL_READ
@@ -320,9 +289,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for ResponseBody<B
         loop {
             match self.next() {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-                Ok(None) if matches!(self.remaining, Remaining::Nothing) => {
-                    return Poll::Ready(None);
-                }
+                Ok(None) if self.rest.is_complete() => return Poll::Ready(None),
                 Ok(None) => {}
                 Err(error) => {
                     return self.failed(io::Error::new(io::ErrorKind::InvalidData, error));
@@ -335,15 +302,13 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Body for ResponseBody<B
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.remaining, Remaining::Nothing)
+        self.rest.is_complete()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.remaining {
-            Remaining::Nothing => SizeHint::with_exact(0),
-            Remaining::Length(length_left) => SizeHint::with_exact(length_left),
-            Remaining::Chunked(..) | Remaining::UntilClose => SizeHint::default(),
-        }
+        self.rest
+            .length()
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 

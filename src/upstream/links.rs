@@ -2,7 +2,7 @@
 
 use super::link::{Link, Origin};
 use super::thread_state::WeakStateKey;
-use super::{Account, PooledEndpoint, Upstream, UpstreamError, turn};
+use super::{Account, OutgoingRequest, PooledEndpoint, Upstream, UpstreamError, turn};
 use crate::config::HostHeader;
 use crate::descriptors::UPSTREAMS;
 use crate::endpoint::ConnectError;
@@ -52,8 +52,8 @@ impl Upstream {
         )
     }
 
-    /// Opens a connection to the chosen endpoint or the next reachable one, for the account if
-    /// there is one. It starts with `preface`. Retries for a while if the upstream may reload. No
+    /// Opens a connection to the chosen endpoint or the next reachable one, for the account of the
+    /// request if it has one. It starts with the preface of the request. Retries for a while if the upstream may reload. No
     /// byte of a request was sent before, so retries are safe for every method.
     ///
     /// # Errors
@@ -61,9 +61,10 @@ impl Upstream {
     pub async fn new_link(
         &self,
         choice: usize,
-        preface: Option<&[u8]>,
-        account: Option<&Account>,
+        outgoing: &OutgoingRequest,
     ) -> Result<Link, UpstreamError> {
+        let preface = outgoing.preface.as_deref();
+        let account = outgoing.account.as_deref();
         let mut pause = FIRST_PAUSE;
         let mut until = None;
         loop {

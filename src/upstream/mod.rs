@@ -4,24 +4,32 @@
 mod account;
 mod answer;
 mod answer_body;
+mod attempts;
 mod failure;
+mod head_search;
 mod link;
 mod link_stream;
 mod links;
 mod manners;
+mod outgoing;
 mod response_reader;
 mod send;
 mod turn;
 mod upload;
+mod upload_state;
 
 pub use account::{Account, Accounts};
-pub use answer::{Answer, ResponseContent};
+pub use answer::Answer;
 pub use answer_body::{ResponseBody, read_away};
+pub use attempts::{AttemptObserver, Attempts};
 pub use failure::{AttemptFailure, RetryPolicy, RetryTarget};
+pub use head_search::{ExpectedResponse, ResponseHeadSearch};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
 pub use manners::Quirks;
+pub use outgoing::OutgoingRequest;
 pub use send::{LONG_TIMEOUT, SendObserver, UpstreamRequest};
+pub use upload_state::UploadState;
 
 use crate::config::{HostHeader, ProxyProtocol};
 use crate::endpoint::{ConnectError, Endpoint};

@@ -1,11 +1,8 @@
 //! Reads an upstream response head for hyper, strictly. Reads only as much of the body as arrives
 //! with the head.
 
-use super::{AttemptFailure, Link};
-use crate::forward::{
-    Asked, HeadSearch, ResponseFraming, ResponseHead, ResponseHeadError, Reuse, Upgrade,
-    field_space, parse_response_head,
-};
+use super::{AttemptFailure, ExpectedResponse, Link, ResponseHeadSearch};
+use crate::forward::{Asked, ResponseFraming, ResponseHead, ResponseHeadError, Reuse, field_space};
 use bytes::{Buf, BytesMut};
 use std::task::{Context, Poll, ready};
 
@@ -18,7 +15,6 @@ const MAX_HEAD: usize = 64 * 1024;
 #[derive(Clone, Copy)]
 pub(super) struct ResponseSummary {
     pub(super) status: u16,
-    pub(super) upgrade: Upgrade,
     length: usize,
     pub(super) framing: ResponseFraming,
     pub(super) reuse: Reuse,
@@ -35,7 +31,6 @@ impl ResponseSummary {
         } = *head;
         Self {
             status,
-            upgrade: head.upgrade(),
             length,
             framing,
             reuse,
@@ -52,11 +47,9 @@ impl ResponseSummary {
 #[derive(Default)]
 pub(super) struct ResponseReader {
     buffer: BytesMut,
-    search: HeadSearch,
+    search: ResponseHeadSearch,
     /// Bytes of skipped heads.
     passed: usize,
-    /// Bytes to wait for before the head is parsed again, for a response that is held back.
-    awaited: usize,
 }
 
 /// Bytes after the heads.
@@ -77,24 +70,16 @@ impl ResponseReader {
         held_back: u64,
         on_head: impl FnOnce(&ResponseHead<'_, '_>) -> T,
     ) -> Poll<Result<(ResponseSummary, T), AttemptFailure>> {
+        let expected = ExpectedResponse {
+            asked,
+            held_back,
+            room: usize::MAX,
+        };
         loop {
-            if self.buffer.len() >= self.awaited.max(1)
-                && self.search.is_worth_reading(&self.buffer)
-            {
-                let mut space = field_space();
-                match parse_response_head(&self.buffer, asked, &mut space) {
-                    Ok(Some(head)) => {
-                        let head = head.as_meant(link.lengthless_redirect());
-                        self.awaited = head.length_until(held_back);
-                        if self.buffer.len() >= self.awaited {
-                            return Poll::Ready(Ok((ResponseSummary::of(&head), on_head(&head))));
-                        }
-                        // Parsed again when the body is complete.
-                        self.search = HeadSearch::default();
-                    }
-                    Ok(None) => {}
-                    Err(error) => return Poll::Ready(Err(AttemptFailure::Unreadable(error))),
-                }
+            let mut space = field_space();
+            let found = self.search.find(&self.buffer, link, expected, &mut space)?;
+            if let Some(head) = found {
+                return Poll::Ready(Ok((ResponseSummary::of(&head), on_head(&head))));
             }
             ready!(self.poll_read(context, link))?;
         }
@@ -105,7 +90,7 @@ impl ResponseReader {
         context: &mut Context<'_>,
         link: &mut Link,
     ) -> Poll<Result<(), AttemptFailure>> {
-        if self.buffer.len() >= MAX_HEAD.max(self.awaited) {
+        if self.buffer.len() >= MAX_HEAD.max(self.search.needed()) {
             return Poll::Ready(Err(AttemptFailure::Unreadable(ResponseHeadError::TooLarge)));
         }
         let has_started = !self.buffer.is_empty();
@@ -125,8 +110,7 @@ impl ResponseReader {
         let length = received.length.min(self.buffer.len());
         self.buffer.advance(length);
         self.passed += length;
-        self.search = HeadSearch::default();
-        self.awaited = 0;
+        self.search = ResponseHeadSearch::default();
     }
 
     /// Bytes after the heads.

@@ -4,50 +4,30 @@
 use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
 use super::{
-    Account, Answer, AttemptFailure, Link, RetryPolicy, RetryTarget, Upstream, UpstreamError,
+    Answer, AttemptFailure, AttemptObserver, Attempts, Link, OutgoingRequest, Upstream,
+    UpstreamError,
 };
-use crate::buffer_pool::PooledBuffer;
 use crate::clock;
-use crate::forward::{Asked, Framing, ResponseHead, Reuse, Upgrade};
+use crate::forward::{Asked, ResponseHead};
 use crate::limit::{BodyFailure, BodyMeter};
 use bytes::Bytes;
 use http_body::Body;
 use std::future::poll_fn;
-use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
-/// An upstream request that is ready to be sent.
+/// An upstream request with its body. From [`LONG_TIMEOUT`] on, the response timeout of a request that is sent at once needs
+/// no timer at first: the caller polls again within half of that time.
 pub struct UpstreamRequest<B> {
-    /// The head in wire format.
-    pub head: PooledBuffer,
-    /// Position of the host in the head.
-    pub host: Range<usize>,
-    /// Whether the connection may carry another request after this one.
-    pub reuse: Reuse,
-    /// The framing of the body according to the head.
-    pub framing: Framing,
+    /// The request without its body.
+    pub outgoing: OutgoingRequest,
     /// The body.
     pub body: B,
     /// Reports how the body ended.
     pub meter: Arc<BodyMeter>,
-    /// The request kind, which the response framing depends on.
-    pub asked: Asked,
-    /// The requested upgrade.
-    pub upgrade: Upgrade,
-    /// The retry policy.
-    pub repeat: RetryPolicy,
-    /// Maximum time without progress while the upstream has all available bytes of the request.
-    /// From [`LONG_TIMEOUT`] on, a request that is sent at once needs no timer at first: the caller
-    /// polls again within half of that time.
-    pub response_timeout: Duration,
-    /// The preface of a new connection.
-    pub preface: Option<Box<[u8]>>,
-    /// The client's account at the upstream, in place of the gateway's.
-    pub account: Option<Arc<Account>>,
 }
 
 /// A waiting request is polled again within half of this time, in any case.
@@ -76,27 +56,19 @@ struct AttemptSettings {
     asked: Asked,
     /// Maximum bytes of a response that is held back until it is complete.
     held_back: u64,
-    upgrade: Upgrade,
     response_timeout: Duration,
 }
 
-/// An observer of the progress of a request.
-pub trait SendObserver {
+/// An observer of the attempts and of the response heads of a request.
+pub trait SendObserver: AttemptObserver {
     /// The result for the head of the final response.
     type ReceivedHead;
-
-    /// A connection to this endpoint is opened.
-    fn connects_to(&mut self, _endpoint: &str) {}
-
-    /// The request is sent to this endpoint.
-    fn sent_to(&mut self, _endpoint: &str) {}
-
-    /// The last attempt sent no byte.
-    fn was_not_sent(&mut self) {}
 
     /// A response head arrived, possibly of an interim response.
     fn head(&mut self, head: &ResponseHead<'_, '_>) -> Self::ReceivedHead;
 }
+
+impl<T, F: FnMut(&ResponseHead<'_, '_>) -> T> AttemptObserver for F {}
 
 impl<T, F: FnMut(&ResponseHead<'_, '_>) -> T> SendObserver for F {
     type ReceivedHead = T;
@@ -118,13 +90,13 @@ impl Upstream {
     /// [`UpstreamError`]
     pub async fn send<B, O: SendObserver>(
         &self,
-        outgoing: UpstreamRequest<B>,
+        request: UpstreamRequest<B>,
         observer: O,
     ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
-        let result = self.try_send(outgoing, observer).await;
+        let result = self.try_send(request, observer).await;
         if let Err(error) = &result {
             self.series().failed(error.word());
         }
@@ -133,51 +105,41 @@ impl Upstream {
 
     async fn try_send<B, O: SendObserver>(
         &self,
-        outgoing: UpstreamRequest<B>,
+        request: UpstreamRequest<B>,
         mut observer: O,
     ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
         let UpstreamRequest {
-            head,
-            host,
-            framing,
+            mut outgoing,
             body,
             meter,
-            asked,
-            upgrade,
-            mut repeat,
-            response_timeout,
-            preface,
-            account,
-            reuse,
-        } = outgoing;
-        let account = account.as_deref();
-        let preface = preface.as_deref();
+        } = request;
         let settings = AttemptSettings {
-            asked,
-            held_back: repeat.holds_back(&self.manners),
-            upgrade,
-            response_timeout,
+            asked: outgoing.asked,
+            held_back: outgoing.retry_policy.holds_back(&self.manners),
+            response_timeout: outgoing.response_timeout,
         };
-        let mut upload = Upload::new(head, host, framing, body, meter);
-        if repeat.keeps_body() {
-            upload.keep_body();
-        }
-        let choice = self.choose();
-        let mut pooled = self.pooled_link(choice, account);
-        let mut timer = ResponseTimer::of_first_attempt(response_timeout, pooled.as_ref());
+        let mut attempts = Attempts::new(self, self.series(), &outgoing);
+        let mut upload = Upload::new(&mut outgoing, body, meter);
+        let mut pooled = attempts.pooled_link(self, &outgoing);
+        let mut timer = ResponseTimer::of_first_attempt(settings.response_timeout, pooled.as_ref());
         loop {
             let mut link = match pooled.take() {
                 Some(link) => link,
                 // Connecting is rare, and its future is large.
                 None => {
-                    observer.connects_to(self.endpoint_name(choice));
-                    Box::pin(self.new_link(choice, preface, account)).await?
+                    observer.connects_to(self.endpoint_name(attempts.choice()));
+                    Box::pin(self.new_link(attempts.choice(), &outgoing)).await?
                 }
             };
-            self.start_attempt(&mut link, reuse, &mut upload, &mut observer);
+            attempts.begin(self, &mut link, &outgoing, &mut observer);
+            // The endpoint is only known now.
+            if let Some(host) = self.own_host(link.endpoint()) {
+                upload.set_host(host);
+            }
+            upload.restart();
             let mut reader = ResponseReader::default();
             let timer = std::mem::replace(&mut timer, ResponseTimer::AtOnce);
             let failure = match settings
@@ -189,53 +151,12 @@ impl Upstream {
                 }
                 Err(failure) => failure,
             };
-            match self.retry(&mut repeat, &failure, &link, &mut observer) {
-                RetryTarget::OnPooled => pooled = self.pooled_link(choice, account),
-                RetryTarget::OnNew => {}
-                RetryTarget::Never => {
-                    let endpoint = self.endpoint_name(link.endpoint()).to_owned();
-                    return Err(failure.into_error(endpoint));
-                }
+            if let Err(failure) = attempts.failed(failure, &mut observer) {
+                let endpoint = self.endpoint_name(attempts.last_endpoint()).to_owned();
+                return Err(failure.into_error(endpoint));
             }
+            pooled = attempts.pooled_link(self, &outgoing);
         }
-    }
-
-    /// Whether and where to send once more after this failure.
-    fn retry<O: SendObserver>(
-        &self,
-        repeat: &mut RetryPolicy,
-        failure: &AttemptFailure,
-        link: &Link,
-        observer: &mut O,
-    ) -> RetryTarget {
-        if !failure.was_sent() {
-            observer.was_not_sent();
-        }
-        let again = repeat.after(failure, link.origin());
-        if matches!(again, RetryTarget::OnNew) {
-            self.series().retried();
-        }
-        again
-    }
-
-    /// Prepares the upload for the connection.
-    fn start_attempt<B, O: SendObserver>(
-        &self,
-        link: &mut Link,
-        reuse: Reuse,
-        upload: &mut Upload<B>,
-        observer: &mut O,
-    ) where
-        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
-    {
-        self.series().connection_used(link.origin().word());
-        link.carry(reuse);
-        observer.sent_to(self.endpoint_name(link.endpoint()));
-        // The endpoint is only known now.
-        if let Some(host) = self.own_host(link.endpoint()) {
-            upload.set_host(host);
-        }
-        upload.restart();
     }
 }
 
@@ -266,9 +187,8 @@ impl AttemptSettings {
             {
                 match read {
                     Ok((received, _)) if received.is_interim() => reader.skip_head(&received),
-                    Ok((received, _))
-                        if received.status == 101 && !self.grants_upgrade(&received, upload) =>
-                    {
+                    // No request of HTTP/2 requests an upgrade.
+                    Ok((received, _)) if received.status == 101 => {
                         return Poll::Ready(Err(AttemptFailure::Upgraded));
                     }
                     Ok(answer) => return Poll::Ready(Ok(answer)),
@@ -309,14 +229,6 @@ impl AttemptSettings {
             Poll::Pending
         })
         .await
-    }
-
-    /// Whether a 101 response grants the requested upgrade.
-    fn grants_upgrade<B>(&self, received: &ResponseSummary, upload: &Upload<B>) -> bool
-    where
-        B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
-    {
-        self.upgrade != Upgrade::None && self.upgrade == received.upgrade && upload.is_complete()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sends a request from hyper to the upstream: head and body frames as they arrive, without a copy
 //! of the body. Reads no response.
 
-use super::{AttemptFailure, Link};
+use super::{AttemptFailure, Link, OutgoingRequest, UploadState};
 use crate::buffer_pool::PooledBuffer;
 use crate::clock;
 use crate::forward::{Framing, field_space, parse_head, replace_host, write_trailer_map};
@@ -37,34 +37,18 @@ pub(super) struct Upload<B> {
     started: bool,
     /// The body read so far, if a retry may need it.
     kept: Option<Vec<u8>>,
-    state: State,
+    state: UploadState,
     /// Time of the last progress.
     pub(super) progress: Instant,
-}
-
-/// The state of an upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Waiting for the client.
-    Client,
-    /// Waiting for the upstream.
-    Upstream,
-    /// Sent completely.
-    Complete,
-    /// Aborted: the upstream accepts no more bytes. It may have responded.
-    Aborted,
 }
 
 const LINE_END: &[u8] = b"\r\n";
 
 impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
-    pub(super) fn new(
-        head: PooledBuffer,
-        host: Range<usize>,
-        framing: Framing,
-        body: B,
-        meter: Arc<BodyMeter>,
-    ) -> Self {
+    /// The upload of a request, whose head is taken.
+    pub(super) fn new(outgoing: &mut OutgoingRequest, body: B, meter: Arc<BodyMeter>) -> Self {
+        let head = std::mem::take(&mut outgoing.head);
+        let framing = outgoing.framing;
         let announced = if framing == Framing::Chunked {
             announced(&head)
         } else {
@@ -73,7 +57,7 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         Self {
             before: head,
             before_sent: 0,
-            host,
+            host: outgoing.host.clone(),
             data: Bytes::new(),
             after: b"",
             body,
@@ -82,8 +66,8 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             meter,
             ended: framing == Framing::Length(0),
             started: false,
-            kept: None,
-            state: State::Upstream,
+            kept: outgoing.retry_policy.keeps_body().then(Vec::new),
+            state: UploadState::WaitsForUpstream,
             progress: clock::now(),
         }
     }
@@ -91,11 +75,6 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     /// Replaces the host. Call before anything is sent.
     pub(super) fn set_host(&mut self, host: &str) {
         replace_host(&mut self.before, &mut self.host, host);
-    }
-
-    /// Keeps the body from now on. Only for a body of known length.
-    pub(super) fn keep_body(&mut self) {
-        self.kept.get_or_insert_default();
     }
 
     /// Restarts on another connection: nothing was sent, or all sent bytes are kept.
@@ -107,23 +86,23 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
         }
         self.before_sent = 0;
         self.started = false;
-        self.state = State::Upstream;
+        self.state = UploadState::WaitsForUpstream;
         self.progress = clock::now();
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.state == State::Complete
+        self.state == UploadState::Complete
     }
 
     /// Whether the upstream has all available bytes, and the client will send more.
     pub(super) fn waits_for_client(&self) -> bool {
-        self.state == State::Client
+        self.state == UploadState::WaitsForClient
     }
 
     /// Drops the unsent rest.
     pub(super) fn abandon(&mut self) {
         if !self.is_complete() {
-            self.state = State::Aborted;
+            self.state = UploadState::Stopped;
         }
     }
 
@@ -143,9 +122,9 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     ) -> Poll<Result<(), AttemptFailure>> {
         loop {
             match self.state {
-                State::Complete => return Poll::Ready(Ok(())),
-                State::Aborted => return Poll::Pending,
-                State::Client | State::Upstream => {}
+                UploadState::Complete => return Poll::Ready(Ok(())),
+                UploadState::Stopped => return Poll::Pending,
+                UploadState::WaitsForClient | UploadState::WaitsForUpstream => {}
             }
             let mut is_pending = false;
             if !self.ended && self.data.is_empty() && self.after.is_empty() {
@@ -156,14 +135,14 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
             }
             if self.has_nothing_to_write() {
                 if self.ended {
-                    self.state = State::Complete;
+                    self.state = UploadState::Complete;
                 } else if is_pending {
-                    self.state = State::Client;
+                    self.state = UploadState::WaitsForClient;
                     return Poll::Pending;
                 }
                 continue;
             }
-            self.state = State::Upstream;
+            self.state = UploadState::WaitsForUpstream;
             let written = ready!(self.poll_write(context, link));
             self.written(written, link)?;
         }
@@ -273,26 +252,18 @@ impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin> Upload<B> {
     }
 
     fn written(&mut self, written: io::Result<usize>, link: &Link) -> Result<(), AttemptFailure> {
-        match written {
-            Ok(count @ 1..) => {
-                self.started = true;
-                self.progress = clock::now();
-                let before = (self.before.len() - self.before_sent).min(count);
-                self.before_sent += before;
-                let data = self.data.len().min(count - before);
-                self.data.advance(data);
-                self.after = self.after.get(count - before - data..).unwrap_or_default();
-                Ok(())
-            }
-            Err(error) if !self.started && link.says_what_it_sent() => {
-                Err(AttemptFailure::Unsent(error))
-            }
-            // The upstream may have responded before it closed.
-            Ok(_) | Err(_) => {
-                self.state = State::Aborted;
-                Ok(())
-            }
-        }
+        let Some(count) = link.bytes_written(written, self.started)? else {
+            self.state = UploadState::Stopped;
+            return Ok(());
+        };
+        self.started = true;
+        self.progress = clock::now();
+        let before = (self.before.len() - self.before_sent).min(count);
+        self.before_sent += before;
+        let data = self.data.len().min(count - before);
+        self.data.advance(data);
+        self.after = self.after.get(count - before - data..).unwrap_or_default();
+        Ok(())
     }
 }
 

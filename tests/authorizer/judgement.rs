@@ -1,6 +1,6 @@
 //! An authorizer within the judgement: requests under way, shadow mode, passwords, public routes, `explain`.
 
-use super::{BOTH, ENGINES, Fake, PATIENT, Scene, Speaks, asking_route};
+use super::{BOTH, Fake, PATIENT, Scene, Speaks, asking_route};
 use crate::support::client::{Version, get};
 use crate::support::gateway::{listener, listener_with, route_to, user};
 use crate::support::upstream::HeldUpstream;
@@ -40,7 +40,6 @@ fn a_refusal_is_only_marked_in_shadow_mode() {
 
 /// One request under way while the config changes: what becomes of it.
 fn under_way(
-    engine: &str,
     version: Version,
     before: impl Fn(&Pki) -> String,
     after: impl Fn(&Pki) -> String,
@@ -51,7 +50,7 @@ fn under_way(
             "[upstream.api]\nendpoints = [\"http://{}\"]\n",
             held.upstream.address
         );
-        listener_with(&pki, engine) + &user("alice", &["*"]) + &upstream + &more
+        listener(&pki) + &user("alice", &["*"]) + &upstream + &more
     };
     let gateway = Gateway::start(&base(before(&pki)));
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
@@ -87,36 +86,28 @@ const ROUTE: &str = "[[route]]\npath = \"/\"\nupstream = \"api\"\n";
 
 #[test]
 fn a_request_under_way_keeps_its_verdict_and_is_not_asked_about_again() {
-    for (engine, version) in [
-        (ENGINES[0], Version::Http1),
-        (ENGINES[1], Version::Http1),
-        (ENGINES[0], Version::Http2),
-    ] {
+    for version in [Version::Http1, Version::Http2] {
         let fake = Fake::start(Speaks::ForwardAuth);
         let asks = |_: &Pki| {
             Speaks::ForwardAuth.table(fake.address(), PATIENT) + ROUTE + "authorizer = \"opa\"\n"
         };
-        assert_eq!(under_way(engine, version, asks, asks), (200, String::new()));
+        assert_eq!(under_way(version, asks, asks), (200, String::new()));
         assert_eq!(fake.asked(), 1);
     }
 }
 
 #[test]
 fn a_request_under_way_that_was_never_asked_about_does_not_pass_where_a_route_asks_now() {
-    for (engine, version) in [
-        (ENGINES[0], Version::Http1),
-        (ENGINES[1], Version::Http1),
-        (ENGINES[0], Version::Http2),
-    ] {
+    for version in [Version::Http1, Version::Http2] {
         let fake = Fake::start(Speaks::ForwardAuth);
         let asks = |_: &Pki| {
             Speaks::ForwardAuth.table(fake.address(), PATIENT) + ROUTE + "authorizer = \"opa\"\n"
         };
-        let outcome = under_way(engine, version, |_| ROUTE.to_owned(), asks);
+        let outcome = under_way(version, |_| ROUTE.to_owned(), asks);
         assert_eq!(outcome, (503, "authorizer_unasked".to_owned()));
         // Its twin: the other way round nothing is taken away.
         assert_eq!(
-            under_way(engine, version, asks, |_| ROUTE.to_owned()),
+            under_way(version, asks, |_| ROUTE.to_owned()),
             (200, String::new())
         );
     }

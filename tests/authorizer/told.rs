@@ -1,7 +1,7 @@
 //! What authorizers are told: what the gateway knows, and of what clients say only what is named. What upstreams are told
 //! by them, and nobody else.
 
-use super::{BOTH, ENGINES, Fake, PATIENT, Scene, Speaks};
+use super::{BOTH, Fake, PATIENT, Scene, Speaks};
 use crate::support::Client;
 use crate::support::client::{Version, body_with_trailers, get, request};
 use base64::Engine;
@@ -34,59 +34,57 @@ fn said<T>(mut request: Request<T>, fields: &[(&'static str, &'static str)]) -> 
 
 #[test]
 fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names() {
-    for engine in ENGINES {
-        let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\"]\n";
-        let scene = Scene::new(Speaks::ForwardAuth, engine, &keys, "");
-        let Fake::ForwardAuth(fake) = &scene.fake else {
-            unreachable!()
-        };
-        for version in [Version::Http1, Version::Http2] {
-            let identity = scene.pki.client("alice");
-            let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
-            let answer = client
-                .send(
-                    version,
-                    said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID),
-                )
-                .unwrap();
-            let asked = fake.recorded().pop().unwrap();
-            assert_eq!(
-                (asked.method.as_str(), asked.target.as_str()),
-                ("GET", "/check?by=portcullis")
-            );
-            assert!(asked.body.is_empty(), "never the body");
-            let der = base64::engine::general_purpose::STANDARD.encode(identity.der());
-            for (name, value) in [
-                ("x-forwarded-method", "POST"),
-                ("x-forwarded-uri", "/yes/a?q=%2F"),
-                ("x-forwarded-host", "localhost"),
-                ("x-forwarded-proto", "https"),
-                ("x-forwarded-for", "127.0.0.1"),
-                ("x-portcullis-listener", "main"),
-                ("x-portcullis-route", "/"),
-                ("x-client-verify", "SUCCESS"),
-                ("x-client-user", "alice"),
-                ("x-client-cn", "alice"),
-                ("x-client-trust-domain", "test"),
-                ("x-request-id", answer.header("x-request-id").unwrap()),
-            ] {
-                assert_eq!(asked.values(name), [value], "{name}");
-            }
-            assert_eq!(
-                asked.values("accept-language"),
-                ["en", "de"],
-                "also what looks like it"
-            );
-            assert_eq!(asked.values("client-cert"), [format!(":{der}:")]);
-            for name in [
-                "authorization",
-                "cookie",
-                "x_client_cn",
-                "content-length",
-                "accept_language",
-            ] {
-                assert_eq!(asked.values(name), [""; 0], "{name}");
-            }
+    let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\"]\n";
+    let scene = Scene::new(Speaks::ForwardAuth, "", &keys, "");
+    let Fake::ForwardAuth(fake) = &scene.fake else {
+        unreachable!()
+    };
+    for version in [Version::Http1, Version::Http2] {
+        let identity = scene.pki.client("alice");
+        let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());
+        let answer = client
+            .send(
+                version,
+                said(request("POST", "/yes/%61?q=%2F", "a body"), &SAID),
+            )
+            .unwrap();
+        let asked = fake.recorded().pop().unwrap();
+        assert_eq!(
+            (asked.method.as_str(), asked.target.as_str()),
+            ("GET", "/check?by=portcullis")
+        );
+        assert!(asked.body.is_empty(), "never the body");
+        let der = base64::engine::general_purpose::STANDARD.encode(identity.der());
+        for (name, value) in [
+            ("x-forwarded-method", "POST"),
+            ("x-forwarded-uri", "/yes/a?q=%2F"),
+            ("x-forwarded-host", "localhost"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("x-portcullis-listener", "main"),
+            ("x-portcullis-route", "/"),
+            ("x-client-verify", "SUCCESS"),
+            ("x-client-user", "alice"),
+            ("x-client-cn", "alice"),
+            ("x-client-trust-domain", "test"),
+            ("x-request-id", answer.header("x-request-id").unwrap()),
+        ] {
+            assert_eq!(asked.values(name), [value], "{name}");
+        }
+        assert_eq!(
+            asked.values("accept-language"),
+            ["en", "de"],
+            "also what looks like it"
+        );
+        assert_eq!(asked.values("client-cert"), [format!(":{der}:")]);
+        for name in [
+            "authorization",
+            "cookie",
+            "x_client_cn",
+            "content-length",
+            "accept_language",
+        ] {
+            assert_eq!(asked.values(name), [""; 0], "{name}");
         }
     }
 }
@@ -156,34 +154,32 @@ fn envoys_authorizer_is_told_the_same_in_its_own_words() {
 #[test]
 fn only_an_authorizer_can_say_what_is_its_to_say() {
     for speaks in BOTH {
-        for engine in ENGINES {
-            let keys = PATIENT.to_owned() + "response_headers = [\"x-org\"]\n";
-            let plain = "[[route]]\npath = \"/plain\"\nupstream = \"api\"\n";
-            let scene = Scene::new(speaks, engine, &keys, plain);
-            let forged = [
-                ("x-org", "forged"),
-                ("X_Org", "forged"),
-                ("x.org", "forged"),
-                ("x-other", "mine"),
-            ];
-            for version in [Version::Http1, Version::Http2] {
-                for (path, orgs) in [("/yes", vec!["example"]), ("/plain", vec![])] {
-                    assert_eq!(
-                        scene
-                            .client("alice")
-                            .send(version, said(get(path), &forged))
-                            .unwrap()
-                            .status,
-                        200
-                    );
-                    let up = scene.upstream.recorded().pop().unwrap();
-                    assert_eq!(
-                        (up.values("x-org"), up.values("x-other")),
-                        (orgs, vec!["mine"]),
-                        "{path}"
-                    );
-                    assert_eq!((up.values("x_org").len(), up.values("x.org").len()), (0, 0));
-                }
+        let keys = PATIENT.to_owned() + "response_headers = [\"x-org\"]\n";
+        let plain = "[[route]]\npath = \"/plain\"\nupstream = \"api\"\n";
+        let scene = Scene::new(speaks, "", &keys, plain);
+        let forged = [
+            ("x-org", "forged"),
+            ("X_Org", "forged"),
+            ("x.org", "forged"),
+            ("x-other", "mine"),
+        ];
+        for version in [Version::Http1, Version::Http2] {
+            for (path, orgs) in [("/yes", vec!["example"]), ("/plain", vec![])] {
+                assert_eq!(
+                    scene
+                        .client("alice")
+                        .send(version, said(get(path), &forged))
+                        .unwrap()
+                        .status,
+                    200
+                );
+                let up = scene.upstream.recorded().pop().unwrap();
+                assert_eq!(
+                    (up.values("x-org"), up.values("x-other")),
+                    (orgs, vec!["mine"]),
+                    "{path}"
+                );
+                assert_eq!((up.values("x_org").len(), up.values("x.org").len()), (0, 0));
             }
         }
     }
@@ -192,25 +188,23 @@ fn only_an_authorizer_can_say_what_is_its_to_say() {
 #[test]
 fn what_is_an_authorizers_to_say_comes_in_no_trailer_either() {
     let keys = PATIENT.to_owned() + "response_headers = [\"x-org\"]\n";
-    for engine in ENGINES {
-        let scene = Scene::new(Speaks::ForwardAuth, engine, &keys, "");
-        for (name, comes) in [("x-org", false), ("x-sum", true)] {
-            for version in [Version::Http1, Version::Http2] {
-                let mut trailers = HeaderMap::new();
-                trailers.insert(name, HeaderValue::from_static("said"));
-                let request = Request::post("https://localhost/yes").header("trailer", name);
-                let request = request.body(body_with_trailers("text", trailers)).unwrap();
-                assert_eq!(
-                    scene.client("alice").send(version, request).unwrap().status,
-                    200
-                );
-                let up = scene.upstream.recorded().pop().unwrap();
-                let came = up
-                    .trailers
-                    .as_ref()
-                    .is_some_and(|trailers| trailers.contains_key(name));
-                assert_eq!(came, comes, "{name} {version:?}");
-            }
+    let scene = Scene::new(Speaks::ForwardAuth, "", &keys, "");
+    for (name, comes) in [("x-org", false), ("x-sum", true)] {
+        for version in [Version::Http1, Version::Http2] {
+            let mut trailers = HeaderMap::new();
+            trailers.insert(name, HeaderValue::from_static("said"));
+            let request = Request::post("https://localhost/yes").header("trailer", name);
+            let request = request.body(body_with_trailers("text", trailers)).unwrap();
+            assert_eq!(
+                scene.client("alice").send(version, request).unwrap().status,
+                200
+            );
+            let up = scene.upstream.recorded().pop().unwrap();
+            let came = up
+                .trailers
+                .as_ref()
+                .is_some_and(|trailers| trailers.contains_key(name));
+            assert_eq!(came, comes, "{name} {version:?}");
         }
     }
 }

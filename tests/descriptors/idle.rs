@@ -10,19 +10,16 @@ use crate::upgrades;
 use std::net::Ipv4Addr;
 use tokio::task::JoinHandle;
 
-/// Each record layer with each engine, and what the client speaks.
-const WAYS: [(&str, &str, Version); 5] = [
-    ("rustls", "own", Version::Http1),
-    ("in-place", "own", Version::Http1),
-    ("in-place", "hyper", Version::Http1),
-    ("rustls", "own", Version::Http2),
-    ("in-place", "own", Version::Http2),
+/// Each record layer, and what the client speaks.
+const WAYS: [(&str, Version); 4] = [
+    ("rustls", Version::Http1),
+    ("in-place", Version::Http1),
+    ("rustls", Version::Http2),
+    ("in-place", Version::Http2),
 ];
 
-fn lines(connections: usize, layer: &str, engine: &str) -> String {
-    format!(
-        "connections = {connections}\nrecord_layer = \"{layer}\"\nhttp1_engine = \"{engine}\"\n"
-    )
+fn lines(connections: usize, layer: &str) -> String {
+    format!("connections = {connections}\nrecord_layer = \"{layer}\"\n")
 }
 
 fn answers(connection: &mut Connection<'_>) -> bool {
@@ -43,9 +40,9 @@ fn gave_way(gateway: &Gateway, count: f64) {
 
 #[test]
 fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay() {
-    for (layer, engine, version) in WAYS {
+    for (layer, version) in WAYS {
         let (scene, upstream) = (Scene::new(), Upstream::start());
-        let gateway = Gateway::start(&scene.config(&lines(4, layer, engine), upstream.address));
+        let gateway = Gateway::start(&scene.config(&lines(4, layer), upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
         let mut open: Vec<_> = (0..4).map(|_| alice.connect(version).unwrap()).collect();
         assert!(open.iter_mut().all(answers));
@@ -53,16 +50,13 @@ fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay()
         assert!(answers(&mut open[0]));
         for oldest in [1, 2] {
             let mut new = alice.connect(version).unwrap();
-            assert!(answers(&mut new), "{layer} {engine} {version:?}");
+            assert!(answers(&mut new), "{layer} {version:?}");
             gave_way(&gateway, oldest as f64);
-            assert!(!answers(&mut open[oldest]), "{layer} {engine} {version:?}");
+            assert!(!answers(&mut open[oldest]), "{layer} {version:?}");
             open.push(new);
         }
         for stays in [0, 3, 4, 5] {
-            assert!(
-                answers(&mut open[stays]),
-                "{layer} {engine} {version:?} {stays}"
-            );
+            assert!(answers(&mut open[stays]), "{layer} {version:?} {stays}");
         }
         assert_eq!(closed(&gateway, "limit"), 0.0);
         let line = gateway.wait_for_log("idle connections closed for new ones");
@@ -75,10 +69,9 @@ fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay()
 
 #[test]
 fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered() {
-    for (layer, engine, version) in WAYS {
+    for (layer, version) in WAYS {
         let (scene, held) = (Scene::new(), HeldUpstream::start());
-        let gateway =
-            Gateway::start(&scene.config(&lines(2, layer, engine), held.upstream.address));
+        let gateway = Gateway::start(&scene.config(&lines(2, layer), held.upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
         let mut under_way: Vec<_> = (0..2)
             .map(|_| ConcurrencyGuard::begin(&alice, version))
@@ -99,7 +92,7 @@ fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered(
         assert_eq!(
             alice.send(version, get("/")).unwrap().status,
             200,
-            "{layer} {engine} {version:?}"
+            "{layer} {version:?}"
         );
         gave_way(&gateway, 1.0);
         assert_eq!(closed(&gateway, "limit"), 1.0);
@@ -152,13 +145,9 @@ impl<'c> ConcurrencyGuard<'c> {
 
 #[test]
 fn neither_a_tunnel_nor_half_a_request_gives_way() {
-    for (layer, engine) in [
-        ("rustls", "own"),
-        ("in-place", "own"),
-        ("in-place", "hyper"),
-    ] {
+    for layer in ["rustls", "in-place"] {
         let (scene, upstream) = (Scene::new(), upgrades::echoing());
-        let gateway = Gateway::start(&scene.config(&lines(3, layer, engine), upstream.address));
+        let gateway = Gateway::start(&scene.config(&lines(3, layer), upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
         let mut tunnel = upgrades::open_tunnel(&alice);
         let mut half = alice.raw();
@@ -166,13 +155,13 @@ fn neither_a_tunnel_nor_half_a_request_gives_way() {
         let mut idle = alice.connect(Version::Http1).unwrap();
         assert!(answers(&mut idle));
         let mut new = alice.connect(Version::Http1).unwrap();
-        assert!(answers(&mut new), "{layer} {engine}");
+        assert!(answers(&mut new), "{layer}");
         gave_way(&gateway, 1.0);
-        assert!(!answers(&mut idle), "{layer} {engine}");
+        assert!(!answers(&mut idle), "{layer}");
         tunnel.write(b"still there");
         assert_eq!(tunnel.read_exact(11), b"still there");
         half.write(b"st: localhost\r\n\r\n");
-        assert_eq!(status(&half.read_until("ok")), 200, "{layer} {engine}");
+        assert_eq!(status(&half.read_until("ok")), 200, "{layer}");
     }
 }
 
@@ -180,7 +169,7 @@ fn neither_a_tunnel_nor_half_a_request_gives_way() {
 fn an_http_2_client_that_gives_way_is_told_and_need_not_agree() {
     for layer in ["rustls", "in-place"] {
         let (scene, upstream) = (Scene::new(), Upstream::start());
-        let gateway = Gateway::start(&scene.config(&lines(1, layer, "own"), upstream.address));
+        let gateway = Gateway::start(&scene.config(&lines(1, layer), upstream.address));
         let alice = scene.client(&gateway, &scene.alice);
         let mut raw = alice.raw_in(Version::Http2);
         raw.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
@@ -216,7 +205,7 @@ fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 fn idle_connections_of_all_workers_give_way_and_none_is_rejected() {
     for version in [Version::Http1, Version::Http2] {
         let (scene, upstream) = (Scene::new(), Upstream::start());
-        let config = scene.config(&lines(8, "in-place", "own"), upstream.address);
+        let config = scene.config(&lines(8, "in-place"), upstream.address);
         let gateway = Gateway::start(&config.replace(ONE_WORKER, "[gateway]\nworkers = 4\n"));
         let alice = scene.client(&gateway, &scene.alice);
         let mut open: Vec<_> = (0..28)

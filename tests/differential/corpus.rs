@@ -260,6 +260,53 @@ fn lines() -> Vec<&'static str> {
     ]
 }
 
+/// Length of the longest head, in bytes: more than two slabs of the receive buffer.
+pub const LONG_HEAD: usize = 150_000;
+
+/// Requests with which nothing is wrong, of each kind.
+pub fn correct() -> Vec<Vec<u8>> {
+    let long = |length: usize| {
+        format!(
+            "GET /long HTTP/1.1\r\nHost: localhost\r\nX-A: {}\r\n\r\n",
+            "x".repeat(length)
+        )
+    };
+    let long_post = |length: usize| {
+        format!(
+            "POST /long HTTP/1.1\r\nX-A: {}\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+            "y".repeat(length)
+        )
+    };
+    let large = "z".repeat(90_000);
+    [
+        "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "HEAD /a HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "OPTIONS /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello".to_owned(),
+        "POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        "POST /c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+            .to_owned(),
+        "PUT /c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTrailer: x-t\r\n\r\n\
+         5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX-T: 1\r\n\r\n"
+            .to_owned(),
+        "GET /chunked HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET /old HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+        "POST /old HTTP/1.0\r\nHost: localhost\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nhello"
+            .to_owned(),
+        "GET http://localhost/absolute?a HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        "GET https://LOCALHOST HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+        format!("POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{large}", large.len()),
+        long(40_000),
+        long(70_000),
+        long(LONG_HEAD),
+        long_post(52_000),
+        long_post(68_000),
+        long_post(LONG_HEAD),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
 /// Whole streams.
 fn whole() -> Vec<Vec<u8>> {
     let get = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n";

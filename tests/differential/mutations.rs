@@ -18,7 +18,7 @@ enum Change {
     Remove(usize, usize),
     Repeat(usize, usize),
     SwapCase(usize),
-    Octet(usize, u8),
+    Byte(usize, u8),
 }
 
 const TOKENS: [&[u8]; 36] = [
@@ -78,13 +78,13 @@ impl Change {
                 drop(stream.splice(at(place)..at(place), piece));
             }
             Self::SwapCase(place) => {
-                if let Some(octet) = stream.get_mut(at(place)) {
-                    *octet ^= if octet.is_ascii_alphabetic() { 0x20 } else { 0 };
+                if let Some(byte) = stream.get_mut(at(place)) {
+                    *byte ^= if byte.is_ascii_alphabetic() { 0x20 } else { 0 };
                 }
             }
-            Self::Octet(place, octet) => {
+            Self::Byte(place, byte) => {
                 if let Some(place) = stream.get_mut(at(place)) {
-                    *place = *octet;
+                    *place = *byte;
                 }
             }
         }
@@ -101,8 +101,17 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (place(), 1..5_usize).prop_map(|(place, count)| Change::Remove(place, count)),
         1 => (place(), 1..60_usize).prop_map(|(place, count)| Change::Repeat(place, count)),
         1 => place().prop_map(Change::SwapCase),
-        1 => (place(), any::<u8>()).prop_map(|(place, octet)| Change::Octet(place, octet)),
+        1 => (place(), any::<u8>()).prop_map(|(place, byte)| Change::Byte(place, byte)),
     ]
+}
+
+/// One to four streams, unchanged, and up to six cuts.
+pub fn joined(known: Vec<Vec<u8>>) -> impl Strategy<Value = Bent> {
+    let streams = vec(proptest::sample::select(known), 1..5);
+    (streams, vec(0..400_000_usize, 0..7)).prop_map(|(streams, cuts)| Bent {
+        stream: streams.concat(),
+        cuts,
+    })
 }
 
 /// One to three known streams, up to three changes, and up to six cuts.

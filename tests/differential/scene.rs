@@ -1,4 +1,4 @@
-//! One gateway with a listener for each engine, and an upstream that writes down the bytes it gets and reads them by
+//! One gateway with a listener for each record layer, and an upstream that writes down the bytes it gets and reads them by
 //! itself, strictly.
 
 use crate::support::client::status;
@@ -9,32 +9,26 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
-/// An engine, and over which records.
+/// A record layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    Own,
+    Rustls,
     InPlace,
-    Hyper,
 }
 
 impl Lane {
-    const ALL: [Self; 3] = [Self::Own, Self::InPlace, Self::Hyper];
+    pub const ALL: [Self; 2] = [Self::Rustls, Self::InPlace];
 
     /// The name of its listener, and of its client, which is how its requests are known at the upstream.
     fn name(self) -> &'static str {
         match self {
-            Self::Own => "own",
+            Self::Rustls => "rustls",
             Self::InPlace => "in-place",
-            Self::Hyper => "hyper",
         }
     }
 
-    fn settings(self) -> &'static str {
-        match self {
-            Self::Own => "record_layer = \"rustls\"\nhttp1_engine = \"own\"\n",
-            Self::InPlace => "record_layer = \"in-place\"\nhttp1_engine = \"own\"\n",
-            Self::Hyper => "record_layer = \"rustls\"\nhttp1_engine = \"hyper\"\n",
-        }
+    fn settings(self) -> String {
+        format!("record_layer = \"{}\"\n", self.name())
     }
 }
 
@@ -56,42 +50,18 @@ pub struct Outcome {
     pub requests: Vec<Request>,
 }
 
-impl Outcome {
-    /// In lines, to be compared by eye.
-    pub fn lines(&self) -> Vec<String> {
-        let answers = format!("answers {:?}", self.answers);
-        let requests = self.requests.iter().enumerate().flat_map(|(at, request)| {
-            let Request {
-                line,
-                fields,
-                body,
-                trailers,
-            } = request;
-            let body = format!("body of {} octets, trailers {trailers:?}", body.len());
-            let fields = fields
-                .iter()
-                .map(|(name, value)| format!("{name}: {value:.100}"));
-            [line.clone(), body]
-                .into_iter()
-                .chain(fields)
-                .map(move |line| format!("request {at}: {line}"))
-        });
-        [answers].into_iter().chain(requests).collect()
-    }
-}
-
 type Recorded = Arc<Mutex<Vec<(String, Request)>>>;
 
 pub struct Scene {
     gateway: Gateway,
-    clients: [Client; 3],
+    clients: [Client; 2],
     recorded: Recorded,
     _upstream: Upstream,
     _pki: Pki,
 }
 
 /// Stands behind each stream, so that the connection ends when all is answered.
-const LAST: &[u8] = b"GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+pub const LAST: &[u8] = b"GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 impl Scene {
     pub fn start() -> Self {
@@ -99,13 +69,13 @@ impl Scene {
         let sink = recorded.clone();
         let upstream = Upstream::scripted(move |stream, _| answer_all(stream, &sink));
         let listeners: String = Lane::ALL
-            .map(|lane| named_listener(lane.name(), &pki, lane.settings()))
+            .map(|lane| named_listener(lane.name(), &pki, &lane.settings()))
             .concat();
         let config = listeners
             + &trust_domain("test", &pki)
             + &process()
             + &format!(
-                "[access_log]\nformat = \"off\"\n[limits]\nhead_timeout = \"1s\"\nkeep_alive_timeout = \"1s\"\nidle_timeout = \"1s\"\n\
+                "[access_log]\nformat = \"off\"\n[limits]\nhead_size = \"200kB\"\nhead_timeout = \"1s\"\nkeep_alive_timeout = \"1s\"\nidle_timeout = \"1s\"\n\
                  [api_user.alice]\nclient_cn = {:?}\npermissions = [\"*\"]\ndeny = [\"* /secret*\"]\n\
                  [upstream.api]\nendpoints = [\"http://{}\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n\
                  [[route]]\npath = \"/small\"\nupstream = \"api\"\nbody_size = \"10B\"\n\
@@ -128,7 +98,7 @@ impl Scene {
     }
 
     /// Sends a stream to each lane at the same time.
-    pub fn run(&self, stream: &[u8], cuts: &[usize]) -> [Outcome; 3] {
+    pub fn run(&self, stream: &[u8], cuts: &[usize]) -> [Outcome; 2] {
         std::thread::scope(|scope| {
             let runs = Lane::ALL.map(|lane| scope.spawn(move || self.run_on(lane, stream, cuts)));
             runs.map(|run| run.join().expect("a run"))

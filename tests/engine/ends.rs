@@ -1,10 +1,10 @@
 //! When a connection stays, and when it ends.
 
-use super::{LAYERS, fast_path, own};
+use super::{LAYERS, own};
 use crate::support::client::{Version, get, status};
 use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::upstream::{full, read_head, write};
-use crate::support::{Chain, Client, Gateway, Pki, Upstream, eventually_is};
+use crate::support::{Chain, Client, Gateway, Pki, Upstream};
 use http::Response;
 
 #[test]
@@ -144,6 +144,5 @@ fn an_upload_that_is_answered_early_ends_with_the_answer() {
             "{layer}: {answer}"
         );
         assert_eq!(chain.client.get("/").body, "early");
-        eventually_is("requests", &2.0, || fast_path(&chain, "taken", "-"));
     }
 }

@@ -1,8 +1,8 @@
-//! Heads of requests in pieces and at their limits, and which requests go to hyper.
+//! Heads of requests in pieces and at their limits.
 
-use super::{LAYERS, fast_path, own};
-use crate::support::client::status;
-use crate::support::{Chain, Upstream, eventually, eventually_is};
+use super::{LAYERS, own};
+use crate::support::client::{reason, status};
+use crate::support::{Chain, Upstream};
 
 const POST: &str = "POST /post HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
 const LAST: &str = "GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -68,7 +68,6 @@ fn a_request_may_come_in_records_of_any_length() {
                 .iter()
                 .all(|seen| seen.method != "POST" || seen.body == "body")
         );
-        eventually_is("requests", &15.0, || fast_path(&chain, "taken", "-"));
         chain.is_unharmed();
     }
 }
@@ -101,122 +100,103 @@ fn a_head_may_be_as_long_as_the_limit_and_no_longer() {
 }
 
 #[test]
-fn a_head_that_fits_no_slab_goes_to_hyper_and_a_smaller_one_does_not() {
+fn a_head_may_be_longer_than_the_receive_buffer() {
     for layer in LAYERS {
-        let chain = Chain::on(
-            &own(layer),
-            Upstream::start(),
-            "[limits]\nhead_size = \"200kB\"\n",
-        );
-        let mut raw = chain.client.raw();
-        for (length, handed_over) in [(40_000, 0.0), (100_000, 1.0), (100_000, 1.0)] {
-            raw.write((head_of(length) + POST).as_bytes());
-            for _ in 0..2 {
-                assert_eq!(status(&raw.read_until("hello")), 200, "{layer}: {length}");
-            }
-            eventually_is("requests", &handed_over, || {
-                fast_path(&chain, "handed_over", "head_size")
-            });
-        }
-        eventually_is("requests", &2.0, || fast_path(&chain, "taken", "-"));
-        assert_eq!(
-            targets(&chain),
-            ["/long", "/post", "/long", "/post", "/long", "/post"]
-        );
-        chain.is_unharmed();
-    }
-}
-
-#[test]
-fn what_goes_to_hyper_takes_along_what_stands_behind_it() {
-    let old = "GET /other HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n";
-    let absolute = "GET https://localhost/other HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    for (layer, other, reason) in [
-        (LAYERS[0], old, "http_1_0"),
-        (LAYERS[1], old, "http_1_0"),
-        (LAYERS[0], absolute, "target_form"),
-        (LAYERS[1], absolute, "target_form"),
-    ] {
-        let chain = Chain::on(&own(layer), Upstream::start(), "");
-        let requests = POST.to_owned() + other + POST + LAST;
-        for piece in [requests.len(), 50, 1] {
+        let limits = "[limits]\nhead_size = \"200kB\"\n";
+        let chain = Chain::on(&own(layer), Upstream::start(), limits);
+        for piece in [200_000, 16_384, 5_000] {
             let mut raw = chain.client.raw();
-            requests
-                .as_bytes()
-                .chunks(piece)
-                .for_each(|part| raw.write(part));
+            for length in [40_000, 60_000, 100_000, 200_000] {
+                for part in (head_of(length) + POST).as_bytes().chunks(piece) {
+                    raw.write(part);
+                }
+                for _ in 0..2 {
+                    assert_eq!(status(&raw.read_until("hello")), 200, "{layer}: {length}");
+                }
+            }
+            let mut raw = chain.client.raw();
+            for part in (head_of(200_001) + POST).as_bytes().chunks(piece) {
+                // The response may come before the last part is sent.
+                let _ = raw.try_write(part);
+            }
             let answers = raw.read_to_end();
             assert_eq!(
-                answers.matches(" 200 OK\r\n").count(),
-                4,
-                "{layer}, {reason}, {piece}: {answers}"
+                answers.matches("HTTP/1.1 ").count(),
+                1,
+                "{layer}: {answers}"
             );
+            assert_eq!(status(&answers), 431, "{layer}: {answers}");
         }
-        assert_eq!(
-            targets(&chain),
-            ["/post", "/other", "/post", "/last"].repeat(3)
-        );
-        assert!(
-            chain
-                .upstream
-                .recorded()
-                .iter()
-                .all(|seen| seen.method != "POST" || seen.body == "body")
-        );
-        eventually_is("requests", &3.0, || fast_path(&chain, "taken", "-"));
-        eventually_is("requests", &3.0, || {
-            fast_path(&chain, "handed_over", reason)
-        });
+        assert_eq!(targets(&chain), ["/long", "/post"].repeat(12));
+        let recorded = chain.upstream.recorded();
+        let mut posts = recorded.iter().filter(|seen| seen.method == "POST");
+        assert!(posts.all(|seen| seen.body == "body"));
         chain.is_unharmed();
     }
 }
 
 #[test]
-fn each_request_that_our_own_engine_takes_is_counted_whatever_becomes_of_it() {
-    let chain = Chain::on(
-        &own(LAYERS[0]),
-        Upstream::start(),
-        "[limits]\nhead_size = \"2000B\"\n",
-    );
-    let requests = POST.to_owned() + "GET /a/../b HTTP/1.1\r\nHost: localhost\r\n\r\n" + LAST;
-    let answers = chain.client.exchange(requests.as_bytes());
-    assert_eq!(answers.matches("HTTP/1.1 ").count(), 3, "{answers}");
-    eventually_is("requests", &3.0, || fast_path(&chain, "taken", "-"));
-    // What is no request is nobody's.
-    assert_eq!(status(&chain.client.exchange(b"garbage\r\n\r\n")), 400);
-    eventually_is("requests", &3.0, || fast_path(&chain, "taken", "-"));
-    assert_eq!(
-        chain
-            .gateway
-            .metric("portcullis_fastpath_total", &[("result", "handed_over")]),
-        0.0
-    );
+fn a_long_head_that_does_not_end_is_refused_in_time() {
+    for layer in LAYERS {
+        let limits = "[limits]\nhead_size = \"200kB\"\nhead_timeout = \"1s\"\n";
+        let chain = Chain::on(&own(layer), Upstream::start(), limits);
+        let mut raw = chain.client.raw();
+        raw.write(&head_of(150_000).as_bytes()[..149_998]);
+        let answer = raw.read_to_end();
+        assert_eq!(status(&answer), 408, "{layer}: {answer}");
+        let mut raw = chain.client.raw();
+        raw.write(&head_of(150_000).as_bytes()[..149_998]);
+        raw.close_writing();
+        assert_eq!(raw.read_to_end(), "", "{layer}: half a head is no request");
+        assert!(chain.upstream.recorded().is_empty());
+        chain.is_unharmed();
+    }
 }
 
 #[test]
-fn a_listener_may_leave_everything_to_hyper() {
+fn a_target_may_name_its_authority_if_it_is_that_of_the_host() {
     for layer in LAYERS {
-        let lines = format!("http1_engine = \"hyper\"\nrecord_layer = \"{layer}\"\n");
-        let chain = Chain::on(&lines, Upstream::start(), "");
-        let requests = POST.to_owned() + POST + LAST;
+        let chain = Chain::on(&own(layer), Upstream::start(), "");
+        let absolute = "GET https://localhost/other?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let requests = POST.to_owned() + absolute + POST + LAST;
         for piece in [requests.len(), 50, 1] {
             let mut raw = chain.client.raw();
-            requests
-                .as_bytes()
-                .chunks(piece)
-                .for_each(|part| raw.write(part));
+            for part in requests.as_bytes().chunks(piece) {
+                raw.write(part);
+            }
             let answers = raw.read_to_end();
             assert_eq!(
                 answers.matches("HTTP/1.1 200 OK\r\n").count(),
-                3,
-                "{layer}, {piece}: {answers}"
+                4,
+                "{layer}: {answers}"
             );
         }
-        eventually("nine are logged", || {
-            (chain.gateway.access_log().len() == 9).then_some(())
-        });
-        assert_eq!(targets(&chain), ["/post", "/post", "/last"].repeat(3));
-        assert_eq!(chain.gateway.metric("portcullis_fastpath_total", &[]), 0.0);
+        assert_eq!(
+            targets(&chain),
+            ["/post", "/other?a=b", "/post", "/last"].repeat(3)
+        );
+        for target in [
+            "https://elsewhere/other",
+            "https://localhost:1/other",
+            "https://user@localhost/other",
+        ] {
+            let request =
+                format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let answers = chain.client.exchange(request.as_bytes());
+            assert_eq!(status(&answers), 400, "{layer}, {target}: {answers}");
+            assert_eq!(reason(&answers), "bad_host", "{layer}, {target}: {answers}");
+        }
+        for target in ["*", "localhost"] {
+            let request = format!(
+                "OPTIONS {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            );
+            let answers = chain.client.exchange(request.as_bytes());
+            assert_eq!(reason(&answers), "bad_path", "{layer}, {target}: {answers}");
+        }
+        let log = chain
+            .gateway
+            .wait_for_access(|line| line["path"] == "/other");
+        assert_eq!(log["status"], 200, "{log}");
         chain.is_unharmed();
     }
 }

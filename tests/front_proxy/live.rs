@@ -1,6 +1,6 @@
 //! Who came by a front proxy loses what is open with its right, and nobody else on the same connection does.
 
-use super::{ENGINES, Scene, byte_sequence, saying};
+use super::{Scene, byte_sequence, saying};
 use crate::support::client::{BOTH, Version};
 use crate::support::{Client, Gateway, Upstream, eventually};
 use http_body_util::BodyExt;
@@ -46,11 +46,11 @@ fn read_to_end(client: &Client, answer: http::Response<hyper::body::Incoming>) -
 }
 
 /// The config of a scene, with the deny list `denied` for forwarded clients.
-fn with_deny_list(scene: &Scene, engine: &str) -> String {
+fn with_deny_list(scene: &Scene) -> String {
     let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
     let list = format!("{domain}deny_list = {:?}\n", scene.partners.path("denied"));
     scene
-        .config(engine, "identity = \"rfc9440\"")
+        .config("", "identity = \"rfc9440\"")
         .replace(&domain, &list)
 }
 
@@ -59,32 +59,30 @@ fn a_stream_ends_when_its_client_is_on_the_deny_list_and_the_others_go_on() {
     let mut scene = Scene::new();
     scene.upstream = endless();
     let denied = scene.partners.path("denied");
-    for engine in ENGINES {
+    std::fs::write(&denied, "").unwrap();
+    let with_list = with_deny_list(&scene);
+    let gateway = Gateway::start(&with_list);
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
         std::fs::write(&denied, "").unwrap();
-        let with_list = with_deny_list(&scene, engine);
-        let gateway = Gateway::start(&with_list);
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            std::fs::write(&denied, "").unwrap();
-            gateway.reload_with(&with_list);
-            let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-            let mut connection = edge.connect(version).unwrap();
-            let answer = connection.start(saying("/events", &fields)).unwrap();
-            assert_eq!(answer.status(), 200);
-            // On the same connection, where requests have streams of their own.
-            let bob = byte_sequence(&scene.partners.client("bob"));
-            let of_bob = (version == Version::Http2).then(|| {
-                connection
-                    .start(saying("/bob/x", &[("client-cert", &bob)]))
-                    .unwrap()
-            });
-            std::fs::write(&denied, "cn alice\n").unwrap();
-            gateway.reload_with(&with_list);
-            assert!(!read_to_end(&edge, answer), "{version:?}");
-            if let Some(of_bob) = of_bob {
-                let frames = edge.runtime().block_on(frames_of(of_bob.into_body(), 20));
-                assert_eq!(frames, 20);
-            }
+        gateway.reload_with(&with_list);
+        let fields = [("client-cert", &*byte_sequence(&scene.alice))];
+        let mut connection = edge.connect(version).unwrap();
+        let answer = connection.start(saying("/events", &fields)).unwrap();
+        assert_eq!(answer.status(), 200);
+        // On the same connection, where requests have streams of their own.
+        let bob = byte_sequence(&scene.partners.client("bob"));
+        let of_bob = (version == Version::Http2).then(|| {
+            connection
+                .start(saying("/bob/x", &[("client-cert", &bob)]))
+                .unwrap()
+        });
+        std::fs::write(&denied, "cn alice\n").unwrap();
+        gateway.reload_with(&with_list);
+        assert!(!read_to_end(&edge, answer), "{version:?}");
+        if let Some(of_bob) = of_bob {
+            let frames = edge.runtime().block_on(frames_of(of_bob.into_body(), 20));
+            assert_eq!(frames, 20);
         }
     }
 }
@@ -93,25 +91,23 @@ fn a_stream_ends_when_its_client_is_on_the_deny_list_and_the_others_go_on() {
 fn what_is_open_by_a_front_proxy_ends_with_its_listing_and_is_never_its_own() {
     let mut scene = Scene::new();
     scene.upstream = endless();
-    for engine in ENGINES {
-        let config = scene.config(engine, "identity = \"rfc9440\"");
-        let gateway = Gateway::start(&config);
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            gateway.reload_with(&config);
-            let mut connection = edge.connect(version).unwrap();
-            let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-            let answer = connection.start(saying("/events", &fields)).unwrap();
-            gateway.reload_with(&config.replace("peers = [\"edge\"]", "peers = [\"other\"]"));
-            assert!(!read_to_end(&edge, answer), "{version:?}");
-        }
-        eventually("a line in the log", || {
-            gateway
-                .access_log()
-                .into_iter()
-                .find(|line| line["reason"] == "not_a_front_proxy")
-        });
+    let config = scene.config("", "identity = \"rfc9440\"");
+    let gateway = Gateway::start(&config);
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        gateway.reload_with(&config);
+        let mut connection = edge.connect(version).unwrap();
+        let fields = [("client-cert", &*byte_sequence(&scene.alice))];
+        let answer = connection.start(saying("/events", &fields)).unwrap();
+        gateway.reload_with(&config.replace("peers = [\"edge\"]", "peers = [\"other\"]"));
+        assert!(!read_to_end(&edge, answer), "{version:?}");
     }
+    eventually("a line in the log", || {
+        gateway
+            .access_log()
+            .into_iter()
+            .find(|line| line["reason"] == "not_a_front_proxy")
+    });
 }
 
 #[test]
@@ -119,25 +115,23 @@ fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_re
     let scene = Scene::new();
     let denied = scene.partners.path("denied");
     std::fs::write(&denied, "").unwrap();
-    for engine in ENGINES {
-        let with_list = with_deny_list(&scene, engine);
-        let gateway = Gateway::start(&with_list);
-        let edge = scene.client(&gateway, &scene.edge);
-        for version in BOTH {
-            let mut connection = edge.connect(version).unwrap();
-            let mut status = || {
-                let fields = [("client-cert", &*byte_sequence(&scene.alice))];
-                connection.send(saying("/", &fields)).unwrap().status
-            };
-            for (text, expected) in [("", 200), ("user alice\n", 403), ("", 200)] {
-                std::fs::write(&denied, text).unwrap();
-                gateway.reload_with(&with_list);
-                assert_eq!(
-                    (status(), status()),
-                    (expected, expected),
-                    "{version:?} {text:?}"
-                );
-            }
+    let with_list = with_deny_list(&scene);
+    let gateway = Gateway::start(&with_list);
+    let edge = scene.client(&gateway, &scene.edge);
+    for version in BOTH {
+        let mut connection = edge.connect(version).unwrap();
+        let mut status = || {
+            let fields = [("client-cert", &*byte_sequence(&scene.alice))];
+            connection.send(saying("/", &fields)).unwrap().status
+        };
+        for (text, expected) in [("", 200), ("user alice\n", 403), ("", 200)] {
+            std::fs::write(&denied, text).unwrap();
+            gateway.reload_with(&with_list);
+            assert_eq!(
+                (status(), status()),
+                (expected, expected),
+                "{version:?} {text:?}"
+            );
         }
     }
 }
@@ -146,24 +140,22 @@ fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_re
 fn a_connection_speaks_for_more_clients_than_it_remembers() {
     let scene = Scene::new();
     let many: Vec<_> = (0..70).map(|_| scene.partners.client("alice")).collect();
-    for engine in ENGINES {
-        let gateway = scene.start(engine, "identity = \"rfc9440\"");
-        let edge = scene.client(&gateway, &scene.edge);
-        let mut connection = edge.connect(Version::Http1).unwrap();
-        for identity in many.iter().chain(&many) {
-            assert_eq!(
-                connection
-                    .send(saying("/", &[("client-cert", &byte_sequence(identity))]))
-                    .unwrap()
-                    .status,
-                200
-            );
-            let up = scene.last();
-            let serial = identity.serial_text();
-            assert_eq!(
-                up.values("x-client-serial")[0].trim_start_matches('0'),
-                serial.trim_start_matches('0')
-            );
-        }
+    let gateway = scene.start("", "identity = \"rfc9440\"");
+    let edge = scene.client(&gateway, &scene.edge);
+    let mut connection = edge.connect(Version::Http1).unwrap();
+    for identity in many.iter().chain(&many) {
+        assert_eq!(
+            connection
+                .send(saying("/", &[("client-cert", &byte_sequence(identity))]))
+                .unwrap()
+                .status,
+            200
+        );
+        let up = scene.last();
+        let serial = identity.serial_text();
+        assert_eq!(
+            up.values("x-client-serial")[0].trim_start_matches('0'),
+            serial.trim_start_matches('0')
+        );
     }
 }

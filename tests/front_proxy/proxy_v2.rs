@@ -1,6 +1,6 @@
 //! A PROXY header before TLS says who the client of the whole connection is.
 
-use super::{ENGINES, Scene, through};
+use super::{Scene, through};
 use crate::support::client::{BOTH, Version, get};
 use crate::support::pki::{Identity, Kind};
 use crate::support::{Client, Gateway, eventually};
@@ -63,58 +63,55 @@ fn behind(client: Client, version: Version, header: &[u8]) -> (u16, String) {
 fn the_connection_is_of_whom_the_header_names() {
     let scene = Scene::new();
     let expired = scene.partners.of_kind("alice", Kind::Expired);
-    for engine in ENGINES {
-        let gateway = scene.start(engine, &format!("{FRONT}\nsources = [\"127.0.0.1\"]"));
-        for version in BOTH {
-            let outcome =
-                |header: &[u8]| behind(scene.client(&gateway, &scene.edge), version, header);
-            assert_eq!(outcome(&with_certificate(&scene.alice)), through());
-            let up = scene.last();
-            assert_eq!(up.values("x-client-user"), ["alice"]);
-            assert_eq!(up.values("x-forwarded-for"), ["192.0.2.7"]);
-            let refused = |status, reason: &str| (status, reason.to_owned());
-            assert_eq!(
-                outcome(&with_certificate(&expired)),
-                refused(403, "expired")
-            );
-            assert_eq!(
-                outcome(&with_certificate(&scene.edge)),
-                refused(403, "unknown_issuer")
-            );
-            assert_eq!(
-                outcome(&with_certificate(&scene.partners.client("carol"))),
-                refused(403, "unknown_user")
-            );
-            assert_eq!(
-                outcome(&header(0x21, &[])),
-                refused(401, "no_forwarded_identity")
-            );
-            let without = header(0x21, &ssl(1, 0, &tlv(0x28, &scene.alice.der())));
-            assert_eq!(outcome(&without), refused(401, "no_forwarded_identity"));
-            let unverified = header(0x21, &ssl(7, 1, &tlv(0x28, &scene.alice.der())));
-            assert_eq!(
-                outcome(&unverified),
-                refused(403, "forwarded_identity_unverified")
-            );
-            assert_eq!(
-                outcome(&with_name("alice")),
-                refused(400, "no_forwarded_certificate")
-            );
-            // The proxy itself, which wants to know whether we live.
-            assert_eq!(outcome(&header(0x20, &[])), through());
-            assert_eq!(scene.last().values("x-client-user"), ["edge"]);
-        }
-        let line = gateway.wait_for_access(|line| line["user"] == "alice");
+    let gateway = scene.start("", &format!("{FRONT}\nsources = [\"127.0.0.1\"]"));
+    for version in BOTH {
+        let outcome = |header: &[u8]| behind(scene.client(&gateway, &scene.edge), version, header);
+        assert_eq!(outcome(&with_certificate(&scene.alice)), through());
+        let up = scene.last();
+        assert_eq!(up.values("x-client-user"), ["alice"]);
+        assert_eq!(up.values("x-forwarded-for"), ["192.0.2.7"]);
+        let refused = |status, reason: &str| (status, reason.to_owned());
         assert_eq!(
-            (line["client"].as_str(), line["forwarded_by"].as_str()),
-            (Some("192.0.2.7:4660"), Some("edge"))
+            outcome(&with_certificate(&expired)),
+            refused(403, "expired")
         );
-        let line = gateway.wait_for_access(|line| line["user"] == "edge");
-        assert!(
-            line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
-            "{line}"
+        assert_eq!(
+            outcome(&with_certificate(&scene.edge)),
+            refused(403, "unknown_issuer")
         );
+        assert_eq!(
+            outcome(&with_certificate(&scene.partners.client("carol"))),
+            refused(403, "unknown_user")
+        );
+        assert_eq!(
+            outcome(&header(0x21, &[])),
+            refused(401, "no_forwarded_identity")
+        );
+        let without = header(0x21, &ssl(1, 0, &tlv(0x28, &scene.alice.der())));
+        assert_eq!(outcome(&without), refused(401, "no_forwarded_identity"));
+        let unverified = header(0x21, &ssl(7, 1, &tlv(0x28, &scene.alice.der())));
+        assert_eq!(
+            outcome(&unverified),
+            refused(403, "forwarded_identity_unverified")
+        );
+        assert_eq!(
+            outcome(&with_name("alice")),
+            refused(400, "no_forwarded_certificate")
+        );
+        // The proxy itself, which wants to know whether we live.
+        assert_eq!(outcome(&header(0x20, &[])), through());
+        assert_eq!(scene.last().values("x-client-user"), ["edge"]);
     }
+    let line = gateway.wait_for_access(|line| line["user"] == "alice");
+    assert_eq!(
+        (line["client"].as_str(), line["forwarded_by"].as_str()),
+        (Some("192.0.2.7:4660"), Some("edge"))
+    );
+    let line = gateway.wait_for_access(|line| line["user"] == "edge");
+    assert!(
+        line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -122,42 +119,39 @@ fn a_name_without_a_certificate_counts_only_where_that_is_said() {
     let scene = Scene::new();
     let denied = scene.partners.path("denied");
     std::fs::write(&denied, "cn bob\nuser dora\n").unwrap();
-    for engine in ENGINES {
-        let config = scene.config(engine, &format!("{FRONT}\nbelieve = \"common-name\""))
-            + "[api_user.dora]\nclient_cn = \"dora\"\ntrust_domain = \"partners\"\npermissions = [\"*\"]\n";
-        let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
-        let gateway =
-            Gateway::start(&config.replace(&domain, &format!("{domain}deny_list = {denied:?}\n")));
-        for version in BOTH {
-            let outcome =
-                |header: &[u8]| behind(scene.client(&gateway, &scene.edge), version, header);
-            assert_eq!(outcome(&with_name("alice")), through());
-            let up = scene.last();
-            assert_eq!(up.values("x-client-user"), ["alice"]);
-            assert_eq!(up.values("x-client-verify"), ["NONE"], "by us");
-            let refused = |status, reason: &str| (status, reason.to_owned());
-            assert_eq!(outcome(&with_name("carol")), refused(403, "unknown_user"));
-            // Users of other domains are not meant.
-            assert_eq!(outcome(&with_name("edge")), refused(403, "unknown_user"));
-            for name in ["bob", "dora"] {
-                assert_eq!(
-                    outcome(&with_name(name)),
-                    refused(403, "deny_listed"),
-                    "{name}"
-                );
-            }
+    let config = scene.config("", &format!("{FRONT}\nbelieve = \"common-name\""))
+        + "[api_user.dora]\nclient_cn = \"dora\"\ntrust_domain = \"partners\"\npermissions = [\"*\"]\n";
+    let domain = crate::support::gateway::trust_domain("partners", &scene.partners);
+    let gateway =
+        Gateway::start(&config.replace(&domain, &format!("{domain}deny_list = {denied:?}\n")));
+    for version in BOTH {
+        let outcome = |header: &[u8]| behind(scene.client(&gateway, &scene.edge), version, header);
+        assert_eq!(outcome(&with_name("alice")), through());
+        let up = scene.last();
+        assert_eq!(up.values("x-client-user"), ["alice"]);
+        assert_eq!(up.values("x-client-verify"), ["NONE"], "by us");
+        let refused = |status, reason: &str| (status, reason.to_owned());
+        assert_eq!(outcome(&with_name("carol")), refused(403, "unknown_user"));
+        // Users of other domains are not meant.
+        assert_eq!(outcome(&with_name("edge")), refused(403, "unknown_user"));
+        for name in ["bob", "dora"] {
             assert_eq!(
-                outcome(&with_name("a\nb")),
-                refused(400, "bad_forwarded_identity")
-            );
-            // A certificate that does not count is not saved by its name.
-            let expired = scene.partners.of_kind("alice", Kind::Expired);
-            let both = [tlv(0x22, b"alice"), tlv(0x28, &expired.der())].concat();
-            assert_eq!(
-                outcome(&header(0x21, &ssl(7, 0, &both))),
-                refused(403, "expired")
+                outcome(&with_name(name)),
+                refused(403, "deny_listed"),
+                "{name}"
             );
         }
+        assert_eq!(
+            outcome(&with_name("a\nb")),
+            refused(400, "bad_forwarded_identity")
+        );
+        // A certificate that does not count is not saved by its name.
+        let expired = scene.partners.of_kind("alice", Kind::Expired);
+        let both = [tlv(0x22, b"alice"), tlv(0x28, &expired.der())].concat();
+        assert_eq!(
+            outcome(&header(0x21, &ssl(7, 0, &both))),
+            refused(403, "expired")
+        );
     }
 }
 
@@ -253,38 +247,36 @@ fn a_connection_without_a_whole_header_is_closed_unanswered() {
 #[test]
 fn a_header_counts_only_where_it_still_does_after_a_reload() {
     let scene = Scene::new();
-    for engine in ENGINES {
-        let config = scene.config(engine, FRONT);
-        let gateway = Gateway::start(&config);
-        let others = [
-            config.replace("peers = [\"edge\"]", "peers = [\"other\"]"),
-            config.replace(FRONT, "identity = \"rfc9440\""),
-            scene
-                .config(engine, FRONT)
-                .split("[listener.main.front_proxy]")
-                .collect::<Vec<_>>()
-                .concat()
-                .replace(
-                    &format!("\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n{FRONT}\n"),
-                    "\n",
-                ),
-        ];
-        for other in &others {
-            for version in BOTH {
-                gateway.reload_with(&config);
-                let client = scene
-                    .client(&gateway, &scene.edge)
-                    .beginning_with(&with_certificate(&scene.alice));
-                let mut connection = client.connect(version).unwrap();
-                assert_eq!(connection.send(get("/")).unwrap().status, 200);
-                gateway.reload_with(other);
-                let answer = connection.send(get("/")).unwrap();
-                assert_eq!(
-                    (answer.status, answer.reason().as_str()),
-                    (403, "not_a_front_proxy"),
-                    "{other}"
-                );
-            }
+    let config = scene.config("", FRONT);
+    let gateway = Gateway::start(&config);
+    let others = [
+        config.replace("peers = [\"edge\"]", "peers = [\"other\"]"),
+        config.replace(FRONT, "identity = \"rfc9440\""),
+        scene
+            .config("", FRONT)
+            .split("[listener.main.front_proxy]")
+            .collect::<Vec<_>>()
+            .concat()
+            .replace(
+                &format!("\npeers = [\"edge\"]\ntrust_domain = \"partners\"\n{FRONT}\n"),
+                "\n",
+            ),
+    ];
+    for other in &others {
+        for version in BOTH {
+            gateway.reload_with(&config);
+            let client = scene
+                .client(&gateway, &scene.edge)
+                .beginning_with(&with_certificate(&scene.alice));
+            let mut connection = client.connect(version).unwrap();
+            assert_eq!(connection.send(get("/")).unwrap().status, 200);
+            gateway.reload_with(other);
+            let answer = connection.send(get("/")).unwrap();
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (403, "not_a_front_proxy"),
+                "{other}"
+            );
         }
     }
 }

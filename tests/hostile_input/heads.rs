@@ -329,62 +329,56 @@ const TWICE: [(Field, Field); 9] = [
 
 #[test]
 fn fields_that_may_stand_once_are_refused_twice() {
-    for engine in ["http1_engine = \"own\"", "http1_engine = \"hyper\""] {
-        let chain = Chain::on(engine, Upstream::start(), "");
-        for (one, other) in TWICE {
-            let lines = |fields: &[(&str, &str)]| -> String {
-                fields
-                    .iter()
-                    .map(|(name, value)| format!("{name}: {value}\r\n"))
-                    .collect()
-            };
-            let outcome = |fields: &[(&str, &str)]| {
-                let head = format!(
-                    "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}",
-                    lines(fields)
-                );
-                let answer = chain
-                    .client
-                    .exchange(format!("{head}Content-Length: 1\r\n\r\n0").as_bytes());
-                (status(&answer), reason(&answer))
-            };
-            let refused = (400, "repeated_field".to_owned());
-            assert_eq!(
-                outcome(&[one, other]),
-                refused,
-                "{engine} {one:?} {other:?}"
+    let chain = Chain::on("", Upstream::start(), "");
+    for (one, other) in TWICE {
+        let lines = |fields: &[(&str, &str)]| -> String {
+            fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect()
+        };
+        let outcome = |fields: &[(&str, &str)]| {
+            let head = format!(
+                "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}",
+                lines(fields)
             );
-            assert_eq!(
-                over_http2(&chain, &[one, other]),
-                refused,
-                "{one:?} {other:?}"
-            );
-            let line = chain
-                .gateway
-                .wait_for_access(|line| line["reason"] == "repeated_field");
-            assert!(
-                line["detail"]
-                    .as_str()
-                    .is_some_and(|detail| detail.contains("more than once")),
-                "{line}"
-            );
-            assert!(chain.upstream.recorded().is_empty());
-        }
-        for fields in [
-            &[
-                ("Accept", "a"),
-                ("Accept", "b"),
-                ("Cookie", "a=1"),
-                ("Cookie", "b=2"),
-            ][..],
-            &[
-                ("Authorization", "Basic YTpi"),
-                ("Content-Type", "text/plain"),
-                ("User-Agent", "a"),
-                ("Range", "bytes=0-1"),
-            ],
-        ] {
-            assert_eq!(over_http2(&chain, fields).0, 200, "{fields:?}");
-        }
+            let answer = chain
+                .client
+                .exchange(format!("{head}Content-Length: 1\r\n\r\n0").as_bytes());
+            (status(&answer), reason(&answer))
+        };
+        let refused = (400, "repeated_field".to_owned());
+        assert_eq!(outcome(&[one, other]), refused, "{one:?} {other:?}");
+        assert_eq!(
+            over_http2(&chain, &[one, other]),
+            refused,
+            "{one:?} {other:?}"
+        );
+        let line = chain
+            .gateway
+            .wait_for_access(|line| line["reason"] == "repeated_field");
+        assert!(
+            line["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("more than once")),
+            "{line}"
+        );
+        assert!(chain.upstream.recorded().is_empty());
+    }
+    for fields in [
+        &[
+            ("Accept", "a"),
+            ("Accept", "b"),
+            ("Cookie", "a=1"),
+            ("Cookie", "b=2"),
+        ][..],
+        &[
+            ("Authorization", "Basic YTpi"),
+            ("Content-Type", "text/plain"),
+            ("User-Agent", "a"),
+            ("Range", "bytes=0-1"),
+        ],
+    ] {
+        assert_eq!(over_http2(&chain, fields).0, 200, "{fields:?}");
     }
 }

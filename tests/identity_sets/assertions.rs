@@ -1,8 +1,8 @@
 //! Signed assertions: what they say, who verifies them, and how keys change.
 
-use super::{ENGINES, told};
+use super::told;
 use crate::support::client::{BOTH, Connection, get};
-use crate::support::gateway::{listener_with, user};
+use crate::support::gateway::{listener, listener_with, user};
 use crate::support::{Client, Gateway, Pki, Upstream, eventually, require_program, run};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
 use base64::Engine;
@@ -70,53 +70,50 @@ fn key_set(gateway: &Gateway) -> String {
 fn an_upstream_can_verify_who_the_user_is() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     write_key(&pki, "ec.key", &PKCS_ECDSA_P256_SHA256);
-    for engine in ENGINES {
-        let config = listener_with(&pki, engine)
-            + &user("alice", &["*"])
-            + "[identity_headers]\nsets = [\"jwt\"]\n"
-            + &jwt(&pki, &["ec.key"], "issuer = \"https://gateway.example\"")
-            + &told("one", &upstream, "")
-            + &told("two", &upstream, "jwt_audience = \"https://two.example\"")
-            + &told("three", &upstream, "identity_headers = [\"x-client\"]");
-        let gateway = Gateway::start(&config);
-        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        for version in BOTH {
-            let mut connection = client.connect(version).unwrap();
-            for (path, audience) in [("/one", "one"), ("/two", "https://two.example")] {
-                let first = assertion(&mut connection, &upstream, path);
-                let (header, claims) =
-                    verified(&first, &key_set(&gateway)).expect("a good signature");
-                assert_eq!(
-                    (&header["alg"], &header["typ"]),
-                    (&"ES256".into(), &"JWT".into())
-                );
-                assert_eq!(
-                    (&claims["sub"], &claims["aud"]),
-                    (&"alice".into(), &audience.into())
-                );
-                assert_eq!(claims["iss"], "https://gateway.example");
-                assert_eq!(
-                    claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(),
-                    60
-                );
-                let again = assertion(&mut connection, &upstream, path);
-                assert_eq!(
-                    first, again,
-                    "made once for a connection, not for a request"
-                );
-                let other = assertion(&mut client.connect(version).unwrap(), &upstream, path);
-                assert_ne!(first, other);
-            }
-            assert_eq!(connection.send(get("/three")).unwrap().status, 200);
+    let config = listener(&pki)
+        + &user("alice", &["*"])
+        + "[identity_headers]\nsets = [\"jwt\"]\n"
+        + &jwt(&pki, &["ec.key"], "issuer = \"https://gateway.example\"")
+        + &told("one", &upstream, "")
+        + &told("two", &upstream, "jwt_audience = \"https://two.example\"")
+        + &told("three", &upstream, "identity_headers = [\"x-client\"]");
+    let gateway = Gateway::start(&config);
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    for version in BOTH {
+        let mut connection = client.connect(version).unwrap();
+        for (path, audience) in [("/one", "one"), ("/two", "https://two.example")] {
+            let first = assertion(&mut connection, &upstream, path);
+            let (header, claims) = verified(&first, &key_set(&gateway)).expect("a good signature");
             assert_eq!(
-                upstream
-                    .recorded()
-                    .pop()
-                    .unwrap()
-                    .values("x-portcullis-assertion"),
-                [""; 0]
+                (&header["alg"], &header["typ"]),
+                (&"ES256".into(), &"JWT".into())
             );
+            assert_eq!(
+                (&claims["sub"], &claims["aud"]),
+                (&"alice".into(), &audience.into())
+            );
+            assert_eq!(claims["iss"], "https://gateway.example");
+            assert_eq!(
+                claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(),
+                60
+            );
+            let again = assertion(&mut connection, &upstream, path);
+            assert_eq!(
+                first, again,
+                "made once for a connection, not for a request"
+            );
+            let other = assertion(&mut client.connect(version).unwrap(), &upstream, path);
+            assert_ne!(first, other);
         }
+        assert_eq!(connection.send(get("/three")).unwrap().status, 200);
+        assert_eq!(
+            upstream
+                .recorded()
+                .pop()
+                .unwrap()
+                .values("x-portcullis-assertion"),
+            [""; 0]
+        );
     }
 }
 
@@ -180,38 +177,36 @@ fn keys_can_be_changed_while_old_assertions_still_count() {
 fn keys_are_published_where_a_route_says_so() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     write_key(&pki, "ed.key", &PKCS_ED25519);
-    for engine in ENGINES {
-        let config = listener_with(&pki, &format!("client_auth = \"optional\"\n{engine}"))
-            + &user("alice", &["GET /api"])
-            + &jwt(&pki, &["ed.key"], "")
-            + &told("api", &upstream, "identity_headers = \"jwt\"")
-            + "[[route]]\npath = \"/.well-known/jwks.json\"\nrespond = \"jwks\"\nclient_auth = \"off\"\n\
-               [[route]]\npath = \"/closed\"\nrespond = \"jwks\"\n";
-        let gateway = Gateway::start(&config);
-        let known = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        let nobody = Client::new(&pki, None, gateway.address());
-        for version in BOTH {
-            for (client, path, status) in [
-                (&nobody, "/.well-known/jwks.json", 200),
-                (&known, "/closed", 200),
-                (&nobody, "/closed", 401),
-                (&nobody, "/.well-known/jwks.json/x", 401),
-            ] {
-                let answer = client.send(version, get(path)).unwrap();
-                assert_eq!(answer.status, status, "{path}");
-                if status == 200 {
-                    assert_eq!(answer.body, key_set(&gateway));
-                    assert_eq!(
-                        answer.header("content-type"),
-                        Some("application/jwk-set+json")
-                    );
-                }
+    let config = listener_with(&pki, "client_auth = \"optional\"\n")
+        + &user("alice", &["GET /api"])
+        + &jwt(&pki, &["ed.key"], "")
+        + &told("api", &upstream, "identity_headers = \"jwt\"")
+        + "[[route]]\npath = \"/.well-known/jwks.json\"\nrespond = \"jwks\"\nclient_auth = \"off\"\n\
+           [[route]]\npath = \"/closed\"\nrespond = \"jwks\"\n";
+    let gateway = Gateway::start(&config);
+    let known = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    let nobody = Client::new(&pki, None, gateway.address());
+    for version in BOTH {
+        for (client, path, status) in [
+            (&nobody, "/.well-known/jwks.json", 200),
+            (&known, "/closed", 200),
+            (&nobody, "/closed", 401),
+            (&nobody, "/.well-known/jwks.json/x", 401),
+        ] {
+            let answer = client.send(version, get(path)).unwrap();
+            assert_eq!(answer.status, status, "{path}");
+            if status == 200 {
+                assert_eq!(answer.body, key_set(&gateway));
+                assert_eq!(
+                    answer.header("content-type"),
+                    Some("application/jwk-set+json")
+                );
             }
-            let post = crate::support::client::request("POST", "/.well-known/jwks.json", "");
-            assert_eq!(nobody.send(version, post).unwrap().status, 405);
         }
-        assert!(!key_set(&gateway).contains("\"d\""), "nothing private");
+        let post = crate::support::client::request("POST", "/.well-known/jwks.json", "");
+        assert_eq!(nobody.send(version, post).unwrap().status, 405);
     }
+    assert!(!key_set(&gateway).contains("\"d\""), "nothing private");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The PROXY protocol to upstreams: what a connection begins with, and that it belongs to one client.
 
-use super::ENGINES;
 use crate::support::client::{BOTH, Version, get};
 use crate::support::gateway::{listener_with, user};
 use crate::support::upstream::{read_head, write};
@@ -116,9 +115,9 @@ fn read_secured(stream: &mut StreamOwned<ServerConnection, TcpStream>) -> String
     String::from_utf8(head).unwrap()
 }
 
-fn config(pki: &Pki, engine: &str, upstream: &Upstream) -> String {
+fn config(pki: &Pki, upstream: &Upstream) -> String {
     let endpoint = format!("endpoints = [\"http://{}\"]", upstream.address);
-    listener_with(pki, &format!("client_auth = \"optional\"\n{engine}"))
+    listener_with(pki, "client_auth = \"optional\"\n")
         + &user("alice", &["*"])
         + &user("bob", &["*"])
         + &format!("[upstream.api]\n{endpoint}\nproxy_protocol = \"v2\"\n")
@@ -130,47 +129,45 @@ fn config(pki: &Pki, engine: &str, upstream: &Upstream) -> String {
 #[test]
 fn a_connection_begins_with_who_its_client_is() {
     let pki = Pki::new();
-    for engine in ENGINES {
-        let (upstream, seen) = upstream(None);
-        let gateway = Gateway::start(&config(&pki, engine, &upstream));
-        let alice = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        let nobody = Client::new(&pki, None, gateway.address());
-        for version in BOTH {
-            for (client, path, flags, verdict, name) in [
-                (&alice, "/", [7, 5], 0, Some("alice")),
-                (&alice, "/open", [7, 5], 0, Some("alice")),
-                (&alice, "/public", [1, 1], 1, None),
-                (&nobody, "/open", [1, 1], 1, None),
-            ] {
-                assert_eq!(
-                    client.send(version, get(path)).unwrap().status,
-                    200,
-                    "{path}"
-                );
-                let (header, head) = seen.lock().unwrap().pop().unwrap();
-                assert!(
-                    head.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
-                    "{head}"
-                );
-                assert_eq!(
-                    (header.local, header.client.ip()),
-                    (gateway.address(), Ipv4Addr::LOCALHOST.into())
-                );
-                assert_ne!(header.client.port(), 0);
-                assert_eq!(
-                    (header.text(1), header.text(2)),
-                    (Some("http/1.1"), Some("localhost"))
-                );
-                let (said, found, tls) = header.tls();
-                assert!(flags.contains(&said), "{said}");
-                assert_eq!(found, verdict, "{path}");
-                assert_eq!(tls[&0x21], b"TLSv1.3");
-                assert_eq!(
-                    tls.get(&0x22).map(Vec::as_slice),
-                    name.map(str::as_bytes),
-                    "{path}"
-                );
-            }
+    let (upstream, seen) = upstream(None);
+    let gateway = Gateway::start(&config(&pki, &upstream));
+    let alice = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    let nobody = Client::new(&pki, None, gateway.address());
+    for version in BOTH {
+        for (client, path, flags, verdict, name) in [
+            (&alice, "/", [7, 5], 0, Some("alice")),
+            (&alice, "/open", [7, 5], 0, Some("alice")),
+            (&alice, "/public", [1, 1], 1, None),
+            (&nobody, "/open", [1, 1], 1, None),
+        ] {
+            assert_eq!(
+                client.send(version, get(path)).unwrap().status,
+                200,
+                "{path}"
+            );
+            let (header, head) = seen.lock().unwrap().pop().unwrap();
+            assert!(
+                head.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+                "{head}"
+            );
+            assert_eq!(
+                (header.local, header.client.ip()),
+                (gateway.address(), Ipv4Addr::LOCALHOST.into())
+            );
+            assert_ne!(header.client.port(), 0);
+            assert_eq!(
+                (header.text(1), header.text(2)),
+                (Some("http/1.1"), Some("localhost"))
+            );
+            let (said, found, tls) = header.tls();
+            assert!(flags.contains(&said), "{said}");
+            assert_eq!(found, verdict, "{path}");
+            assert_eq!(tls[&0x21], b"TLSv1.3");
+            assert_eq!(
+                tls.get(&0x22).map(Vec::as_slice),
+                name.map(str::as_bytes),
+                "{path}"
+            );
         }
     }
 }
@@ -178,35 +175,33 @@ fn a_connection_begins_with_who_its_client_is() {
 #[test]
 fn no_two_clients_share_a_connection() {
     let pki = Pki::new();
-    for engine in ENGINES {
-        let (upstream, seen) = upstream(None);
-        let gateway = Gateway::start(&config(&pki, engine, &upstream));
-        for version in BOTH {
-            let clients = ["alice", "bob"]
-                .map(|name| Client::new(&pki, Some(&pki.client(name)), gateway.address()));
-            let mut open = clients
-                .each_ref()
-                .map(|client| client.connect(version).unwrap());
-            for _ in 0..3 {
-                for (connection, name) in open.iter_mut().zip(["alice", "bob"]) {
-                    assert_eq!(connection.send(get("/")).unwrap().status, 200);
-                    let (header, head) = seen.lock().unwrap().pop().unwrap();
-                    assert_eq!(header.tls().2[&0x22], name.as_bytes());
-                    assert!(
-                        head.contains(&format!("x-client-user: {name}\r\n")),
-                        "{head}"
-                    );
-                }
+    let (upstream, seen) = upstream(None);
+    let gateway = Gateway::start(&config(&pki, &upstream));
+    for version in BOTH {
+        let clients = ["alice", "bob"]
+            .map(|name| Client::new(&pki, Some(&pki.client(name)), gateway.address()));
+        let mut open = clients
+            .each_ref()
+            .map(|client| client.connect(version).unwrap());
+        for _ in 0..3 {
+            for (connection, name) in open.iter_mut().zip(["alice", "bob"]) {
+                assert_eq!(connection.send(get("/")).unwrap().status, 200);
+                let (header, head) = seen.lock().unwrap().pop().unwrap();
+                assert_eq!(header.tls().2[&0x22], name.as_bytes());
+                assert!(
+                    head.contains(&format!("x-client-user: {name}\r\n")),
+                    "{head}"
+                );
             }
         }
-        assert_eq!(
-            gateway.metric(
-                "portcullis_upstream_connections_total",
-                &[("origin", "pooled")]
-            ),
-            0.0
-        );
     }
+    assert_eq!(
+        gateway.metric(
+            "portcullis_upstream_connections_total",
+            &[("origin", "pooled")]
+        ),
+        0.0
+    );
 }
 
 #[test]
@@ -226,19 +221,17 @@ fn the_header_goes_before_tls() {
             .with_single_cert(chain, key)
             .unwrap(),
     );
-    for engine in ENGINES {
-        let (upstream, seen) = upstream(Some(tls.clone()));
-        let config = config(&pki, engine, &upstream).replace(
-            "endpoints = [\"http://",
-            &format!("anchors = [{:?}]\nendpoints = [\"https://", pki.ca_file()),
-        );
-        let gateway = Gateway::start(&config);
-        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        for version in [Version::Http1, Version::Http2] {
-            assert_eq!(client.send(version, get("/")).unwrap().status, 200);
-            let (header, _) = seen.lock().unwrap().pop().unwrap();
-            assert_eq!(header.tls().2[&0x22], b"alice");
-        }
+    let (upstream, seen) = upstream(Some(tls.clone()));
+    let config = config(&pki, &upstream).replace(
+        "endpoints = [\"http://",
+        &format!("anchors = [{:?}]\nendpoints = [\"https://", pki.ca_file()),
+    );
+    let gateway = Gateway::start(&config);
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    for version in [Version::Http1, Version::Http2] {
+        assert_eq!(client.send(version, get("/")).unwrap().status, 200);
+        let (header, _) = seen.lock().unwrap().pop().unwrap();
+        assert_eq!(header.tls().2[&0x22], b"alice");
     }
 }
 
@@ -283,19 +276,17 @@ fn haproxy_reads_the_header() {
     let port = ReservedPort::new();
     let address = port.address();
     let _judge = Judge::start(&pki, address);
-    for engine in ENGINES {
-        let upstream = Upstream::start();
-        let config = config(&pki, engine, &upstream)
-            .replace(&upstream.address.to_string(), &address.to_string());
-        let gateway = Gateway::start(&config);
-        let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
-        for version in BOTH {
-            let answer = client.send(version, get("/")).unwrap();
-            let expected = format!(
-                "127.0.0.1 127.0.0.1 {} localhost alice",
-                gateway.address().port()
-            );
-            assert_eq!((answer.status, answer.body), (200, expected));
-        }
+    let upstream = Upstream::start();
+    let config =
+        config(&pki, &upstream).replace(&upstream.address.to_string(), &address.to_string());
+    let gateway = Gateway::start(&config);
+    let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
+    for version in BOTH {
+        let answer = client.send(version, get("/")).unwrap();
+        let expected = format!(
+            "127.0.0.1 127.0.0.1 {} localhost alice",
+            gateway.address().port()
+        );
+        assert_eq!((answer.status, answer.body), (200, expected));
     }
 }

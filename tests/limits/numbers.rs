@@ -6,20 +6,16 @@ const BURST: &str = "request_rate = \"1/h\"\nrequest_burst = 3";
 
 #[test]
 fn a_burst_passes_and_who_comes_too_fast_is_told_when_to_come_again() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user_with("alice", BURST) + &user_with("bob", "") + &route("/", "api", "");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
-        assert_eq!(
-            outcomes(&alice, version, "/", 3),
-            ["ok"; 3],
-            "{engine} {version:?}"
-        );
+        assert_eq!(outcomes(&alice, version, "/", 3), ["ok"; 3], "{version:?}");
         let refused = alice.send(version, get("/")).unwrap();
         assert_eq!(
             (refused.status, refused.reason().as_str()),
             (429, "rate_limited"),
-            "{engine} {version:?}"
+            "{version:?}"
         );
         let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=3600).contains(&wait), "{wait}");
@@ -59,10 +55,10 @@ fn a_burst_passes_and_who_comes_too_fast_is_told_when_to_come_again() {
 
 #[test]
 fn a_connection_lives_on_behind_a_refusal_also_with_a_body_that_nobody_took() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables =
             user_with("alice", "daily_quota = 1") + &user_with("bob", "") + &route("/", "api", "");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
         let mut connection = alice.connect(version).unwrap();
         let post = || crate::support::client::request("POST", "/", "a body");
@@ -71,7 +67,7 @@ fn a_connection_lives_on_behind_a_refusal_also_with_a_body_that_nobody_took() {
             assert_eq!(
                 outcome(&connection.send(post()).unwrap()),
                 "quota_used_up",
-                "{engine} {version:?}"
+                "{version:?}"
             );
         }
     }
@@ -91,7 +87,7 @@ fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goe
         + &user_with("erin", "roles = [\"clients\", \"slow\"]")
         + &user_with("frank", "roles = [\"outer\"]")
         + &route("/", "api", "");
-    let scene = Scene::new("own", &tables);
+    let scene = Scene::new(&tables);
     for (name, passing, reason) in [
         ("alice", 2, "rate_limited"),
         ("bob", 2, "rate_limited"),
@@ -111,14 +107,14 @@ fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goe
 
 #[test]
 fn all_requests_of_a_route_share_its_limit_and_what_it_refuses_costs_the_user_nothing() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user_with(
             "alice",
             "daily_quota = 4\nrequest_rate = \"1/h\"\nrequest_burst = 3",
         ) + &user_with("bob", "")
             + &route("/", "api", "")
             + &route("/narrow", "api", "daily_quota = 2");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let (alice, bob) = (scene.client("alice"), scene.client("bob"));
         assert_eq!(outcomes(&alice, version, "/narrow", 1), ["ok"]);
         assert_eq!(outcomes(&bob, version, "/narrow", 1), ["ok"]);
@@ -140,7 +136,7 @@ fn all_requests_of_a_route_share_its_limit_and_what_it_refuses_costs_the_user_no
         assert_eq!(
             outcomes(&alice, version, "/", 3),
             ["ok", "ok", "rate_limited"],
-            "{engine} {version:?}"
+            "{version:?}"
         );
         let line = scene
             .gateway
@@ -151,30 +147,30 @@ fn all_requests_of_a_route_share_its_limit_and_what_it_refuses_costs_the_user_no
 
 #[test]
 fn who_is_over_its_own_limit_takes_nothing_of_the_routes() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user_with("alice", "daily_quota = 1")
             + &user_with("bob", "")
             + &route("/", "api", "request_rate = \"1/h\"\nrequest_burst = 3");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let (alice, bob) = (scene.client("alice"), scene.client("bob"));
         let quota = ["ok", "quota_used_up", "quota_used_up", "quota_used_up"];
         assert_eq!(outcomes(&alice, version, "/", 4), quota);
         assert_eq!(
             outcomes(&bob, version, "/", 3),
             ["ok", "ok", "rate_limited"],
-            "{engine} {version:?}"
+            "{version:?}"
         );
     }
 }
 
 #[test]
 fn what_is_refused_for_another_reason_does_not_count_and_the_gateways_own_answers_do() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user("alice", &["GET /allowed"])
             + "daily_quota = 3\nbody_size = \"10B\"\n"
             + &route("/", "api", "")
             + "[[route]]\npath = \"/me\"\nrespond = \"whoami\"\n";
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
         assert_eq!(outcomes(&alice, version, "/", 5), ["no_permission"; 5]);
         let large = || crate::support::client::request("GET", "/allowed", "more than ten");
@@ -190,7 +186,7 @@ fn what_is_refused_for_another_reason_does_not_count_and_the_gateways_own_answer
             assert_eq!(
                 outcomes(&alice, version, path, 1),
                 ["quota_used_up"],
-                "{engine} {version:?} {path}"
+                "{version:?} {path}"
             );
         }
     }
@@ -198,11 +194,11 @@ fn what_is_refused_for_another_reason_does_not_count_and_the_gateways_own_answer
 
 #[test]
 fn a_public_route_limits_everybody_and_knows_users_only_where_it_takes_notice_of_them() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user_with("alice", "daily_quota = 1")
             + &route("/off", "api", "client_auth = \"off\"\ndaily_quota = 3")
             + &route("/optional", "api", "client_auth = \"optional\"");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
         assert_eq!(
             outcomes(&alice, version, "/off", 4),
@@ -211,7 +207,7 @@ fn a_public_route_limits_everybody_and_knows_users_only_where_it_takes_notice_of
         assert_eq!(
             outcomes(&alice, version, "/optional", 2),
             ["ok", "quota_used_up"],
-            "{engine} {version:?}"
+            "{version:?}"
         );
     }
 }

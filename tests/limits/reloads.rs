@@ -9,7 +9,7 @@ fn tables(alice: &str, others: &str) -> String {
 #[test]
 fn what_was_used_stays_used_over_a_reload_and_another_rate_begins_anew() {
     let both = "daily_quota = 5\nrequest_rate = \"1/h\"\nrequest_burst = 2";
-    let scene = Scene::new("own", &tables(both, ""));
+    let scene = Scene::new(&tables(both, ""));
     let alice = scene.client("alice");
     assert_eq!(outcomes(&alice, Version::Http1, "/", 1), ["ok"]);
     scene.reload_with(&tables(both, &user_with("bob", "")));
@@ -39,7 +39,7 @@ fn a_limit_of_a_route_goes_on_too_and_a_user_who_comes_back_is_a_new_one() {
         alice.to_owned() + &user_with("bob", "") + &route("/", "api", lines)
     };
     let alice_said = user_with("alice", "daily_quota = 2");
-    let scene = Scene::new("own", &limited(&alice_said, "daily_quota = 5"));
+    let scene = Scene::new(&limited(&alice_said, "daily_quota = 5"));
     let (alice, bob) = (scene.client("alice"), scene.client("bob"));
     assert_eq!(
         outcomes(&alice, Version::Http2, "/", 3),
@@ -61,13 +61,13 @@ fn a_limit_of_a_route_goes_on_too_and_a_user_who_comes_back_is_a_new_one() {
 
 #[test]
 fn what_is_under_way_counts_by_the_new_number() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = |most: u32| {
             user_with("alice", &format!("concurrency = {most}"))
                 + &route("/", "api", "")
                 + &route("/held", "held", "")
         };
-        let scene = Scene::new(engine, &tables(3));
+        let scene = Scene::new(&tables(3));
         let alice = scene.client("alice");
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| alice.send(version, get("/held")).unwrap().status);
@@ -77,7 +77,7 @@ fn what_is_under_way_counts_by_the_new_number() {
             assert_eq!(
                 outcomes(&alice, version, "/", 2),
                 ["too_many_concurrent"; 2],
-                "{engine} {version:?}"
+                "{version:?}"
             );
             scene.held.open();
             assert_eq!(waiting.join().unwrap(), 200);

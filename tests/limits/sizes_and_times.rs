@@ -8,22 +8,19 @@ use http_body_util::BodyExt;
 
 #[test]
 fn the_smaller_size_of_user_and_route_holds() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let tables = user_with("alice", "body_size = \"10B\"")
             + &user_with("bob", "body_size = \"off\"")
             + &user_with("carol", "roles = [\"small\"]")
             + "[role.small]\nbody_size = \"5B\"\n"
             + &route("/", "api", "body_size = \"20B\"");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         for (name, most) in [("alice", 10), ("bob", 20), ("carol", 5)] {
             let client = scene.client(name);
             for (length, expected) in [(most, 200), (most + 1, 413)] {
                 let text = "x".repeat(length);
                 let whole = client.send(version, request("POST", "/", &text)).unwrap();
-                assert_eq!(
-                    whole.status, expected,
-                    "{engine} {version:?} {name} {length}"
-                );
+                assert_eq!(whole.status, expected, "{version:?} {name} {length}");
                 let (feed, body) = fed();
                 feed.data(text);
                 drop(feed);
@@ -31,7 +28,7 @@ fn the_smaller_size_of_user_and_route_holds() {
                 let streamed = client.send(version, request).unwrap();
                 assert_eq!(
                     streamed.status, expected,
-                    "{engine} {version:?} {name} {length} of unknown length"
+                    "{version:?} {name} {length} of unknown length"
                 );
             }
         }
@@ -48,8 +45,8 @@ fn timed() -> String {
 
 #[test]
 fn an_upstream_that_takes_too_long_is_given_up() {
-    for (engine, version) in WAYS {
-        let scene = Scene::new(engine, &timed());
+    for version in BOTH {
+        let scene = Scene::new(&timed());
         let (alice, bob) = (scene.client("alice"), scene.client("bob"));
         std::thread::scope(|scope| {
             let patient = scope.spawn(|| bob.send(version, get("/held")).unwrap().status);
@@ -58,7 +55,7 @@ fn an_upstream_that_takes_too_long_is_given_up() {
                 assert_eq!(
                     (late.status, late.reason().as_str()),
                     (504, "request_timeout"),
-                    "{engine} {version:?}"
+                    "{version:?}"
                 );
             }
             scene.held.open();
@@ -82,8 +79,8 @@ fn an_upstream_that_takes_too_long_is_given_up() {
 
 #[test]
 fn a_client_that_takes_too_long_for_its_body_is_told_so() {
-    for (engine, version) in WAYS {
-        let scene = Scene::new(engine, &timed());
+    for version in BOTH {
+        let scene = Scene::new(&timed());
         let alice = scene.client("alice");
         let (feed, body) = fed();
         feed.data("the beginning of a body");
@@ -92,7 +89,7 @@ fn a_client_that_takes_too_long_for_its_body_is_told_so() {
         assert_eq!(
             (late.status, late.reason().as_str()),
             (408, "request_timeout"),
-            "{engine} {version:?}"
+            "{version:?}"
         );
         drop(feed);
         assert_eq!(outcomes(&alice, version, "/", 1), ["ok"]);
@@ -101,7 +98,7 @@ fn a_client_that_takes_too_long_for_its_body_is_told_so() {
 
 #[test]
 fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let endless = Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);
             write(
@@ -117,16 +114,13 @@ fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
                 endless.address
             )
             + &route("/endless", "endless", "");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
         let mut connection = alice.connect(version).unwrap();
         let answer = connection.start(get("/endless")).unwrap();
         assert_eq!(answer.status(), 200);
         let body = alice.runtime().block_on(answer.into_body().collect());
-        assert!(
-            body.is_err(),
-            "it must not look whole: {engine} {version:?}"
-        );
+        assert!(body.is_err(), "it must not look whole: {version:?}");
         let line = scene
             .gateway
             .wait_for_access(|line| line["path"] == "/endless");
@@ -141,34 +135,32 @@ fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
 
 #[test]
 fn a_tunnel_may_last_longer() {
-    for engine in ["own", "hyper"] {
-        let echoing = Upstream::scripted(|mut stream, _| {
-            read_head(&mut stream);
-            write(
-                &mut stream,
-                b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                  sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-            );
-            let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
-        });
-        let tables = timed()
-            + &format!(
-                "[upstream.echo]\nendpoints = [\"http://{}\"]\n",
-                echoing.address
-            )
-            + &route("/chat", "echo", "");
-        let scene = Scene::new(engine, &tables);
-        let alice = scene.client("alice");
-        let mut raw = alice.raw();
-        raw.write(
-            b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    let echoing = Upstream::scripted(|mut stream, _| {
+        read_head(&mut stream);
+        write(
+            &mut stream,
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+              sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
         );
-        assert_eq!(status(&raw.read_until("\r\n\r\n")), 101);
-        // What began later was given up for its time.
-        assert_eq!(alice.get("/held").status, 504);
-        assert_eq!(alice.get("/held").status, 504);
-        raw.write(b"still there");
-        assert_eq!(raw.read_exact(11), b"still there", "{engine}");
-    }
+        let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
+    });
+    let tables = timed()
+        + &format!(
+            "[upstream.echo]\nendpoints = [\"http://{}\"]\n",
+            echoing.address
+        )
+        + &route("/chat", "echo", "");
+    let scene = Scene::new(&tables);
+    let alice = scene.client("alice");
+    let mut raw = alice.raw();
+    raw.write(
+        b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert_eq!(status(&raw.read_until("\r\n\r\n")), 101);
+    // What began later was given up for its time.
+    assert_eq!(alice.get("/held").status, 504);
+    assert_eq!(alice.get("/held").status, 504);
+    raw.write(b"still there");
+    assert_eq!(raw.read_exact(11), b"still there");
 }

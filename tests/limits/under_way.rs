@@ -14,8 +14,8 @@ fn one_at_a_time() -> String {
 
 #[test]
 fn one_more_than_may_be_under_way_is_refused_until_one_ends() {
-    for (engine, version) in WAYS {
-        let scene = Scene::new(engine, &one_at_a_time());
+    for version in BOTH {
+        let scene = Scene::new(&one_at_a_time());
         let (alice, bob) = (scene.client("alice"), scene.client("bob"));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| alice.send(version, get("/held")).unwrap().status);
@@ -37,7 +37,7 @@ fn one_more_than_may_be_under_way_is_refused_until_one_ends() {
                 scene.limited("too_many_concurrent")
             });
             scene.held.open();
-            assert_eq!(waiting.join().unwrap(), 200, "{engine} {version:?}");
+            assert_eq!(waiting.join().unwrap(), 200, "{version:?}");
         });
         passes_at_last(&alice, version, "/");
         let mut connection = alice.connect(version).unwrap();
@@ -53,8 +53,8 @@ fn one_more_than_may_be_under_way_is_refused_until_one_ends() {
 
 #[test]
 fn a_client_that_goes_away_makes_room() {
-    for (engine, version) in WAYS {
-        let scene = Scene::new(engine, &one_at_a_time());
+    for version in BOTH {
+        let scene = Scene::new(&one_at_a_time());
         let alice = scene.client("alice");
         let mut connection = alice.connect(version).unwrap();
         let goes = AtomicBool::new(false);
@@ -65,7 +65,7 @@ fn a_client_that_goes_away_makes_room() {
             assert_eq!(
                 outcomes(&alice, version, "/", 1),
                 ["too_many_concurrent"],
-                "{engine} {version:?}"
+                "{version:?}"
             );
             goes.store(true, Ordering::SeqCst);
         });
@@ -76,7 +76,7 @@ fn a_client_that_goes_away_makes_room() {
 
 #[test]
 fn a_stream_that_is_reset_makes_room_on_its_connection() {
-    let scene = Scene::new("own", &one_at_a_time());
+    let scene = Scene::new(&one_at_a_time());
     let alice = scene.client("alice");
     let mut connection = alice.connect(Version::Http2).unwrap();
     let held = Request::get("https://localhost/held")
@@ -95,7 +95,7 @@ fn a_stream_that_is_reset_makes_room_on_its_connection() {
 
 #[test]
 fn an_upstream_that_fails_makes_room_whenever_it_fails() {
-    for (engine, version) in WAYS {
+    for version in BOTH {
         let failing = Upstream::scripted(|mut stream, _| {
             if read_head(&mut stream).contains("/half") {
                 write(
@@ -113,13 +113,13 @@ fn an_upstream_that_fails_makes_room_whenever_it_fails() {
             + &format!("[upstream.nowhere]\nendpoints = [\"{nowhere}\"]\n")
             + &route("/failing", "failing", "")
             + &route("/nowhere", "nowhere", "");
-        let scene = Scene::new(engine, &tables);
+        let scene = Scene::new(&tables);
         let alice = scene.client("alice");
         for path in ["/failing/none", "/nowhere", "/failing/half"] {
             let failed = alice.send(version, get(path));
             assert!(
                 failed.is_err() || failed.is_ok_and(|answer| answer.status >= 502),
-                "{engine} {version:?} {path}"
+                "{version:?} {path}"
             );
             passes_at_last(&alice, version, "/");
         }
@@ -128,49 +128,46 @@ fn an_upstream_that_fails_makes_room_whenever_it_fails() {
 
 #[test]
 fn a_tunnel_is_under_way_until_it_is_closed() {
-    for engine in ["own", "hyper"] {
-        let echoing = Upstream::scripted(|mut stream, _| {
-            read_head(&mut stream);
-            write(
-                &mut stream,
-                b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                  sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-            );
-            let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
-        });
-        let tables = one_at_a_time()
-            + &format!(
-                "[upstream.echo]\nendpoints = [\"http://{}\"]\n",
-                echoing.address
-            )
-            + &route("/chat", "echo", "");
-        let scene = Scene::new(engine, &tables);
-        let alice = scene.client("alice");
-        let mut raw = alice.raw();
-        raw.write(
-            b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    let echoing = Upstream::scripted(|mut stream, _| {
+        read_head(&mut stream);
+        write(
+            &mut stream,
+            b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+              sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
         );
-        raw.read_until("\r\n\r\n");
-        raw.write(b"ping");
-        assert_eq!(raw.read_exact(4), b"ping");
-        for version in [Version::Http1, Version::Http2] {
-            assert_eq!(
-                outcomes(&alice, version, "/", 2),
-                ["too_many_concurrent"; 2],
-                "{engine}"
-            );
-        }
-        drop(raw);
-        passes_at_last(&alice, Version::Http1, "/");
+        let _ = std::io::copy(&mut stream.try_clone().unwrap(), &mut stream);
+    });
+    let tables = one_at_a_time()
+        + &format!(
+            "[upstream.echo]\nendpoints = [\"http://{}\"]\n",
+            echoing.address
+        )
+        + &route("/chat", "echo", "");
+    let scene = Scene::new(&tables);
+    let alice = scene.client("alice");
+    let mut raw = alice.raw();
+    raw.write(
+        b"GET /chat HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    raw.read_until("\r\n\r\n");
+    raw.write(b"ping");
+    assert_eq!(raw.read_exact(4), b"ping");
+    for version in [Version::Http1, Version::Http2] {
+        assert_eq!(
+            outcomes(&alice, version, "/", 2),
+            ["too_many_concurrent"; 2]
+        );
     }
+    drop(raw);
+    passes_at_last(&alice, Version::Http1, "/");
 }
 
 #[test]
 fn a_route_has_places_of_its_own() {
     let tables =
         user_with("alice", "") + &user_with("bob", "") + &route("/", "held", "concurrency = 1");
-    let scene = Scene::new("own", &tables);
+    let scene = Scene::new(&tables);
     let (alice, bob) = (scene.client("alice"), scene.client("bob"));
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| alice.get("/").status);

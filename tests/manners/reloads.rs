@@ -1,6 +1,6 @@
 //! An upstream that reloads under load: what can be asked twice has an answer, and nothing else is asked twice.
 
-use super::{Front, ICINGA, USUAL, WAYS};
+use super::{BOTH, Front, ICINGA, USUAL};
 use crate::support::client::{get, request};
 use crate::support::reloading::Reloading;
 use crate::support::upstream::{full, read_head, write};
@@ -87,18 +87,18 @@ fn under_load(
 
 #[test]
 fn twenty_reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         let upstream = Reloading::start();
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let outcome = under_load(&front, version, &upstream);
         assert_eq!(
             outcome.failed.load(Ordering::SeqCst),
             0,
-            "{lines} {version:?} {outcome:?}"
+            "{version:?} {outcome:?}"
         );
         assert!(
             upstream.most_arrivals("POST") == 1,
-            "nothing with side effects arrives twice: {lines} {version:?}"
+            "nothing with side effects arrives twice: {version:?}"
         );
         let counted = |name: &str| front.gateway.metric(name, &[("upstream", "api")]);
         assert!(
@@ -111,7 +111,7 @@ fn twenty_reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
 
 #[test]
 fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
-    for ((lines, version), method) in WAYS
+    for (version, method) in BOTH
         .into_iter()
         .flat_map(|way| [(way, "GET"), (way, "POST")])
     {
@@ -121,7 +121,7 @@ fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
             (ICINGA, true),
             ("preset = \"icinga2\"\nconnect_retry = \"off\"\n", false),
         ] {
-            let front = Front::to(lines, closed.address(), keys);
+            let front = Front::to(closed.address(), keys);
             let answer = front
                 .client
                 .send(version, request(method, "/", ""))
@@ -129,7 +129,7 @@ fn without_patience_for_reloads_an_upstream_that_is_not_there_is_a_failure() {
             assert_eq!(
                 (answer.status, answer.reason().as_str()),
                 (503, "connect_failed"),
-                "{lines} {version:?}"
+                "{version:?}"
             );
             let counted = front
                 .gateway
@@ -165,18 +165,18 @@ fn breaks_off_at(place: usize, broken: usize, arrivals: &Arc<AtomicUsize>) -> Up
 
 #[test]
 fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side_effects() {
-    for ((lines, version), place) in WAYS
+    for (version, place) in BOTH
         .into_iter()
         .flat_map(|way| [10, 100, 2000].map(|place| (way, place)))
     {
         let arrivals = Arc::new(AtomicUsize::new(0));
         let upstream = breaks_off_at(place, 2, &arrivals);
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let answer = front.client.send(version, get("/")).unwrap();
         assert_eq!(
             (answer.status, answer.body.len()),
             (200, 3000),
-            "{lines} {version:?} {place}"
+            "{version:?} {place}"
         );
         assert_eq!(arrivals.load(Ordering::SeqCst), 3);
 
@@ -187,19 +187,19 @@ fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side
         ] {
             let arrivals = Arc::new(AtomicUsize::new(0));
             let upstream = breaks_off_at(place, 1, &arrivals);
-            let front = Front::to(lines, upstream.address, keys);
+            let front = Front::to(upstream.address, keys);
             let answer = front.client.send(version, request(method, "/", text));
             // One that is not held back goes again as long as its client has seen nothing of it.
             let again = keys == NOT_HELD && place == 10;
             assert_eq!(
                 answer.is_ok_and(|answer| answer.status == 200),
                 again,
-                "{keys} {lines} {version:?} {place}"
+                "{keys} {version:?} {place}"
             );
             assert_eq!(
                 arrivals.load(Ordering::SeqCst),
                 if again { 2 } else { 1 },
-                "{keys} {lines} {version:?} {place}"
+                "{keys} {version:?} {place}"
             );
         }
     }
@@ -209,12 +209,12 @@ const NOT_HELD: &str = "preset = \"icinga2\"\nhold_back = \"off\"\n";
 
 #[test]
 fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
-    for (lines, version) in WAYS {
+    for version in BOTH {
         let upstream = Upstream::answering(|seen| {
             let length = seen.target.trim_start_matches('/').parse().unwrap();
             http::Response::new(full("y".repeat(length)))
         });
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for length in [
             0, 1, 1000, 14_000, 16_000, 16_384, 17_000, 30_000, 49_151, 49_152, 49_153, 70_000,
@@ -224,7 +224,7 @@ fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
             assert_eq!(
                 (answer.status, answer.body.len()),
                 (200, length),
-                "{lines} {version:?}"
+                "{version:?}"
             );
         }
     }
@@ -238,7 +238,7 @@ fn an_answer_behind_interim_ones_is_held_back_by_itself() {
         "hel",
         "lo",
     ];
-    for ((lines, version), together) in WAYS
+    for (version, together) in BOTH
         .into_iter()
         .flat_map(|way| [(way, 1), (way, 2), (way, 4)])
     {
@@ -250,14 +250,14 @@ fn an_answer_behind_interim_ones_is_held_back_by_itself() {
                     .for_each(|pieces| write(&mut stream, pieces.concat().as_bytes()));
             }
         });
-        let front = Front::to(lines, upstream.address, ICINGA);
+        let front = Front::to(upstream.address, ICINGA);
         let mut connection = front.client.connect(version).unwrap();
         for _ in 0..3 {
             let answer = connection.send(get("/")).unwrap();
             assert_eq!(
                 (answer.status, answer.body.as_str()),
                 (200, "hello"),
-                "{lines} {version:?} {together}"
+                "{version:?} {together}"
             );
         }
     }

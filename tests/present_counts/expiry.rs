@@ -22,7 +22,7 @@ fn what_is_open_ends_with_the_time_of_its_user() {
 
 /// Alice, who comes with such a certificate, is cut off for this reason. Bob goes on.
 fn what_is_open_ends_as_time_passes(reason: &str, kind: Kind, alice: impl Fn() -> String) {
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let gateway = Gateway::start(&config(&pki, &pulse, lines, &(alice() + &bob())));
         let expiring = Client::new(&pki, Some(&pki.of_kind("alice", kind)), gateway.address());

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn what_is_open_is_cut_while_the_config_is_broken_and_the_rest_goes_on() {
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         for open in STREAMS {
             for (reason, users, deny) in [
                 ("deny_listed", alice() + &bob(), "cn alice\n"),

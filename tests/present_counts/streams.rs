@@ -162,7 +162,7 @@ fn lose(scene: &Scene, open: Open, loss: &Loss) -> Duration {
 }
 
 fn each_loss_cuts(open: Open, loss: &Loss) {
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         let scene = Scene::new(lines);
         lose(&scene, open, loss);
         let line = scene
@@ -218,7 +218,7 @@ fn a_websocket_ends_with_its_right() {
 
 #[test]
 fn a_request_that_waits_for_its_answer_is_refused_instead() {
-    for (lines, version) in ENGINES
+    for (lines, version) in RECORD_LAYERS
         .iter()
         .flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)])
     {
@@ -252,7 +252,7 @@ fn a_request_that_waits_for_its_answer_is_refused_instead() {
 #[test]
 fn an_upload_goes_no_further_once_its_right_is_gone_and_another_goes_on() {
     const SECOND: &[u8] = b"6\r\nsecond\r\n";
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         let scene = Scene::new(lines);
         let clients = ["alice", "bob"].map(|name| client(&scene.pki, name, &scene.gateway));
         let [mut alices, mut bobs] = clients.each_ref().map(Client::raw);
@@ -289,12 +289,12 @@ fn an_upload_goes_no_further_once_its_right_is_gone_and_another_goes_on() {
 
 #[test]
 fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
-    for (lines, record_size) in ENGINES.into_iter().zip([65_536, 65_536, 16_384]) {
+    for lines in RECORD_LAYERS {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
         let mut raw = alice.raw();
         raw.write(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        raw.read_exact(record_size);
+        raw.read_exact(65_536);
         scene.write(&bob());
         scene.pulse.wait_until_left(1);
         let line = scene
@@ -307,11 +307,7 @@ fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
 
 #[test]
 fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
-    // hyper holds an answer as short as these whole, and then counts it as sent.
-    for lines in ENGINES
-        .into_iter()
-        .filter(|lines| lines.contains("\"own\""))
-    {
+    for lines in RECORD_LAYERS {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
         let mut raw = alice.raw();
@@ -346,7 +342,7 @@ fn what_waits_for_a_client_that_takes_nothing_is_not_sent_later() {
 
 #[test]
 fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is_gone() {
-    for (lines, open) in ENGINES
+    for (lines, open) in RECORD_LAYERS
         .into_iter()
         .flat_map(|lines| [(lines, Open::Events), (lines, Open::Http2Events)])
     {
@@ -389,7 +385,7 @@ fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is
 
 #[test]
 fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let denied = pki.folder.path().join("denied");
         std::fs::write(&denied, "cn alice\n").unwrap();
@@ -429,7 +425,7 @@ fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
 fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
     for (loss, lines) in LOSSES
         .iter()
-        .flat_map(|loss| ENGINES.map(|lines| (loss, lines)))
+        .flat_map(|loss| RECORD_LAYERS.map(|lines| (loss, lines)))
     {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);
@@ -453,7 +449,7 @@ fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
 
 #[test]
 fn a_public_stream_needs_nobodys_right() {
-    for lines in ENGINES {
+    for lines in RECORD_LAYERS {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let text = |users: &str| {
             let lines = format!("client_auth = \"optional\"\n{lines}");
@@ -483,7 +479,7 @@ fn a_public_stream_needs_nobodys_right() {
 #[test]
 fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
     const LENGTH: usize = 30_000_000;
-    for (lines, version) in ENGINES
+    for (lines, version) in RECORD_LAYERS
         .iter()
         .flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)])
     {
@@ -518,16 +514,14 @@ fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
 #[ignore = "a measurement"]
 fn how_long_it_takes_from_a_loss_until_the_last_byte() {
     const ROUNDS: usize = 5;
-    eprintln!(
-        "| open | engine and records | loss | median, ms | worst, ms |\n|:--|:--|:--|--:|--:|"
-    );
+    eprintln!("| open | records | loss | median, ms | worst, ms |\n|:--|:--|:--|--:|--:|");
     let all = STREAMS
         .into_iter()
         .chain([Open::Requests, Open::Http2Requests]);
-    for (open, lines) in all.flat_map(|open| ENGINES.map(|lines| (open, lines))) {
-        // HTTP/2 knows no other way than this.
+    for (open, lines) in all.flat_map(|open| RECORD_LAYERS.map(|lines| (open, lines))) {
+        // The records of HTTP/2 are always those of rustls.
         let http2 = [Open::Http2Events, Open::Http2Requests].contains(&open);
-        if http2 && !lines.contains("hyper") {
+        if http2 && !lines.contains("rustls") {
             continue;
         }
         for loss in &LOSSES {

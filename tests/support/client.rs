@@ -571,6 +571,17 @@ impl Raw {
         }
     }
 
+    /// Whether the connection ends without close_notify, which tells a client that what it has is incomplete.
+    pub fn is_cut_off(&mut self) -> bool {
+        loop {
+            match self.stream.read(&mut [0; 4096]) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == std::io::ErrorKind::UnexpectedEof,
+            }
+        }
+    }
+
     /// Ends TLS with a fatal alert, as a client does that cannot read a record.
     pub fn send_fatal_alert(&mut self) {
         let record = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();

@@ -28,17 +28,15 @@ pub fn listener_with(pki: &Pki, lines: &str) -> String {
     named_listener("main", pki, lines) + &trust_domain("test", pki) + &process()
 }
 
-/// A listener on a free port with the server certificate of `pki`. With `PORTCULLIS_TEST_RECORD_LAYER` and
-/// `PORTCULLIS_TEST_HTTP1_ENGINE` all tests run on another record layer or engine than the default.
+/// A listener on a free port with the server certificate of `pki`. With `PORTCULLIS_TEST_RECORD_LAYER` all tests run on
+/// another record layer than the default.
 pub fn named_listener(name: &str, pki: &Pki, lines: &str) -> String {
-    let choice = |key: &str, variable: &str| match std::env::var(variable) {
-        Ok(word) if !lines.contains(key) => format!("{key} = \"{word}\"\n"),
+    let layer = match std::env::var("PORTCULLIS_TEST_RECORD_LAYER") {
+        Ok(word) if !lines.contains("record_layer") => format!("record_layer = \"{word}\"\n"),
         _ => String::new(),
     };
-    let layer = choice("record_layer", "PORTCULLIS_TEST_RECORD_LAYER");
-    let engine = choice("http1_engine", "PORTCULLIS_TEST_HTTP1_ENGINE");
     format!(
-        "[listener.{name}]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n{layer}{engine}{lines}\n",
+        "[listener.{name}]\naddress = \"127.0.0.1:0\"\ncertificate = \"{0}/server.crt\"\nprivate_key = \"{0}/server.key\"\n{layer}{lines}\n",
         pki.folder.path().display(),
     )
 }

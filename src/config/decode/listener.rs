@@ -3,7 +3,7 @@
 use super::client_auth::client_auth;
 use super::limits::connection_limits;
 use crate::config::model::{
-    Belief, ForwardedIdentity, FrontProxyTable, Host, Http1Engine, Listener, RecordLayer,
+    Belief, ForwardedIdentity, FrontProxyTable, Host, Listener, RecordLayer,
 };
 use crate::config::source::Spanned;
 use crate::config::table::TableReader;
@@ -19,8 +19,6 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
         ("in-place", RecordLayer::InPlace),
     ];
     let record_layer = table.choice("record_layer", &layers);
-    let engines = [("own", Http1Engine::Own), ("hyper", Http1Engine::Hyper)];
-    let http1_engine = table.choice("http1_engine", &engines);
     let hosts: Vec<Host> = table
         .listed_tables("host")
         .into_iter()
@@ -52,7 +50,6 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
         default_host,
         hosts,
         record_layer,
-        http1_engine,
         front_proxy,
         half_open_exempt,
         limits,

@@ -1,8 +1,8 @@
 //! `[listener.NAME]` and its hosts.
 
-use super::engines::{Http1Engine, RecordLayer};
 use super::front_proxy::FrontProxyTable;
 use super::limits::LimitSettings;
+use super::record_layer::RecordLayer;
 use crate::config::source::{Place, Spanned};
 
 /// Whether a client must present a certificate.
@@ -48,8 +48,6 @@ pub struct Listener {
     pub hosts: Vec<Host>,
     /// TLS record layer.
     pub record_layer: Option<Spanned<RecordLayer>>,
-    /// HTTP/1.1 implementation.
-    pub http1_engine: Option<Spanned<Http1Engine>>,
     /// Front proxies that forward client identities.
     pub front_proxy: Option<FrontProxyTable>,
     /// Networks without a limit of half-open connections.

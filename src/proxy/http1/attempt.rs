@@ -1,15 +1,16 @@
 //! One attempt to send a permitted request on one upstream connection: upload and response head, polled in one task. Does not
 //! decide on retries.
 
-use super::render::{ForwardedRequest, RenderedResponse};
+use super::forwarded::ForwardedRequest;
+use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
-use super::upload::{RequestUpload, UploadEvent, UploadState};
+use super::upload::{RequestUpload, UploadEvent};
 use super::{Connection, KeepAlive};
 use crate::forward::{Asked, replace_host};
 use crate::limit::BodyEnd;
 use crate::respond::Withdrawal;
 use crate::tls::record::Records;
-use crate::upstream::{AttemptFailure, Link, Origin};
+use crate::upstream::{AttemptFailure, Link, Origin, UploadState};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
@@ -33,7 +34,7 @@ impl<R: Records> Connection<R> {
     pub(super) fn begin_attempt(&mut self, request: &mut ForwardedRequest, link: Link) -> Attempt {
         // The endpoint is known only once there is a connection.
         if let Some(host) = request.upstream.own_host(link.endpoint()) {
-            replace_host(&mut request.head, &mut request.host, host);
+            replace_host(&mut request.outgoing.head, &mut request.outgoing.host, host);
         }
         if link.origin() == Origin::New {
             self.now = Instant::now();
@@ -70,13 +71,16 @@ impl<R: Records> Connection<R> {
         }
         let held_back = match request.client_method {
             Asked::Head => 0,
-            Asked::Other => request.retry_policy.holds_back(&request.upstream.manners),
+            Asked::Other => request
+                .outgoing
+                .retry_policy
+                .holds_back(&request.upstream.manners),
         };
         let closing = request.keep == KeepAlive::Close || self.is_ending();
         if let Poll::Ready(read) = reader.poll_head(
             context,
             link,
-            request.upstream_method,
+            request.outgoing.asked,
             held_back,
             |response| {
                 // An early error response means that the upstream reads no more of the request.
@@ -86,7 +90,7 @@ impl<R: Records> Connection<R> {
                 } else {
                     KeepAlive::Open
                 };
-                super::render::render_response(&response, request, keep)
+                super::rendered_response::render_response(&response, request, keep)
             },
         ) {
             return Poll::Ready(read.map(AttemptEvent::Response));

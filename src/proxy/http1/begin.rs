@@ -1,21 +1,24 @@
-//! Reading of a request head at the front of the input, and the decision about it. Consumes the head once the outcome is
-//! final. Sends nothing.
+//! Reading of a request head, and the decision about it. Consumes the head once the outcome is final. Sends nothing.
 
+use super::forwarded::ForwardedRequest;
 use super::head_decision::{DecisionInput, decide_head};
 use super::outcome::{EarlierRounds, GatewayBody, HeadOutcome, PendingDecision, RecordedResponse};
-use super::render::ForwardedRequest;
+use super::whole_body::WholeBody;
 use super::{Connection, KeepAlive, UnreadInput};
-use crate::forward::{Framing, HeadSearch, field_space, parse_head};
+use crate::forward::{
+    ExpectHeader, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head,
+};
 use crate::proxy::active_snapshot::in_force;
-use crate::proxy::evidence::EvidenceCache;
+use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
 use crate::proxy::record::{Record, RequestLine};
-use crate::proxy::request::DecisionRounds;
 use crate::proxy::request_id;
 use crate::respond::{Refusal, ResponseFormat, refuse};
+use crate::route::icinga2::EventTypes;
 use crate::tls::record::Records;
+use memchr::memmem;
 
 impl<R: Records> Connection<R> {
-    /// Reads the head at the front of the input and decides about it. `None` while it is incomplete.
+    /// Reads the head of the next request and decides about it. `None` while it is incomplete.
     pub(super) fn begin(
         &mut self,
         search: &mut HeadSearch,
@@ -23,11 +26,11 @@ impl<R: Records> Connection<R> {
         earlier: Option<EarlierRounds<'_>>,
     ) -> Option<HeadOutcome> {
         // One empty line before a request is ignored (RFC 9112 section 2.2).
-        if search.is_new() && self.input.first().starts_with(b"\r\n") {
+        if search.is_new() && self.held_head.is_empty() && self.input.first().starts_with(b"\r\n") {
             self.input.consume(2);
         }
         loop {
-            let bytes = self.input.first();
+            let bytes = self.head_bytes();
             if search.is_worth_reading(bytes) {
                 let mut space = field_space();
                 match parse_head(bytes, &mut space) {
@@ -36,36 +39,10 @@ impl<R: Records> Connection<R> {
                         return Some(self.refuse_unread(&Refusal::HeadTooLarge));
                     }
                     Ok(Some(head)) => {
-                        let Self {
-                            shared,
-                            facts,
-                            client,
-                            address,
-                            now,
-                            ..
-                        } = &*self;
-                        let bytes = bytes.get(..head.length).unwrap_or_default();
-                        let (evidence, request_id, rounds) = match earlier {
-                            Some(earlier) => {
-                                (Some(earlier.evidence), earlier.request_id, earlier.rounds)
-                            }
-                            None => (None, request_id(), DecisionRounds::default()),
-                        };
-                        let input = DecisionInput {
-                            shared,
-                            facts,
-                            client,
-                            address,
-                            bytes,
-                            now: *now,
-                            evidence,
-                            request_id,
-                            rounds,
-                        };
-                        let outcome = decide_head(&input, &head, slot);
                         let head_length = head.length;
-                        let framing = head.framing;
-                        return Some(self.consume_head(outcome, head_length, framing));
+                        let unread = unread_body(head.framing, earlier);
+                        let outcome = self.decide(bytes, head, slot, earlier);
+                        return Some(self.consume_head(outcome, head_length, unread));
                     }
                     Ok(None) => {}
                 }
@@ -74,57 +51,135 @@ impl<R: Records> Connection<R> {
             if bytes.len() > self.limits.head_size {
                 return Some(self.refuse_unread(&Refusal::HeadTooLarge));
             }
-            // The rest of the head may be in the next record.
-            if !self.input.join() {
+            if !self.extend_head() {
                 return None;
             }
         }
     }
 
-    /// Consumes a head if its outcome is final. A head that is handed over or decided again stays in the input.
+    /// The bytes of the next head that are in one piece. The body may follow.
+    fn head_bytes(&self) -> &[u8] {
+        if self.held_head.is_empty() {
+            self.input.first()
+        } else {
+            &self.held_head
+        }
+    }
+
+    /// Adds the next piece to the head. `false` if there is none.
+    fn extend_head(&mut self) -> bool {
+        if self.held_head.is_empty() {
+            // The rest of the head may be in the next record.
+            if self.input.join() {
+                return true;
+            }
+            if !self.input.is_full() {
+                return false;
+            }
+        }
+        // The head is longer than the input.
+        let piece = self.input.first();
+        let length = head_part(&self.held_head, piece);
+        self.held_head
+            .extend_from_slice(piece.get(..length).unwrap_or_default());
+        self.input.consume(length);
+        length > 0
+    }
+
+    /// Moves a head out of the input, so that the body is in front.
+    pub(super) fn hold_head(&mut self, length: usize) {
+        if self.held_head.is_empty() {
+            self.held_head
+                .extend_from_slice(self.input.first().get(..length).unwrap_or_default());
+            self.input.consume(length);
+        }
+    }
+
+    /// Decides about a head. `bytes` begin with it.
+    fn decide(
+        &self,
+        bytes: &[u8],
+        mut head: ParsedHead<'_, '_>,
+        slot: &mut Option<ForwardedRequest>,
+        earlier: Option<EarlierRounds<'_>>,
+    ) -> HeadOutcome {
+        if let Some(WholeBody::Read(body)) = earlier.map(|earlier| earlier.body) {
+            // The upstream gets exactly these bytes.
+            head.framing = Framing::Length(u64::try_from(body.len()).unwrap_or(u64::MAX));
+            head.expectation = ExpectHeader::None;
+        }
+        let input = DecisionInput {
+            shared: &self.shared,
+            facts: &self.facts,
+            client: &self.client,
+            address: &self.address,
+            bytes: bytes.get(..head.length).unwrap_or_default(),
+            now: self.now,
+            earlier,
+            request_id: earlier.map_or_else(request_id, |earlier| earlier.request_id),
+        };
+        decide_head(&input, &head, slot)
+    }
+
+    /// Consumes a head if its outcome is final. A head that is decided again is kept.
     fn consume_head(
         &mut self,
         mut outcome: HeadOutcome,
         head_length: usize,
-        framing: Framing,
+        unread: Option<Framing>,
     ) -> HeadOutcome {
-        match &mut outcome {
-            HeadOutcome::HandOver(_) | HeadOutcome::NeedsEvidence(_) => return outcome,
-            HeadOutcome::Respond(response) => {
-                self.input.consume(head_length);
-                self.skip_body(response, framing);
-            }
-            HeadOutcome::Forward | HeadOutcome::End => self.input.consume(head_length),
+        if matches!(outcome, HeadOutcome::NeedsEvidence(_)) {
+            return outcome;
         }
-        self.facts.series.fast_path("taken", "-");
+        if self.held_head.is_empty() {
+            self.input.consume(head_length);
+        } else {
+            self.held_head = Vec::new();
+        }
+        if let HeadOutcome::Respond(response) = &mut outcome {
+            self.skip_body(response, unread);
+        }
         outcome
     }
 
-    /// Gathers the evidence that a decision needs. The head stays in the input for the next round.
+    /// Gathers the evidence that a decision needs. The head is kept for the next round.
     pub(super) async fn gather_evidence(
-        &self,
+        &mut self,
         pending: PendingDecision,
         evidence: &mut EvidenceCache,
+        body: &mut WholeBody,
     ) {
-        let PendingDecision {
-            source, context, ..
-        } = pending;
+        if let EvidenceSource::Body(limit) = pending.source {
+            self.hold_head(pending.head_length);
+            *body = self
+                .read_body(pending.framing, pending.expectation, limit)
+                .await;
+            if let WholeBody::Read(bytes) = body {
+                evidence.set_body(EventTypes::from_body(bytes));
+            }
+            return;
+        }
         evidence
-            .gather(source, &self.shared, &context, self.facts.client.ip())
+            .gather(
+                pending.source,
+                &self.shared,
+                &pending.context,
+                self.facts.client.ip(),
+            )
             .await;
     }
 
     /// Skips the body of a request that is not forwarded, if all of it is in the input. Otherwise the connection closes after
     /// the response.
-    fn skip_body(&mut self, response: &mut RecordedResponse, framing: Framing) {
-        match framing {
-            Framing::Length(length)
+    fn skip_body(&mut self, response: &mut RecordedResponse, unread: Option<Framing>) {
+        match unread {
+            Some(Framing::Length(length))
                 if usize::try_from(length).is_ok_and(|length| length <= self.input.len()) =>
             {
                 self.input
                     .consume(usize::try_from(length).unwrap_or_default());
             }
-            Framing::Length(_) | Framing::Chunked => {
+            Some(Framing::Length(_) | Framing::Chunked) | None => {
                 response.keep = KeepAlive::Close;
                 response.unread = UnreadInput::Possible;
             }
@@ -149,9 +204,50 @@ impl<R: Records> Connection<R> {
         HeadOutcome::Respond(Box::new(RecordedResponse {
             record,
             response,
+            version: HttpVersion::Http11,
             keep: KeepAlive::Close,
             body: GatewayBody::Sent,
             unread: UnreadInput::Possible,
         }))
+    }
+}
+
+/// The framing of the body that is left in the input. `None` if its end is unknown.
+fn unread_body(framing: Framing, earlier: Option<EarlierRounds<'_>>) -> Option<Framing> {
+    match earlier.map(|earlier| earlier.body) {
+        None | Some(WholeBody::Unread) => Some(framing),
+        Some(WholeBody::Read(_)) => Some(Framing::Length(0)),
+        Some(WholeBody::Failed(_)) => None,
+    }
+}
+
+/// How many bytes of `piece` belong to a head of which `held` is the beginning: all, or those up to its end.
+fn head_part(held: &[u8], piece: &[u8]) -> usize {
+    const END: &[u8] = b"\r\n\r\n";
+    let before = held.len().min(END.len() - 1);
+    let joint: Vec<u8> = held
+        .iter()
+        .skip(held.len() - before)
+        .chain(piece.iter().take(END.len() - 1))
+        .copied()
+        .collect();
+    if let Some(at) = memmem::find(&joint, END) {
+        return at + END.len() - before;
+    }
+    memmem::find(piece, END).map_or(piece.len(), |at| at + END.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_head_in_two_pieces_ends_where_it_ends_in_one(held in "[a\r\n]{0,9}", piece in "[a\r\n]{0,9}") {
+            proptest::prop_assume!(!held.contains("\r\n\r\n"));
+            let whole = held.clone() + &piece;
+            let expected = whole.find("\r\n\r\n").map_or(piece.len(), |at| at + 4 - held.len());
+            proptest::prop_assert_eq!(head_part(held.as_bytes(), piece.as_bytes()), expected);
+        }
     }
 }

@@ -4,18 +4,18 @@
 mod progress;
 
 use super::attempt::Attempt;
-use super::render::{DiscardedBody, ForwardedRequest, RenderedResponse};
+use super::forwarded::ForwardedRequest;
+use super::rendered_response::{DiscardedBody, RenderedResponse};
 use super::response_head_reader::ResponseHeadReader;
-use super::upload::{RequestUpload, UploadState};
+use super::upload::RequestUpload;
 use super::{Connection, KeepAlive, NextStep, UnreadInput};
 use crate::forward::Reuse;
 use crate::proxy::recheck::LivePermit;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
-use crate::upstream::{AttemptFailure, Link, read_away};
+use crate::upstream::{AttemptFailure, Link, UploadState, read_away};
 use progress::{
-    Download, DownloadBody, FEW_RECORDS, LINE_END, LINE_ROOM, MANY_RECORDS, ResponseEnd,
-    wrap_in_chunk,
+    Download, FEW_RECORDS, LINE_END, LINE_ROOM, MANY_RECORDS, ResponseEnd, wrap_in_chunk,
 };
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
@@ -129,11 +129,11 @@ impl<R: Records> Connection<R> {
             discarded.prefix = slab.get(body..to).unwrap_or_default().to_vec();
         }
         // An error in the body is returned after the head was sent.
-        let accepted = download.accept(slab.get(body..to).unwrap_or_default());
+        let accepted = download.accept(slab.get_mut(body..to).unwrap_or_default());
         let passing = *accepted.as_ref().unwrap_or(&0);
         response.head.extend_from_slice(LINE_END);
         let mut data = body..body + passing;
-        if matches!(download.body, DownloadBody::UntilClose) && passing > 0 {
+        if download.wraps_in_chunks() && passing > 0 {
             data = wrap_in_chunk(&mut slab, data);
         }
         let head = data
@@ -233,7 +233,7 @@ impl<R: Records> Connection<R> {
         let mut count = 0;
         let one_chunk =
             RECORD_HEADER + LINE_ROOM..RECORD_HEADER + RECORD_PLAINTEXT - LINE_END.len();
-        let chunk_range = matches!(download.body, DownloadBody::UntilClose).then_some(one_chunk);
+        let chunk_range = download.wraps_in_chunks().then_some(one_chunk);
         let whole = R::spaces(download.records);
         let ranges = chunk_range
             .iter()
@@ -261,7 +261,7 @@ impl<R: Records> Connection<R> {
         for space in spaces {
             let filled = space.start..space.start + left.min(space.len());
             left -= filled.len();
-            let bytes = slab.get(filled.clone()).unwrap_or_default();
+            let bytes = slab.get_mut(filled.clone()).unwrap_or_default();
             let Ok(passing) = download.accept(bytes) else {
                 return Poll::Ready(Err(ResponseEnd::BrokeOff));
             };
@@ -270,7 +270,7 @@ impl<R: Records> Connection<R> {
                 count += 1;
             }
         }
-        if matches!(download.body, DownloadBody::UntilClose)
+        if download.wraps_in_chunks()
             && let Some(piece) = pieces.first_mut()
         {
             *piece = wrap_in_chunk(&mut slab, piece.clone());

@@ -2,16 +2,17 @@
 //! one task. Makes no decision about permission.
 
 use super::attempt::{Attempt, AttemptEvent};
+use super::forwarded::ForwardedRequest;
 use super::gateway_response::SendFailure;
 use super::outcome::{GatewayBody, RecordedResponse};
-use super::render::{ForwardedRequest, RenderedResponse};
+use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
 use super::tunnel::PendingTunnel;
 use super::{Connection, KeepAlive, NextStep, UnreadInput};
-use crate::forward::{Asked, Framing, Upgrade};
+use crate::forward::{Asked, Framing, HttpVersion, Upgrade};
 use crate::respond::{Consequence, Refusal, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{AttemptFailure, Link, RetryTarget, UpstreamError};
+use crate::upstream::{AttemptFailure, AttemptObserver, Attempts, Link, UpstreamError};
 use std::future::poll_fn;
 use std::task::Poll;
 use tokio::time::Instant;
@@ -89,14 +90,12 @@ impl<R: Records> Connection<R> {
         &mut self,
         request: &mut ForwardedRequest,
     ) -> Result<ForwardOutcome, Option<Refusal<'static>>> {
-        let choice = request.upstream.choose();
-        let mut link = request
-            .upstream
-            .pooled_link(choice, request.account.as_deref());
+        let series = request.upstream.series.clone();
+        let mut attempts = Attempts::new(&request.upstream, series, &request.outgoing);
         loop {
-            let mut next = match link.take() {
+            let mut link = match attempts.pooled_link(&request.upstream, &request.outgoing) {
                 Some(link) => link,
-                None => match self.connect(request, choice).await {
+                None => match self.connect(request, attempts.choice()).await {
                     Ok(ConnectOutcome::Link(link)) => link,
                     Ok(ConnectOutcome::ClientGone) => return Err(None),
                     Ok(ConnectOutcome::Withdrawn(withdrawal)) => {
@@ -105,31 +104,20 @@ impl<R: Records> Connection<R> {
                     Err(error) => return Err(Some(Refusal::Upstream(error))),
                 },
             };
-            next.carry(request.reuse);
-            let origin = next.origin();
-            let endpoint = next.endpoint();
-            request.upstream.series.connection_used(origin.word());
-            request
-                .record
-                .sent_to(request.upstream.endpoint_name(endpoint));
-            let failure = match self.attempt(request, next).await {
+            let ForwardedRequest {
+                upstream,
+                outgoing,
+                record,
+                ..
+            } = &mut *request;
+            attempts.begin(upstream, &mut link, outgoing, record);
+            let failure = match self.attempt(request, link).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) => failure,
             };
-            if !failure.was_sent() {
-                request.record.was_not_sent();
-            }
-            match request.retry_policy.after(&failure, origin) {
-                RetryTarget::OnPooled => {
-                    link = request
-                        .upstream
-                        .pooled_link(choice, request.account.as_deref())
-                }
-                RetryTarget::OnNew => request.upstream.series.retried(),
-                RetryTarget::Never => {
-                    let endpoint = request.upstream.endpoint_name(endpoint).to_owned();
-                    return Err(refusal(failure, endpoint));
-                }
+            if let Err(failure) = attempts.failed(failure, &mut request.record) {
+                let endpoint = request.upstream.endpoint_name(attempts.last_endpoint());
+                return Err(refusal(failure, endpoint.to_owned()));
             }
         }
     }
@@ -146,12 +134,10 @@ impl<R: Records> Connection<R> {
         let ForwardedRequest {
             upstream,
             live_permit,
-            preface,
-            account,
+            outgoing,
             ..
         } = request;
-        let mut connecting =
-            Box::pin(upstream.new_link(choice, preface.as_deref(), account.as_deref()));
+        let mut connecting = Box::pin(upstream.new_link(choice, outgoing));
         poll_fn(|context| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
                 return Poll::Ready(connected.map(ConnectOutcome::Link));
@@ -191,7 +177,8 @@ impl<R: Records> Connection<R> {
                     return self.upgrade(request, attempt, response);
                 }
                 Ok(AttemptEvent::Response(mut response)) if response.status < 200 => {
-                    if response.status != 100 {
+                    // HTTP/1.0 has no interim responses (RFC 9110 section 15.2).
+                    if response.status != 100 && request.version == HttpVersion::Http11 {
                         response.head.extend_from_slice(b"\r\n");
                         let sent = self
                             .send_while_permitted(Some(&mut request.live_permit), &response.head)
@@ -230,7 +217,8 @@ impl<R: Records> Connection<R> {
         attempt: Attempt,
         response: RenderedResponse,
     ) -> Result<ForwardOutcome, AttemptFailure> {
-        let is_requested = request.upgrade != Upgrade::None && request.upgrade == response.upgrade;
+        let is_requested = request.outgoing.upgrade != Upgrade::None
+            && request.outgoing.upgrade == response.upgrade;
         if !is_requested || !attempt.upload.is_complete() {
             return Err(AttemptFailure::Upgraded);
         }
@@ -250,6 +238,7 @@ impl<R: Records> Connection<R> {
             format,
             client_method,
             framing,
+            version,
             keep,
             upstream,
             ..
@@ -277,6 +266,7 @@ impl<R: Records> Connection<R> {
         self.respond(RecordedResponse {
             record,
             response,
+            version,
             keep,
             body,
             unread,

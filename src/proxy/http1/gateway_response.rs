@@ -16,6 +16,7 @@ impl<R: Records> Connection<R> {
         let RecordedResponse {
             mut record,
             response,
+            version,
             keep,
             body,
             unread,
@@ -29,8 +30,9 @@ impl<R: Records> Connection<R> {
         record.status(status.as_u16());
         let reason = status.canonical_reason().unwrap_or("Error");
         let mut message = format!(
-            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncache-control: no-store\r\nx-request-id: {}\r\n\
+            "{} {} {reason}\r\ncontent-type: {}\r\ncache-control: no-store\r\nx-request-id: {}\r\n\
              content-length: {}\r\n",
+            version.protocol(),
             status.as_u16(),
             response.content_type,
             record.request_id(),
@@ -41,9 +43,7 @@ impl<R: Records> Connection<R> {
             message.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         write_date(&mut message);
-        if keep == KeepAlive::Close {
-            message.extend_from_slice(b"connection: close\r\n");
-        }
+        message.extend_from_slice(keep.field(version));
         message.extend_from_slice(b"\r\n");
         let body_length = if body == GatewayBody::Sent {
             response.body.len()

@@ -1,6 +1,5 @@
-//! The gateway's HTTP/1.1 engine: one task for each connection reads a head, decides, forwards the request and sends the
-//! response, request after request. Read `serve`, then `begin`, `exchange`, `upload` and `download`. A request that it does
-//! not support is handed over to hyper with all bytes that were read.
+//! The gateway's HTTP/1 engine: one task for each connection reads a head, decides, forwards the request and sends the
+//! response, request after request. Read `serve`, then `begin`, `exchange`, `upload` and `download`.
 
 mod response_head_reader;
 mod attempt;
@@ -9,13 +8,15 @@ mod body;
 mod close;
 mod download;
 mod exchange;
+mod forwarded;
 mod head_decision;
 mod outcome;
 mod gateway_response;
-mod render;
+mod rendered_response;
 mod timer;
 mod tunnel;
 mod upload;
+mod whole_body;
 
 use super::Shared;
 use super::client::ConnectedClient;
@@ -25,26 +26,30 @@ use super::recheck::{LivePermit, RecheckWatch};
 use super::watched_stream::TlsFailureRecorder;
 use crate::buffer_pool::PooledFuture;
 use crate::drain::{Drain, DrainWatch};
-use crate::forward::{ClientAddress, HeadSearch, ParsedHead};
+use crate::forward::{ClientAddress, HeadSearch, HttpVersion, ParsedHead};
 use crate::listener::IdleWatch;
 use crate::respond::{Refusal, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{FillOutcome, ReceiveBuffer, Records};
 pub(super) use close::EVICTED_CLOSE_TIMEOUT;
+use forwarded::ForwardedRequest;
 use outcome::{EarlierRounds, HeadOutcome, PendingDecision};
-use render::ForwardedRequest;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use timer::Timer;
 use tokio::time::Instant;
+use whole_body::WholeBody;
 
 /// A client connection, with the state that its requests share.
 pub(super) struct Connection<R: Records> {
     pub(super) records: R,
     /// Decrypted bytes that are not consumed yet.
     pub(super) input: ReceiveBuffer,
+    /// The head of the next request, if it is longer than the input, or decided again after its body was read. Otherwise
+    /// empty: the head is at the front of the input.
+    held_head: Vec<u8>,
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Rc<ConnectionFacts>,
     pub(super) client: ConnectedClient,
@@ -59,43 +64,10 @@ pub(super) struct Connection<R: Records> {
     now: Instant,
 }
 
-/// How serving a connection ended.
-pub(super) enum ServeOutcome<R: Records> {
-    /// The connection is closed.
-    Closed,
-    /// This engine does not support the next request.
-    HandOver(Box<Connection<R>>, HandOverReason),
-}
-
-/// Why a request is handed over to hyper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HandOverReason {
-    /// HTTP/1.0: the client may support neither chunks nor persistent connections.
-    Http10,
-    /// The target is not a path: absolute form, `*`, or an authority.
-    TargetForm,
-    /// The head is longer than a slab.
-    HeadSize,
-    /// The decision depends on the body, which must be read completely first.
-    BodyDecides,
-}
-
-impl HandOverReason {
-    /// Label value in metrics.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Http10 => "http_1_0",
-            Self::TargetForm => "target_form",
-            Self::HeadSize => "head_size",
-            Self::BodyDecides => "body_decides",
-        }
-    }
-}
-
 /// A connection after one request, with what follows.
 struct ServedRequest<R: Records> {
     connection: Box<Connection<R>>,
-    next: Result<NextStep, HandOverReason>,
+    next: NextStep,
 }
 
 /// What happens with the connection after a request.
@@ -125,21 +97,29 @@ enum KeepAlive {
 }
 
 impl KeepAlive {
-    /// Persistence as requested by the client: HTTP/1.1 keeps the connection open without `close` (RFC 9112 section 9.3).
+    /// Persistence as requested by the client: HTTP/1.1 keeps the connection open without `close`, HTTP/1.0 closes it without
+    /// `keep-alive` (RFC 9112 section 9.3).
     fn of_request(head: &ParsedHead<'_, '_>) -> Self {
-        let closes = |value: &[u8]| {
-            value
-                .split(|byte| *byte == b',')
-                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+        let has_option = |name: &str| {
+            let connection = head
+                .fields
+                .iter()
+                .filter(|field| field.name.eq_ignore_ascii_case("connection"));
+            connection
+                .flat_map(|field| field.value.split(|byte| *byte == b','))
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
         };
-        let mut connection = head
-            .fields
-            .iter()
-            .filter(|field| field.name.eq_ignore_ascii_case("connection"));
-        if connection.any(|field| closes(field.value)) {
-            Self::Close
-        } else {
-            Self::Open
+        let closes = has_option("close")
+            || (head.version == HttpVersion::Http10 && !has_option("keep-alive"));
+        if closes { Self::Close } else { Self::Open }
+    }
+
+    /// The field that tells the client of this version. Empty where the version implies it.
+    fn field(self, version: HttpVersion) -> &'static [u8] {
+        match (self, version) {
+            (Self::Close, _) => b"connection: close\r\n",
+            (Self::Open, HttpVersion::Http10) => b"connection: keep-alive\r\n",
+            (Self::Open, HttpVersion::Http11) => b"",
         }
     }
 }
@@ -175,6 +155,7 @@ impl<R: Records> Connection<R> {
             now: Instant::now(),
             records: setup.records,
             input: setup.input,
+            held_head: Vec::new(),
             shared: setup.shared,
             facts: setup.facts,
             client: setup.client,
@@ -184,8 +165,8 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// Serves requests until the connection ends or a request is to be handed over.
-    pub(super) async fn serve(mut self: Box<Self>) -> ServeOutcome<R>
+    /// Serves requests until the connection ends.
+    pub(super) async fn serve(mut self: Box<Self>)
     where
         R: 'static,
     {
@@ -194,24 +175,15 @@ impl<R: Records> Connection<R> {
                 // The memory of a request is freed while the connection waits for the next one.
                 let served = PooledFuture::new(self.serve_request()).await;
                 self = served.connection;
-                match served.next {
-                    Ok(next_step) => next_step,
-                    Err(reason) => return ServeOutcome::HandOver(self, reason),
-                }
+                served.next
             } else {
                 NextStep::Close(UnreadInput::Absent)
             };
             match self.check_tls_failure(next_step) {
                 NextStep::AwaitRequest => {}
-                NextStep::Close(unread) => {
-                    Box::pin(self.close(unread)).await;
-                    return ServeOutcome::Closed;
-                }
-                NextStep::Drop => return ServeOutcome::Closed,
-                NextStep::Tunnel(pending) => {
-                    Box::pin(self.tunnel(*pending)).await;
-                    return ServeOutcome::Closed;
-                }
+                NextStep::Close(unread) => return Box::pin(self.close(unread)).await,
+                NextStep::Drop => return,
+                NextStep::Tunnel(pending) => return Box::pin(self.tunnel(*pending)).await,
             }
         }
     }
@@ -237,11 +209,10 @@ impl<R: Records> Connection<R> {
         // Not moved between decision and response: the struct is large.
         let mut request = None;
         let next = match self.next_request(&mut request).await {
-            HeadOutcome::Forward => Ok(self.forward(&mut request).await),
-            HeadOutcome::Respond(response) => Ok(self.respond(*response).await),
-            HeadOutcome::HandOver(reason) => Err(reason),
+            HeadOutcome::Forward => self.forward(&mut request).await,
+            HeadOutcome::Respond(response) => self.respond(*response).await,
             HeadOutcome::End | HeadOutcome::NeedsEvidence(_) => {
-                Ok(NextStep::Close(UnreadInput::Absent))
+                NextStep::Close(UnreadInput::Absent)
             }
         };
         ServedRequest {
@@ -273,7 +244,7 @@ impl<R: Records> Connection<R> {
         let mut search = HeadSearch::default();
         let mut head_since = None;
         loop {
-            let due = if self.input.is_empty() {
+            let due = if self.is_between_requests() {
                 idle_since + self.limits.keep_alive_timeout
             } else {
                 match self.begin(&mut search, slot, None) {
@@ -283,11 +254,7 @@ impl<R: Records> Connection<R> {
                     Some(outcome) => return outcome,
                     None => {}
                 }
-                let since = *head_since.get_or_insert(self.now);
-                if self.input.is_full() {
-                    return HeadOutcome::HandOver(HandOverReason::HeadSize);
-                }
-                since + self.limits.head_timeout
+                *head_since.get_or_insert(self.now) + self.limits.head_timeout
             };
             self.timer.set(Some(due));
             match std::future::poll_fn(|context| self.poll_input(context)).await {
@@ -302,19 +269,21 @@ impl<R: Records> Connection<R> {
         }
     }
 
-    /// Gathers evidence and decides again about the head at the front of the input, until the decision is final.
+    /// Gathers evidence and decides again about the same head, until the decision is final.
     async fn decide_with_evidence(
         &mut self,
         mut pending: PendingDecision,
         slot: &mut Option<ForwardedRequest>,
     ) -> HeadOutcome {
         let mut evidence = EvidenceCache::default();
+        let mut body = WholeBody::Unread;
         loop {
             let request_id = pending.request_id;
             let rounds = pending.rounds;
-            Box::pin(self.gather_evidence(pending, &mut evidence)).await;
+            Box::pin(self.gather_evidence(pending, &mut evidence, &mut body)).await;
             let earlier = EarlierRounds {
                 evidence: &evidence,
+                body: &body,
                 request_id,
                 rounds,
             };
@@ -322,6 +291,9 @@ impl<R: Records> Connection<R> {
                 Some(HeadOutcome::NeedsEvidence(more)) => pending = *more,
                 Some(outcome) => {
                     self.now = Instant::now();
+                    if let Some(request) = slot {
+                        request.take_body(body);
+                    }
                     return outcome;
                 }
                 None => break,
@@ -335,7 +307,7 @@ impl<R: Records> Connection<R> {
             self.idle.becomes_busy();
             return Poll::Ready(WaitOutcome::Filled(filled));
         }
-        if self.input.is_empty() {
+        if self.is_between_requests() {
             // A connection that is evicted while a request arrives serves that request, and then closes.
             self.idle.becomes_idle(self.now);
             if self.drain_watch.poll_begun(context) || self.idle.poll_evicted(context).is_ready() {
@@ -343,6 +315,11 @@ impl<R: Records> Connection<R> {
             }
         }
         self.timer.poll(context).map(|()| WaitOutcome::TimedOut)
+    }
+
+    /// Whether no byte of the next request was received.
+    fn is_between_requests(&self) -> bool {
+        self.input.is_empty() && self.held_head.is_empty()
     }
 
     /// Whether the connection accepts no further request.

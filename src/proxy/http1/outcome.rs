@@ -1,6 +1,8 @@
-//! Outcomes of a request head: forward, respond, hand over, or gather evidence.
+//! Outcomes of a request head: forward, respond, or gather evidence.
 
-use super::{HandOverReason, KeepAlive, UnreadInput};
+use super::whole_body::WholeBody;
+use super::{KeepAlive, UnreadInput};
+use crate::forward::{ExpectHeader, Framing, HttpVersion};
 use crate::proxy::RequestId;
 use crate::proxy::decision_context::DecisionContext;
 use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
@@ -14,11 +16,9 @@ pub(super) enum HeadOutcome {
     Forward,
     /// The gateway responds itself.
     Respond(Box<RecordedResponse>),
-    /// Another engine serves the request.
-    HandOver(HandOverReason),
     /// The connection ends without a further request.
     End,
-    /// The decision needs evidence. The head stays in the input.
+    /// The decision needs evidence. The head is kept for the next round.
     NeedsEvidence(Box<PendingDecision>),
 }
 
@@ -26,6 +26,10 @@ pub(super) enum HeadOutcome {
 pub(super) struct PendingDecision {
     pub(super) source: EvidenceSource,
     pub(super) context: DecisionContext,
+    pub(super) framing: Framing,
+    pub(super) expectation: ExpectHeader,
+    /// Length of the head in bytes.
+    pub(super) head_length: usize,
     /// The same in all rounds.
     pub(super) request_id: RequestId,
     /// Counts the decision rounds against their maximum.
@@ -33,8 +37,10 @@ pub(super) struct PendingDecision {
 }
 
 /// Results of earlier decision rounds of the same request.
+#[derive(Clone, Copy)]
 pub(super) struct EarlierRounds<'a> {
     pub(super) evidence: &'a EvidenceCache,
+    pub(super) body: &'a WholeBody,
     pub(super) request_id: RequestId,
     pub(super) rounds: DecisionRounds,
 }
@@ -43,6 +49,8 @@ pub(super) struct EarlierRounds<'a> {
 pub(super) struct RecordedResponse {
     pub(super) record: Record,
     pub(super) response: GatewayResponse,
+    /// The client's HTTP version.
+    pub(super) version: HttpVersion,
     pub(super) keep: KeepAlive,
     pub(super) body: GatewayBody,
     /// Whether part of the request stays unread.

@@ -1,11 +1,9 @@
 //! Reading of a response head from the upstream. It is read into the slab that is sent later, with room in front for the head
 //! that the client gets. Sends nothing.
 
-use crate::forward::{
-    Asked, HeadSearch, ResponseHead, ResponseHeadError, field_space, parse_response_head,
-};
+use crate::forward::{Asked, ResponseHead, ResponseHeadError, field_space};
 use crate::tls::record::{HEADROOM, Slab};
-use crate::upstream::{AttemptFailure, Link};
+use crate::upstream::{AttemptFailure, ExpectedResponse, Link, ResponseHeadSearch};
 use std::task::{Context, Poll, ready};
 
 /// Size of the first read in bytes. Head and first part of the body fit one record, even if the rendered head is longer by the
@@ -19,9 +17,7 @@ pub(super) struct ResponseHeadReader {
     slab: Option<Slab>,
     from: usize,
     to: usize,
-    search: HeadSearch,
-    /// Number of bytes to wait for before the head is parsed again, for a response that is held back.
-    needed: usize,
+    search: ResponseHeadSearch,
 }
 
 impl Default for ResponseHeadReader {
@@ -30,8 +26,7 @@ impl Default for ResponseHeadReader {
             slab: None,
             from: HEADROOM,
             to: HEADROOM,
-            search: HeadSearch::default(),
-            needed: 0,
+            search: ResponseHeadSearch::default(),
         }
     }
 }
@@ -53,22 +48,16 @@ impl ResponseHeadReader {
                 .as_ref()
                 .and_then(|slab| slab.get(self.from..self.to))
                 .unwrap_or_default();
-            if bytes.len() >= self.needed.max(1) && self.search.is_worth_reading(bytes) {
-                let mut space = field_space();
-                match parse_response_head(bytes, method, &mut space) {
-                    Ok(Some(head)) => {
-                        let head = head.as_meant(link.lengthless_redirect());
-                        self.needed = head.length_until(held_back);
-                        let has_room = self.from + self.needed <= Slab::SIZE - ROOM_BEHIND;
-                        if bytes.len() >= self.needed || !has_room {
-                            return Poll::Ready(Ok(on_head(head)));
-                        }
-                        // The head is parsed again when the body is complete.
-                        self.search = HeadSearch::default();
-                    }
-                    Ok(None) => {}
-                    Err(error) => return Poll::Ready(Err(AttemptFailure::Unreadable(error))),
-                }
+            let expected = ExpectedResponse {
+                asked: method,
+                held_back,
+                room: (Slab::SIZE - ROOM_BEHIND).saturating_sub(self.from),
+            };
+            let mut space = field_space();
+            match self.search.find(bytes, link, expected, &mut space) {
+                Ok(Some(head)) => return Poll::Ready(Ok(on_head(head))),
+                Ok(None) => {}
+                Err(failure) => return Poll::Ready(Err(failure)),
             }
             match self.poll_read(context, link) {
                 Poll::Ready(Ok(())) => {}
@@ -112,8 +101,7 @@ impl ResponseHeadReader {
     /// Skips the head of an interim response.
     pub(super) fn skip_head(&mut self, length: usize) {
         self.from = (self.from + length).min(self.to);
-        self.search = HeadSearch::default();
-        self.needed = 0;
+        self.search = ResponseHeadSearch::default();
         if self.from == self.to {
             *self = Self::default();
         }

@@ -2,7 +2,7 @@
 
 use super::Connection;
 use super::gateway_response::SendFailure;
-use super::render::RenderedResponse;
+use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
 use crate::forward::tunnel;
 use crate::proxy::recheck::{LivePermit, withdrawn};

@@ -2,13 +2,13 @@
 //! bytes are written from where they were decrypted, without a copy. Reads no response.
 
 use super::body::{Chunk, LINE_END, UnsentBody, UploadBody};
-use super::render::ForwardedRequest;
+use super::forwarded::ForwardedRequest;
 use crate::buffer_pool::PooledBuffer;
 use crate::forward::{ChunkPart, ExpectHeader, Framing, field_space, parse_head, write_trailers};
 use crate::limit::BodyEnd;
 use crate::respond::SlowPeer;
 use crate::tls::record::{FillOutcome, ReceiveBuffer, Records, count_copied};
-use crate::upstream::{AttemptFailure, Link};
+use crate::upstream::{AttemptFailure, Link, UploadState};
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
@@ -32,17 +32,6 @@ pub(super) struct RequestUpload {
     pub(super) state: UploadState,
     /// When a byte last moved.
     pub(super) progress: Instant,
-}
-
-/// What an upload waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UploadState {
-    WaitsForClient,
-    WaitsForUpstream,
-    /// The request is sent completely.
-    Complete,
-    /// The upstream takes no more bytes. It may have responded.
-    Stopped,
 }
 
 /// How polling an upload ended.
@@ -73,7 +62,7 @@ impl RequestUpload {
             }
         });
         Self {
-            head: std::mem::take(&mut request.head),
+            head: std::mem::take(&mut request.outgoing.head),
             head_sent: 0,
             body,
             tail,
@@ -82,7 +71,7 @@ impl RequestUpload {
             limit: request.limits.body_size,
             body_bytes,
             has_sent: false,
-            kept: request.retry_policy.keeps_body().then(Vec::new),
+            kept: request.outgoing.retry_policy.keeps_body().then(Vec::new),
             state: UploadState::WaitsForUpstream,
             progress: now,
         }
@@ -91,10 +80,10 @@ impl RequestUpload {
     /// Restores the request for a retry. The head is reusable, with the kept copy of the body behind it. If nothing was sent, the
     /// body's state is reusable too: the framing of its first chunk is no longer in the input.
     pub(super) fn restore(self, request: &mut ForwardedRequest) {
-        request.head = self.head;
+        request.outgoing.head = self.head;
         if let Some(kept) = &self.kept {
             count_copied(kept.len());
-            request.head.extend_from_slice(kept);
+            request.outgoing.head.extend_from_slice(kept);
         }
         if !self.has_sent || self.kept.is_some() {
             request.unsent = Some(UnsentBody {
@@ -256,26 +245,18 @@ impl RequestUpload {
         input: &mut ReceiveBuffer,
         link: &Link,
     ) -> Result<(), AttemptFailure> {
-        match written {
-            Ok(count @ 1..) => {
-                self.has_sent = true;
-                self.state = UploadState::WaitsForUpstream;
-                self.advance(count, input);
-                // A request that fits one write needs no second clock reading.
-                if !matches!(self.body, UploadBody::Tail) {
-                    self.progress = Instant::now();
-                }
-                Ok(())
-            }
-            Err(error) if !self.has_sent && link.says_what_it_sent() => {
-                Err(AttemptFailure::Unsent(error))
-            }
-            // The upstream may have responded before it closed.
-            Ok(_) | Err(_) => {
-                self.state = UploadState::Stopped;
-                Ok(())
-            }
+        let Some(count) = link.bytes_written(written, self.has_sent)? else {
+            self.state = UploadState::Stopped;
+            return Ok(());
+        };
+        self.has_sent = true;
+        self.state = UploadState::WaitsForUpstream;
+        self.advance(count, input);
+        // A request that fits one write needs no second clock reading.
+        if !matches!(self.body, UploadBody::Tail) {
+            self.progress = Instant::now();
         }
+        Ok(())
     }
 
     fn advance(&mut self, mut count: usize, input: &mut ReceiveBuffer) {

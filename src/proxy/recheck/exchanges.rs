@@ -1,4 +1,4 @@
-//! The open requests on one connection of hyper. The task of the connection rechecks them, since a stream whose client
+//! The open requests on one HTTP/2 connection. The task of the connection rechecks them, since a stream whose client
 //! reads nothing is not polled. Closes nothing.
 
 use super::super::Shared;
@@ -22,21 +22,11 @@ const TIME_TO_END: Duration = Duration::from_millis(200);
 pub(in crate::proxy) struct OpenExchanges {
     rounds: RefCell<RecheckWatch>,
     all: RefCell<Vec<Weak<OpenExchange>>>,
-    when_idle: IdleClient,
-}
-
-/// Whether a connection without an open request is closed when its client is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IdleClient {
-    Rechecked,
-    /// Its next request is denied.
-    Ignored,
 }
 
 /// One open request.
 pub(in crate::proxy) struct OpenExchange {
-    /// `None` after [`take_permit`](Self::take_permit).
-    permit: RefCell<Option<LivePermit>>,
+    permit: RefCell<LivePermit>,
     withdrawn: Cell<Option<(Withdrawal, Instant)>>,
     task: RefCell<Option<Waker>>,
     /// The request is open for so long that a recheck has woken its task. Only then it needs a timer for its upstream.
@@ -58,8 +48,8 @@ pub(in crate::proxy) enum RecheckResult {
 }
 
 impl OpenExchanges {
-    /// For HTTP/2: the connection of a rejected client is also closed without an open request.
-    pub(in crate::proxy) fn for_http2() -> Self {
+    /// Without open requests. The connection of a rejected client is closed in this case, too.
+    pub(in crate::proxy) fn new() -> Self {
         let mut rounds = RecheckWatch::new();
         rounds.set_resting();
         // The handshake may have used another snapshot.
@@ -67,23 +57,13 @@ impl OpenExchanges {
         Self {
             rounds: RefCell::new(rounds),
             all: RefCell::default(),
-            when_idle: IdleClient::Rechecked,
-        }
-    }
-
-    /// For HTTP/1.1.
-    pub(in crate::proxy) fn for_http1() -> Self {
-        Self {
-            rounds: RefCell::new(RecheckWatch::new()),
-            all: RefCell::default(),
-            when_idle: IdleClient::Ignored,
         }
     }
 
     /// Adds a permitted request. It is open while the value is held.
     pub(in crate::proxy) fn begin(&self, permit: LivePermit) -> Rc<OpenExchange> {
         let exchange = Rc::new(OpenExchange {
-            permit: RefCell::new(Some(permit)),
+            permit: RefCell::new(permit),
             withdrawn: Cell::new(None),
             task: RefCell::default(),
             has_been_woken: Cell::new(false),
@@ -128,11 +108,7 @@ impl OpenExchanges {
                 stuck |= now.saturating_duration_since(since) > TIME_TO_END;
                 return true;
             }
-            let mut permit = exchange.permit.borrow_mut();
-            let result = permit
-                .as_mut()
-                .map_or(Ok(()), |permit| permit.recheck(shared, client, now));
-            drop(permit);
+            let result = exchange.permit.borrow_mut().recheck(shared, client, now);
             if let Err(withdrawal) = result {
                 exchange.withdrawn.set(Some((withdrawal, now)));
                 // A request that exceeded its time limit does not affect later requests.
@@ -151,10 +127,10 @@ impl OpenExchanges {
         drop(all);
         woken.into_iter().for_each(Waker::wake);
         let mut rounds = self.rounds.borrow_mut();
-        match self.when_idle {
-            IdleClient::Rechecked if nothing_open => rounds.set_resting(),
-            IdleClient::Ignored if nothing_open => rounds.set_idle(),
-            _ => rounds.set_long_running(),
+        if nothing_open {
+            rounds.set_resting();
+        } else {
+            rounds.set_long_running();
         }
         match self.rejected_client(shared, client, now) {
             _ if stuck => RecheckResult::Stuck,
@@ -164,16 +140,13 @@ impl OpenExchanges {
         }
     }
 
-    /// Why the client is rejected, if it is and an idle connection is to be closed for that.
+    /// Why the client is rejected, if it is.
     fn rejected_client(
         &self,
         shared: &Arc<Shared>,
         client: &ConnectedClient,
         now: Instant,
     ) -> Option<Withdrawal> {
-        if self.when_idle == IdleClient::Ignored {
-            return None;
-        }
         let view = client.view(&in_force(shared).snapshot, now);
         match (&view.identity, view.client()) {
             (_, None) => Some(Withdrawal::of(&Refusal::ListenerGone)),
@@ -206,10 +179,5 @@ impl OpenExchange {
             drop(before);
         }
         Poll::Pending
-    }
-
-    /// Takes the permit over. The caller rechecks it from now on.
-    pub(in crate::proxy) fn take_permit(&self) -> Option<LivePermit> {
-        self.permit.take()
     }
 }

@@ -43,37 +43,28 @@ pub(in crate::proxy) struct LivePermit {
     until: Option<Instant>,
 }
 
-/// The request head, as each engine has it.
+/// The head of a request, as each engine has it.
+pub(in crate::proxy) enum HeadSource<'a> {
+    Bytes(&'a [u8]),
+    Parts(&'a Rc<http::request::Parts>),
+}
+
+/// A request head that is kept for rechecks.
 enum RecheckedHead {
     Bytes(PooledBuffer),
     Parts(Rc<http::request::Parts>),
 }
 
 impl LivePermit {
-    /// Of the request with the head in these bytes.
-    pub(in crate::proxy) fn of_bytes(
-        head: &[u8],
+    /// Of a request with this head.
+    pub(in crate::proxy) fn of(
+        head: &HeadSource<'_>,
         view: Rc<ClientView>,
         checked: &CheckedEvidence,
     ) -> Self {
-        let mut bytes = PooledBuffer::take();
-        bytes.extend_from_slice(head);
-        Self::of(RecheckedHead::Bytes(bytes), view, checked)
-    }
-
-    /// Of a request on hyper.
-    pub(in crate::proxy) fn of_parts(
-        head: Rc<http::request::Parts>,
-        view: Rc<ClientView>,
-        checked: &CheckedEvidence,
-    ) -> Self {
-        Self::of(RecheckedHead::Parts(head), view, checked)
-    }
-
-    fn of(head: RecheckedHead, view: Rc<ClientView>, checked: &CheckedEvidence) -> Self {
         let Evidence { body, verdict, .. } = checked.evidence.clone();
         Self {
-            head,
+            head: RecheckedHead::of(head),
             view,
             proof: checked.proof().cloned(),
             body,
@@ -205,6 +196,17 @@ impl LivePermit {
 }
 
 impl RecheckedHead {
+    fn of(source: &HeadSource<'_>) -> Self {
+        match *source {
+            HeadSource::Bytes(head) => {
+                let mut bytes = PooledBuffer::take();
+                bytes.extend_from_slice(head);
+                Self::Bytes(bytes)
+            }
+            HeadSource::Parts(parts) => Self::Parts(parts.clone()),
+        }
+    }
+
     /// The client of the request, as this snapshot identifies it.
     fn view(
         &self,
@@ -243,7 +245,7 @@ impl RecheckedHead {
                 let request = RequestHead {
                     method: head.method,
                     target: head.target,
-                    authority: None,
+                    authority: head.authority,
                     fields: head.fields,
                 };
                 still_permitted(decide_with(snapshot, client, evidence, &request).decision)

@@ -8,5 +8,5 @@ mod rounds;
 pub use rounds::run_recheck_rounds;
 
 pub(super) use exchanges::{OpenExchange, OpenExchanges, RecheckResult};
-pub(super) use live_permit::{LivePermit, withdrawn};
+pub(super) use live_permit::{HeadSource, LivePermit, withdrawn};
 pub(super) use rounds::RecheckWatch;

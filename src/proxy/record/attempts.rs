@@ -4,25 +4,10 @@
 use super::Record;
 use crate::proxy::texts::RecordField;
 use crate::respond::Refusal;
+use crate::upstream::AttemptObserver;
 use std::time::Instant;
 
 impl Record {
-    /// A connection to this endpoint is opened for the request.
-    pub(in crate::proxy) fn connects_to(&mut self, endpoint: &str) {
-        self.texts.set(RecordField::Endpoint, endpoint);
-    }
-
-    /// The request is sent to this endpoint.
-    pub(in crate::proxy) fn sent_to(&mut self, endpoint: &str) {
-        self.texts.set(RecordField::Endpoint, endpoint);
-        self.attempts = self.attempts.saturating_add(1);
-    }
-
-    /// The last attempt sent nothing, so it does not count.
-    pub(in crate::proxy) fn was_not_sent(&mut self) {
-        self.attempts = self.attempts.saturating_sub(1);
-    }
-
     /// The head of the response was received at this moment.
     pub(in crate::proxy) fn answered_at(&mut self, at: Instant) {
         self.upstream_time = Some(at.saturating_duration_since(self.begun));
@@ -40,5 +25,20 @@ impl Record {
     /// The number of attempts, if it is more than one.
     pub(super) fn repeated_attempts(&self) -> Option<u8> {
         Some(self.attempts).filter(|attempts| *attempts > 1)
+    }
+}
+
+impl AttemptObserver for Record {
+    fn connects_to(&mut self, endpoint: &str) {
+        self.texts.set(RecordField::Endpoint, endpoint);
+    }
+
+    fn sent_to(&mut self, endpoint: &str) {
+        self.texts.set(RecordField::Endpoint, endpoint);
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    fn was_not_sent(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
     }
 }

@@ -51,10 +51,6 @@ impl Assembly<'_> {
                 hosts,
                 routes: RouteTable::default(),
                 limits: defaults::connection_limits(&[&table.limits, &self.config.limits]),
-                http1_engine: table
-                    .http1_engine
-                    .as_ref()
-                    .map_or_else(Default::default, |setting| setting.value),
                 front_proxy: None,
                 half_open_exempt: table
                     .half_open_exempt

@@ -6,13 +6,12 @@ use proptest::prelude::*;
 type Chunked = ResponseBody<UnsyncBoxBody<Bytes, BodyFailure>>;
 
 fn chunked() -> Chunked {
-    let remaining = Remaining::Chunked(ChunkScanner::default(), Vec::new());
     ResponseBody {
         link: None,
         upload: None,
         buffer: BytesMut::new(),
         passed: None,
-        remaining,
+        rest: ResponseBodyScanner::new(ResponseFraming::Chunked),
         reuse: Reuse::Keep,
         room: FIRST_READ,
     }

@@ -2,12 +2,13 @@
 //! sent.
 
 use super::*;
+use crate::buffer_pool::PooledBuffer;
 use crate::config::HostHeader;
 use crate::endpoint::EndpointAddress;
-use crate::forward::{ChunkPart, ChunkScanner};
+use crate::forward::{ChunkPart, ChunkScanner, Framing, Reuse, Upgrade};
 use crate::pool::Capacity;
 use crate::telemetry::Telemetry;
-use crate::upstream::{ResponseBody, ResponseContent, UpstreamSettings};
+use crate::upstream::{ResponseBody, RetryPolicy, UpstreamSettings};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -66,19 +67,22 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> UpstreamRequest<Fram
     let fields = "\r\ntrailer: x-sum\r\n\r\n";
     let mut head = PooledBuffer::take();
     head.extend_from_slice(format!("{line}client{fields}").as_bytes());
-    UpstreamRequest {
+    let outgoing = OutgoingRequest {
         head,
         host: line.len()..line.len() + "client".len(),
         reuse: Reuse::Keep,
         framing,
-        body: Frames(frames.into(), false),
-        meter: Arc::default(),
         asked: Asked::Other,
         upgrade: Upgrade::None,
-        repeat: RetryPolicy::never(),
+        retry_policy: RetryPolicy::never(),
         response_timeout: Duration::from_secs(60),
         preface: None,
         account: None,
+    };
+    UpstreamRequest {
+        outgoing,
+        body: Frames(frames.into(), false),
+        meter: Arc::default(),
     }
 }
 
@@ -118,9 +122,7 @@ async fn exchange(
     let answer = upstream
         .send(outgoing, |head: &ResponseHead<'_, '_>| head.status)
         .await?;
-    let ResponseContent::Body(mut body): ResponseContent<Frames> = answer.behind else {
-        panic!("no body")
-    };
+    let mut body = answer.body;
     let mut data = Vec::new();
     let mut trailers = None;
     while let Some(frame) = ResponseBody::frame(&mut body).await {

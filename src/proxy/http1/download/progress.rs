@@ -1,10 +1,12 @@
 //! Progress of a response: which of the received bytes are sent unchanged, and how the response ends. Sends nothing.
 
-use crate::forward::{ChunkPart, ChunkScanner, ResponseFraming, ResponseHeadError, write_trailers};
+use crate::forward::{
+    BodyPart, IncompleteBody, ResponseBodyScanner, ResponseHeadError, write_trailers,
+};
 use crate::proxy::http1::gateway_response::SendFailure;
-use crate::proxy::http1::render::RenderedResponse;
+use crate::proxy::http1::rendered_response::{BodyDelimiter, RenderedResponse};
 use crate::respond::Withdrawal;
-use crate::tls::record::Slab;
+use crate::tls::record::{Slab, count_copied};
 use std::io::Write;
 use std::ops::Range;
 use tokio::time::Instant;
@@ -19,7 +21,8 @@ pub(super) const LINE_END: &[u8] = b"\r\n";
 
 /// Progress of a response on its way to the client.
 pub(super) struct Download {
-    pub(super) body: DownloadBody,
+    body: ResponseBodyScanner,
+    delimiter: BodyDelimiter,
     /// Bytes of the body that were sent.
     pub(super) body_bytes: u64,
     /// The upstream sent bytes after the end of the response.
@@ -34,14 +37,6 @@ pub(super) struct Download {
     pub(super) records: usize,
     /// When a byte last moved.
     pub(super) progress: Instant,
-}
-
-/// The part of a response body that is to come.
-pub(super) enum DownloadBody {
-    Done,
-    Length(u64),
-    Chunked(Box<(ChunkScanner, Vec<u8>)>),
-    UntilClose,
 }
 
 /// How a response ended.
@@ -66,14 +61,9 @@ impl From<SendFailure> for ResponseEnd {
 
 impl Download {
     pub(super) fn new(response: &mut RenderedResponse, now: Instant) -> Self {
-        let body = match response.framing {
-            ResponseFraming::None | ResponseFraming::Length(0) => DownloadBody::Done,
-            ResponseFraming::Length(length) => DownloadBody::Length(length),
-            ResponseFraming::Chunked => DownloadBody::Chunked(Box::default()),
-            ResponseFraming::UntilClose => DownloadBody::UntilClose,
-        };
         Self {
-            body,
+            body: ResponseBodyScanner::new(response.framing),
+            delimiter: response.delimiter,
             body_bytes: 0,
             has_surplus: false,
             tail: Vec::new(),
@@ -85,88 +75,98 @@ impl Download {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        matches!(self.body, DownloadBody::Done) && self.tail.is_empty() && !self.sending
+        self.body.is_complete() && self.tail.is_empty() && !self.sending
     }
 
-    /// Accounts for received bytes. Returns how many of them are sent to the client unchanged.
-    pub(super) fn accept(&mut self, bytes: &[u8]) -> Result<usize, ResponseHeadError> {
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        match &mut self.body {
-            DownloadBody::Done => {
-                self.has_surplus |= !bytes.is_empty();
-                Ok(0)
-            }
-            DownloadBody::UntilClose => {
-                self.body_bytes += count(bytes.len());
-                Ok(bytes.len())
-            }
-            DownloadBody::Length(left) => {
-                let taken = bytes
-                    .len()
-                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= count(taken);
-                self.body_bytes += count(taken);
-                self.has_surplus |= taken < bytes.len();
-                if *left == 0 {
-                    self.body = DownloadBody::Done;
-                }
-                Ok(taken)
-            }
-            DownloadBody::Chunked(_) => self.accept_chunks(bytes),
+    /// Whether the data of a body without length is wrapped in chunks.
+    pub(super) fn wraps_in_chunks(&self) -> bool {
+        self.body.ends_with_connection() && self.delimiter == BodyDelimiter::Framing
+    }
+
+    /// Accounts for received bytes. Returns how many bytes at the front are sent to the client.
+    pub(super) fn accept(&mut self, bytes: &mut [u8]) -> Result<usize, ResponseHeadError> {
+        if self.body.is_chunked() && self.delimiter == BodyDelimiter::Close {
+            return self.unwrap_chunks(bytes);
         }
-    }
-
-    /// Chunks are sent unchanged. The trailer section is rendered again, unless it is empty.
-    fn accept_chunks(&mut self, bytes: &[u8]) -> Result<usize, ResponseHeadError> {
-        let DownloadBody::Chunked(chunked) = &mut self.body else {
-            return Ok(0);
-        };
-        let (scanner, section) = &mut **chunked;
+        // Chunks are sent unchanged. The trailer section is rendered again, unless it is empty.
         let mut at = 0;
-        let mut pass = 0;
-        while !scanner.is_complete() && at < bytes.len() {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let (kind, length) = scanner
-                .part(rest)
-                .map_err(|_| ResponseHeadError::BadChunk)?;
+        let mut passing = 0;
+        while at < bytes.len() {
+            let (part, length) = self.body.part(bytes.get(at..).unwrap_or_default())?;
             at += length;
-            match kind {
-                ChunkPart::Framing => pass = at,
-                ChunkPart::Data => {
-                    pass = at;
-                    self.body_bytes += u64::try_from(length).unwrap_or(u64::MAX);
+            match part {
+                BodyPart::Framing => passing = at,
+                BodyPart::Data => {
+                    passing = at;
+                    self.count(length);
                 }
-                ChunkPart::Trailers => {
-                    section.extend_from_slice(rest.get(..length).unwrap_or_default())
+                BodyPart::Trailers => {}
+                BodyPart::End => {
+                    self.has_surplus = true;
+                    break;
                 }
             }
         }
-        if !scanner.is_complete() {
-            return Ok(pass);
-        }
-        let section = std::mem::take(section);
-        self.body = DownloadBody::Done;
-        self.has_surplus |= at < bytes.len();
-        if section == LINE_END && at == pass + LINE_END.len() {
+        let trailers = self.complete_trailers();
+        if trailers == LINE_END && at == passing + LINE_END.len() {
             return Ok(at);
         }
-        let allowed: [(&str, &[u8]); 1] = [("trailer", &self.trailer_names)];
-        write_trailers(&section, &allowed[..], &mut self.tail)
-            .map_err(|_| ResponseHeadError::BadChunk)?;
-        self.tail.extend_from_slice(LINE_END);
-        Ok(pass)
+        if !trailers.is_empty() {
+            let allowed: [(&str, &[u8]); 1] = [("trailer", &self.trailer_names)];
+            write_trailers(&trailers, &allowed[..], &mut self.tail)
+                .map_err(|_| ResponseHeadError::BadChunk)?;
+            self.tail.extend_from_slice(LINE_END);
+        }
+        Ok(passing)
+    }
+
+    /// The trailer section, once the body is complete. Empty for a body that is not in chunks.
+    fn complete_trailers(&mut self) -> Vec<u8> {
+        if self.body.is_complete() {
+            self.body.take_trailers()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Moves the data of chunks together, for a client that knows no chunks. Trailers are dropped.
+    fn unwrap_chunks(&mut self, bytes: &mut [u8]) -> Result<usize, ResponseHeadError> {
+        let mut at = 0;
+        let mut data = 0;
+        while at < bytes.len() {
+            let (part, length) = self.body.part(bytes.get(at..).unwrap_or_default())?;
+            match part {
+                BodyPart::Data => {
+                    bytes.copy_within(at..at + length, data);
+                    count_copied(length);
+                    self.count(length);
+                    data += length;
+                }
+                BodyPart::Framing | BodyPart::Trailers => {}
+                BodyPart::End => {
+                    self.has_surplus = true;
+                    break;
+                }
+            }
+            at += length;
+        }
+        Ok(data)
+    }
+
+    fn count(&mut self, length: usize) {
+        self.body_bytes += u64::try_from(length).unwrap_or(u64::MAX);
     }
 
     /// Handles the upstream's end of stream.
     pub(super) fn closed(&mut self) -> Result<(), ResponseEnd> {
-        match self.body {
-            DownloadBody::UntilClose => {
-                self.tail.extend_from_slice(b"0\r\n\r\n");
-                self.body = DownloadBody::Done;
-                Ok(())
-            }
-            _ => Err(ResponseEnd::BrokeOff),
+        let ends_here = self.wraps_in_chunks();
+        self.body
+            .connection_ended()
+            .map_err(|IncompleteBody| ResponseEnd::BrokeOff)?;
+        if ends_here {
+            self.tail.extend_from_slice(b"0\r\n\r\n");
         }
+        Ok(())
     }
 }
 

@@ -1,8 +1,7 @@
-//! A connection served by hyper, until its end: HTTP/1.1 behind the guard, and HTTP/2.
+//! An HTTP/2 connection, served by hyper until its end.
 
+use super::{ConnectionContext, RecordedBody, serve_request};
 use crate::proxy::activity;
-use crate::proxy::exchange::{ConnectionContext, RecordedBody, serve_request};
-use crate::proxy::guard::Guard;
 use crate::proxy::http1;
 use crate::proxy::recheck::RecheckResult;
 use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
@@ -16,10 +15,9 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-/// The service for the requests of a connection, in any HTTP version.
+/// The service for the requests of a connection.
 fn request_service(
     context: &Rc<ConnectionContext>,
 ) -> impl Service<
@@ -36,56 +34,8 @@ fn request_service(
     })
 }
 
-pub(super) async fn serve_guarded<S>(
-    context: Rc<ConnectionContext>,
-    stream: Guard<S>,
-    limits: ConnectionLimits,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let connection = hyper::server::conn::http1::Builder::new()
-        // The guard has timers that distinguish idle from slow clients, and a lower limit for heads.
-        .header_read_timeout(None)
-        .max_header_size(limits.head_size.saturating_add(4096))
-        .max_buf_size((limits.head_size + 4096).max(64 * 1024))
-        .max_headers(crate::forward::MAX_FIELDS + 1)
-        .serve_connection(TokioIo::new(stream), request_service(&context))
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let mut closing = false;
-    let mut evicted = false;
-    let has_begun_request = || {
-        context
-            .guard
-            .as_ref()
-            .is_some_and(|guard| guard.has_begun_head())
-    };
-    let outcome = loop {
-        tokio::select! {
-            // The guard is polled before its state is queried.
-            biased;
-            outcome = connection.as_mut() => break outcome,
-            () = close_requested(&context), if !closing => {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                if let Some(guard) = &context.guard {
-                    guard.stop_requests();
-                }
-            }
-            () = context.activity.evicted(has_begun_request), if !evicted => {
-                // No graceful shutdown in hyper: a request that arrives now is served.
-                evicted = true;
-                if let Some(guard) = &context.guard {
-                    guard.stop_requests();
-                }
-            }
-            () = recheck_until_stuck(&context) => break Ok(()),
-        }
-    };
-    log_end(&context, outcome);
-}
-
-pub(super) async fn serve_http2<R>(
+/// Serves the requests of a connection until its end.
+pub(in crate::proxy) async fn serve<R>(
     context: Rc<ConnectionContext>,
     stream: RecordStream<R>,
     limits: ConnectionLimits,
@@ -132,7 +82,7 @@ pub(super) async fn serve_http2<R>(
                 closing = true;
                 close_deadline = Some(Instant::now() + activity::CLOSE_GRACE);
             }
-            () = activity.evicted(|| false), if !evicted => {
+            () = activity.evicted(), if !evicted => {
                 closing = true;
                 evicted = true;
                 close_deadline = Some(Instant::now() + http1::EVICTED_CLOSE_TIMEOUT);

@@ -2,6 +2,7 @@
 //! gets exactly the bytes that were decided on.
 
 use crate::limit::{BodyEnd, BodyMeter, MeteredBody};
+use crate::proxy::whole_body::{max_length, read_in_time};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -9,17 +10,6 @@ use hyper::body::Incoming;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::sync::Semaphore;
-
-/// Maximum length of a content that is read completely, in bytes. Icinga has the same limit. All of it is in memory.
-const MAX_CONTENT: u64 = 1 << 20;
-
-/// Number of contents that the process reads at the same time. This bounds their memory for any number of connections.
-static READERS: Semaphore = Semaphore::const_new(64);
-
-/// Icinga has the same timeout for a body.
-const READ_DEADLINE: Duration = Duration::from_secs(15);
 
 /// The content of a request.
 pub(in crate::proxy) enum Content {
@@ -36,17 +26,15 @@ impl Content {
     /// Why the content is incomplete.
     pub(super) async fn read(&mut self, limit: Option<u64>) -> Result<Bytes, BodyEnd> {
         let meter = Arc::new(BodyMeter::default());
-        let max_length = limit.map_or(MAX_CONTENT, |limit| limit.min(MAX_CONTENT));
-        let body = MeteredBody::new(&mut *self, Some(max_length), None, meter.clone());
-        let whole = async {
-            let _permit = READERS.acquire().await;
-            body.collect().await
-        };
-        let bytes = match tokio::time::timeout(READ_DEADLINE, whole).await {
-            Ok(Ok(whole)) => whole.to_bytes(),
-            Ok(Err(_)) => return Err(meter.end()),
-            Err(_) => return Err(BodyEnd::Stalled),
-        };
+        let max_length = Some(max_length(limit));
+        let body = MeteredBody::new(&mut *self, max_length, None, meter.clone());
+        let bytes = read_in_time(async {
+            match body.collect().await {
+                Ok(whole) => Ok(whole.to_bytes()),
+                Err(_) => Err(meter.end()),
+            }
+        })
+        .await?;
         *self = Self::Buffered(Full::new(bytes.clone()));
         Ok(bytes)
     }

@@ -1,24 +1,19 @@
 //! The response to the client: streamed from an upstream, or made by the gateway. Recorded when its last byte is sent.
 
 use super::Exchange;
-use super::upstream_request::{
-    ClientResponseHead, HeaderFields, REQUEST_ID_NAME, RequestBody, request_id_value,
-};
-use crate::forward::{FieldSink, tunnel};
+use super::upstream_request::{ClientResponseHead, REQUEST_ID_NAME, RequestBody, request_id_value};
 use crate::limit::{BodyEnd, BodyFailure, BodyMeter, MeteredBody};
 use crate::proxy::activity::StallTimer;
 use crate::proxy::date::date;
-use crate::proxy::recheck::{OpenExchange, RecheckWatch, withdrawn};
+use crate::proxy::recheck::OpenExchange;
 use crate::proxy::record::Record;
 use crate::respond::GatewayResponse;
 use crate::route::RouteLimits;
-use crate::upstream::{LinkStream, ResponseBody};
+use crate::upstream::ResponseBody;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,72 +46,6 @@ impl Exchange<'_> {
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.fields;
-        response
-    }
-
-    /// Switches protocols: responds with 101, and copies bytes in both directions until one side ends.
-    pub(super) fn tunnel(&self, parts: Tunnel, fields: HeaderMap) -> Response<RecordedBody> {
-        let Tunnel {
-            mut record,
-            open: exchange,
-            client,
-            upstream,
-            idle_timeout,
-        } = parts;
-        let mut fields = HeaderFields(fields);
-        fields.add("connection", b"upgrade");
-        fields.add("upgrade", b"websocket");
-        record.status(StatusCode::SWITCHING_PROTOCOLS.as_u16());
-        if let Some(guard) = &self.context.guard {
-            guard.leave_http();
-        }
-        let context = self.context.clone();
-        let open = self
-            .context
-            .shared
-            .telemetry
-            .metrics
-            .tunnels_open
-            .with_label_values(&[&*self.context.facts.listener]);
-        self.context.drain.spawn_local(async move {
-            // The context holds the connection's place, so the tunnel counts as an open connection.
-            let Some(mut live_permit) = exchange.take_permit() else { return };
-            live_permit.clear_deadline();
-            let mut recheck_watch = RecheckWatch::new();
-            // A recheck may have begun since the decision.
-            recheck_watch.recheck_at_once();
-            recheck_watch.set_long_running();
-            let Ok(client) = client.await else {
-                record.ended("broken");
-                return;
-            };
-            open.inc();
-            let mut cut = None;
-            let stop = async {
-                tokio::select! {
-                    () = context.drain.begun() => "drained",
-                    withdrawal = withdrawn(&mut live_permit, &mut recheck_watch, &context.shared, &context.client) => {
-                        cut = Some(withdrawal);
-                        "cut"
-                    }
-                }
-            };
-            let end = tunnel(TokioIo::new(client), upstream, idle_timeout, stop).await;
-            open.dec();
-            record.moved(end.sent, end.received);
-            match cut {
-                Some(withdrawal) => record.cut("tunnel", &withdrawal),
-                None => record.ended(end.reason),
-            }
-        });
-        let mut response = Response::new(RecordedBody {
-            inner: ResponseSource::Gateway(Full::default()),
-            stall_timer: None,
-            failure: None,
-            recorder: None,
-        });
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *response.headers_mut() = fields.0;
         response
     }
 
@@ -159,10 +88,9 @@ impl Exchange<'_> {
         response
     }
 
-    /// Detects a client that stalls on HTTP/2. On HTTP/1.1 the guard does, as there is one response at a time.
+    /// Detects a client that takes no byte of a response. `None` without an idle timeout.
     fn stall_timer(&self, idle_timeout: Option<Duration>) -> Option<Arc<StallTimer>> {
-        let idle_timeout = idle_timeout.filter(|_| self.context.guard.is_none())?;
-        Some(self.context.activity.watch(idle_timeout))
+        Some(self.context.activity.watch(idle_timeout?))
     }
 }
 
@@ -261,33 +189,6 @@ struct ResponseRecorder {
     meter: Option<Arc<BodyMeter>>,
     /// Whether the permit was withdrawn.
     open: Option<Rc<OpenExchange>>,
-}
-
-/// A connection of a client and one of an upstream that switched protocols.
-pub(super) struct Tunnel {
-    record: Record,
-    open: Rc<OpenExchange>,
-    client: OnUpgrade,
-    upstream: LinkStream,
-    idle_timeout: Option<Duration>,
-}
-
-impl Tunnel {
-    pub(super) fn new(
-        record: Record,
-        open: Rc<OpenExchange>,
-        client: OnUpgrade,
-        upstream: LinkStream,
-        limits: RouteLimits,
-    ) -> Self {
-        Self {
-            record,
-            open,
-            client,
-            upstream,
-            idle_timeout: limits.idle_timeout,
-        }
-    }
 }
 
 impl Drop for ResponseRecorder {

@@ -1,4 +1,4 @@
-//! State that all requests of a connection on hyper share.
+//! State that all requests of an HTTP/2 connection share.
 
 use super::content::Content;
 use crate::clock;
@@ -12,19 +12,21 @@ use crate::proxy::client::ConnectedClient;
 use crate::proxy::connection_facts::ConnectionFacts;
 use crate::proxy::decision_context::DecisionContext;
 use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
-use crate::proxy::guard::GuardControl;
 use crate::proxy::question::RequestOrigin;
 use crate::proxy::recheck::OpenExchanges;
 use crate::proxy::record::{Record, RequestEnd, RequestLine};
 use crate::proxy::{Shared, request_id};
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::Snapshot;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, Version};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// The protocol in records, and in questions to authorizers.
+const PROTOCOL: &str = "HTTP/2.0";
 
 /// State that all requests of a connection share.
 pub(in crate::proxy) struct ConnectionContext {
@@ -33,11 +35,9 @@ pub(in crate::proxy) struct ConnectionContext {
     /// The client's address in the form that upstreams get.
     pub(in crate::proxy) address: ClientAddress,
     pub(in crate::proxy) client: ConnectedClient,
-    /// Counts the connection as open. A tunnel holds it after HTTP ended.
+    /// Counts the connection as open.
     pub(in crate::proxy) _place: ConnectionPlace,
     pub(in crate::proxy) drain: Drain,
-    /// `None` for HTTP/2.
-    pub(in crate::proxy) guard: Option<Arc<GuardControl>>,
     /// Timeout for a client that takes no byte of a gateway response.
     pub(in crate::proxy) idle_timeout: Option<Duration>,
     /// Closes the connection after the responses that are being sent.
@@ -55,11 +55,11 @@ impl ConnectionContext {
     }
 
     /// Facts about the request for an external authorizer.
-    pub(super) fn asker<'a>(&'a self, version: Version, request_id: &'a str) -> RequestOrigin<'a> {
+    pub(super) fn asker<'a>(&'a self, request_id: &'a str) -> RequestOrigin<'a> {
         RequestOrigin {
             client: &self.client,
             facts: &self.facts,
-            protocol: protocol(version),
+            protocol: PROTOCOL,
             request_id,
         }
     }
@@ -100,7 +100,7 @@ impl ConnectionContext {
             .map_or("", |target| target.as_str());
         let mut record = Record::new(
             self.facts.clone(),
-            protocol(parts.version),
+            PROTOCOL,
             snapshot.version(),
             request_id(),
             RequestLine {
@@ -117,16 +117,5 @@ impl ConnectionContext {
 impl RequestEnd for ConnectionContext {
     fn request_ended(&self) {
         self.activity.request_ends();
-        if let Some(guard) = &self.guard {
-            guard.request_finished();
-        }
-    }
-}
-
-pub(super) fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "HTTP/2.0",
-        Version::HTTP_10 => "HTTP/1.0",
-        _ => "HTTP/1.1",
     }
 }

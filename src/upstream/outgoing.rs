@@ -1,0 +1,32 @@
+//! A request for an upstream, except its body. Sends nothing.
+
+use super::{Account, RetryPolicy};
+use crate::buffer_pool::PooledBuffer;
+use crate::forward::{Asked, Framing, Reuse, Upgrade};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An upstream request, ready to be sent with its body.
+pub struct OutgoingRequest {
+    /// The head in wire format.
+    pub head: PooledBuffer,
+    /// Position of the host in the head.
+    pub host: Range<usize>,
+    /// Whether the connection may carry another request after this one.
+    pub reuse: Reuse,
+    /// The framing of the body according to the head.
+    pub framing: Framing,
+    /// The kind of the method in the head, which the response framing depends on.
+    pub asked: Asked,
+    /// The requested upgrade.
+    pub upgrade: Upgrade,
+    /// The retry policy.
+    pub retry_policy: RetryPolicy,
+    /// Maximum time without progress while the upstream has all available bytes of the request.
+    pub response_timeout: Duration,
+    /// The preface of a new connection: a PROXY header.
+    pub preface: Option<Box<[u8]>>,
+    /// The client's account at the upstream, in place of the gateway's.
+    pub account: Option<Arc<Account>>,
+}
