@@ -98,11 +98,11 @@ fn nothing_is_left_for_later() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// What tests use that start no gateway by `tests/support`, so that no variable of `tests/run` changes what they test.
+/// What tests use that start no gateway by `tests/support`, so that the variable of `tests/run` does not change what they test.
 const BESIDE_GATEWAYS: [&str; 5] = ["PORTCULLIS", "Pki", "eventually", "require_program", "run"];
 
 #[test]
-fn what_runs_in_the_first_pass_alone_starts_no_gateway_on_another_engine() {
+fn what_runs_in_the_first_pass_alone_starts_no_gateway_on_another_record_layer() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let script = read(&tests.join("run"));
     let list = script
