@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod file_read;
 pub mod file_format;
 pub mod config;
+pub mod reason;
 pub mod telemetry;
 pub mod drain;
 pub mod worker;

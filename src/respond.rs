@@ -1,21 +1,22 @@
-//! Maps each refusal and error to a status and a body; no other module does. Decides nothing.
+//! Maps each refusal and error to its reason and to the body of the response; no other module does. Decides nothing.
 //!
 //! The client gets a reason word and the request id. Details that would help an attacker go only to the log.
 
 mod credential;
 mod limited;
 mod response;
-mod text;
+mod detail;
 
+pub use crate::reason::Consequence;
 pub use limited::{ExceededLimit, LimitOwner};
 pub use response::{GatewayResponse, ResponseFormat, escape_html, page, refuse};
 
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
-use crate::endpoint::ConnectError;
 use crate::forward::{BadUpgrade, FramingError};
 use crate::identity::ForwardedRefusal;
 use crate::limit::BodyEnd;
+use crate::reason::Reason;
 use crate::route::icinga2::BadRequest;
 use crate::route::{Oddity, PathError};
 use crate::tls::{FailureReason, UnusableName};
@@ -111,110 +112,69 @@ pub enum Refusal<'s> {
 }
 
 impl Refusal<'_> {
-    /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
+    /// The reason. For a withdrawal that of the denial that caused it.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::BadPath(_)
-            | Self::OddPath(_)
-            | Self::BadHost
-            | Self::BadConnection
-            | Self::MethodOverride
-            | Self::MethodNotForwarded
-            | Self::LowerCaseMethod
-            | Self::RepeatedField(_)
-            | Self::Upgrade(BadUpgrade::Key | BadUpgrade::NoVersion)
-            | Self::Icinga(_) => StatusCode::BAD_REQUEST,
-            Self::Upgrade(BadUpgrade::OtherVersion) => StatusCode::UPGRADE_REQUIRED,
-            Self::Framing(FramingError::TooManyFields) | Self::HeadTooLarge => {
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-            }
-            Self::Framing(FramingError::Expectation) => StatusCode::EXPECTATION_FAILED,
-            Self::Framing(FramingError::UnknownCoding) => StatusCode::NOT_IMPLEMENTED,
-            Self::Framing(_) => StatusCode::BAD_REQUEST,
-            Self::Misdirected | Self::ListenerGone => StatusCode::MISDIRECTED_REQUEST,
-            Self::NoRoute | Self::Absent { .. } => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoCertificate | Self::Forwarded(ForwardedRefusal::Missing) => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::Forwarded(
-                ForwardedRefusal::Several
-                | ForwardedRefusal::Malformed(_)
-                | ForwardedRefusal::WithoutCertificate(_),
-            ) => StatusCode::BAD_REQUEST,
-            Self::AuthorizerUnasked | Self::Denied(Denied::AuthorizerUnavailable(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Forwarded(_)
-            | Self::CertificateRefused(_)
-            | Self::UnusableName(_)
-            | Self::UnknownUser
-            | Self::AmbiguousIdentity { .. }
-            | Self::ReservedName(_)
-            | Self::WrongTrustDomain
-            | Self::UnknownToUpstream
-            | Self::Denied(_) => StatusCode::FORBIDDEN,
-            Self::Credential(failure, _) => credential::status(failure),
-            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::HeadTimeout
-            | Self::Body(BodyEnd::Stalled)
-            | Self::RequestTime(SlowPeer::Client) => StatusCode::REQUEST_TIMEOUT,
-            Self::RequestTime(SlowPeer::Upstream) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Body(BodyEnd::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Body(_) => StatusCode::BAD_REQUEST,
-            Self::Upstream(error) => upstream_status(error),
-            Self::Withdrawn(withdrawal) => withdrawal.status,
-            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// The reason word, the same in responses, logs and metrics.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::BadPath(_) => "bad_path",
-            Self::OddPath(oddity) => oddity.word(),
-            Self::BadHost => "bad_host",
-            Self::Misdirected => "misdirected",
-            Self::MethodNotForwarded => "method_not_forwarded",
-            Self::BadConnection => "bad_connection_field",
-            Self::LowerCaseMethod => "lower_case_method",
-            Self::RepeatedField(_) => "repeated_field",
-            Self::Upgrade(_) => "bad_upgrade",
-            Self::NoRoute | Self::Absent { denied: None, .. } => "no_route",
-            Self::Icinga(why) => why.word(),
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::MethodOverride => "method_override",
-            Self::NoCertificate => "no_certificate",
-            Self::CertificateRefused(reason) => reason.word(),
-            Self::UnusableName(_) => "unusable_name",
-            Self::UnknownUser => "unknown_user",
-            Self::AmbiguousIdentity { .. } => "ambiguous_identity",
-            Self::ReservedName(_) => "reserved_name",
-            Self::WrongTrustDomain => "wrong_trust_domain",
-            Self::Forwarded(refusal) => refusal.word(),
-            Self::Limited(limited) => limited.word(),
-            Self::RequestTime(_) => "request_timeout",
+            Self::BadPath(_) => Reason::BadPath,
+            Self::OddPath(oddity) => oddity.reason(),
+            Self::BadHost => Reason::BadHost,
+            Self::Misdirected => Reason::Misdirected,
+            Self::MethodNotForwarded => Reason::MethodNotForwarded,
+            Self::BadConnection => Reason::BadConnectionField,
+            Self::LowerCaseMethod => Reason::LowerCaseMethod,
+            Self::RepeatedField(_) => Reason::RepeatedField,
+            Self::Upgrade(BadUpgrade::Key | BadUpgrade::NoVersion) => Reason::BadUpgrade,
+            Self::Upgrade(BadUpgrade::OtherVersion) => Reason::UpgradeVersion,
+            Self::NoRoute | Self::Absent { denied: None, .. } => Reason::NoRoute,
+            Self::Icinga(why) => why.reason(),
+            Self::MethodNotAllowed => Reason::MethodNotAllowed,
+            Self::MethodOverride => Reason::MethodOverride,
+            Self::NoCertificate => Reason::NoCertificate,
+            Self::CertificateRefused(failure) => Reason::Certificate(*failure),
+            Self::UnusableName(_) => Reason::UnusableName,
+            Self::UnknownUser => Reason::UnknownUser,
+            Self::AmbiguousIdentity { .. } => Reason::AmbiguousIdentity,
+            Self::ReservedName(_) => Reason::ReservedName,
+            Self::WrongTrustDomain => Reason::WrongTrustDomain,
+            Self::Forwarded(refusal) => refusal.reason(),
+            Self::Limited(limited) => limited.reason(),
+            Self::RequestTime(SlowPeer::Client) => Reason::SlowClient,
+            Self::RequestTime(SlowPeer::Upstream) => Reason::SlowUpstream,
             Self::Denied(denied)
             | Self::Absent {
                 denied: Some(denied),
                 ..
-            } => denied.word(),
-            Self::AuthorizerUnasked => "authorizer_unasked",
-            Self::UnknownToUpstream => "no_upstream_credentials",
-            Self::Framing(FramingError::TooManyFields) => "too_many_fields",
-            Self::Framing(FramingError::Target) => "bad_path",
-            Self::Framing(FramingError::Expectation) => "expectation",
-            Self::Framing(_) => "bad_framing",
-            Self::HeadTooLarge => "head_too_large",
-            Self::HeadTimeout => "head_timeout",
-            Self::Body(BodyEnd::TooLarge) => "body_too_large",
-            Self::Body(BodyEnd::Stalled) => "body_timeout",
-            Self::Body(_) => "body_broke_off",
-            Self::Upstream(error) => error.word(),
-            Self::ListenerGone => "listener_gone",
-            Self::Withdrawn(withdrawal) => withdrawal.word,
-            Self::Credential(failure, _) => credential::word(failure),
-            Self::Internal(_) => "internal",
+            } => denied.reason(),
+            Self::AuthorizerUnasked => Reason::AuthorizerUnasked,
+            Self::UnknownToUpstream => Reason::NoUpstreamCredentials,
+            Self::Framing(error) => framing_reason(*error),
+            Self::HeadTooLarge => Reason::HeadTooLarge,
+            Self::HeadTimeout => Reason::HeadTimeout,
+            Self::Body(BodyEnd::TooLarge) => Reason::BodyTooLarge,
+            Self::Body(BodyEnd::Stalled) => Reason::BodyTimeout,
+            Self::Body(_) => Reason::BodyBrokeOff,
+            Self::Upstream(error) => error.reason(),
+            Self::ListenerGone => Reason::ListenerGone,
+            Self::Withdrawn(withdrawal) => withdrawal.reason,
+            Self::Credential(failure, _) => failure.reason(),
+            Self::Internal(_) => Reason::Internal,
+        }
+    }
+
+    /// The HTTP status: that of the reason, unless the route hides the reason.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Absent { .. } => StatusCode::NOT_FOUND,
+            Self::Withdrawn(withdrawal) => withdrawal.status,
+            _ => self.reason().status(),
+        }
+    }
+
+    /// One sentence for the client: that of the reason, unless the request was permitted at first.
+    fn sentence(&self) -> &'static str {
+        match self {
+            Self::Withdrawn(_) => "The permission was withdrawn during the request.",
+            _ => self.reason().sentence(),
         }
     }
 
@@ -224,26 +184,6 @@ impl Refusal<'_> {
             Self::Denied(denied) => Some(denied),
             Self::Absent { denied, .. } => denied.as_ref(),
             _ => None,
-        }
-    }
-
-    /// The consequence for the connection.
-    pub fn consequence(&self) -> Consequence {
-        match self {
-            Self::CertificateRefused(_)
-            | Self::ListenerGone
-            | Self::Forwarded(ForwardedRefusal::WrongSource | ForwardedRefusal::NotAFrontProxy) => {
-                Consequence::ConnectionEnds
-            }
-            Self::Withdrawn(withdrawal) => withdrawal.consequence,
-            Self::Framing(_)
-            | Self::HeadTooLarge
-            | Self::HeadTimeout
-            | Self::Body(_)
-            | Self::RequestTime(SlowPeer::Client)
-            | Self::LowerCaseMethod
-            | Self::BadConnection => Consequence::SharedBytesEnd,
-            _ => Consequence::None,
         }
     }
 }
@@ -260,18 +200,16 @@ pub enum SlowPeer {
 /// The reason to end a permitted request: a recheck denied it, or its time limit was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withdrawal {
-    word: &'static str,
+    reason: Reason,
     status: StatusCode,
-    consequence: Consequence,
 }
 
 impl Withdrawal {
     /// The withdrawal for a refusal during the request.
     pub fn of(refusal: &Refusal<'_>) -> Self {
         Self {
-            word: refusal.word(),
+            reason: refusal.reason(),
             status: refusal.status(),
-            consequence: refusal.consequence(),
         }
     }
 
@@ -287,43 +225,27 @@ impl Withdrawal {
 
     /// Whether the request time limit was exceeded.
     pub fn is_late(&self) -> bool {
-        self.word == Refusal::RequestTime(SlowPeer::Upstream).word()
+        matches!(self.reason, Reason::SlowClient | Reason::SlowUpstream)
     }
 
-    /// The reason word of the refusal.
-    pub fn word(&self) -> &'static str {
-        self.word
+    /// The reason of the refusal.
+    pub fn reason(&self) -> Reason {
+        self.reason
     }
 }
 
-/// The consequence of a refusal for the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consequence {
-    /// Further requests are accepted.
-    None,
-    /// On HTTP/1.1 the following bytes cannot be trusted or were not read, so the connection ends.
-    SharedBytesEnd,
-    /// The connection ends with every protocol.
-    ConnectionEnds,
-}
-
-fn upstream_status(error: &UpstreamError) -> StatusCode {
+fn framing_reason(error: FramingError) -> Reason {
     match error {
-        UpstreamError::Connect {
-            source: ConnectError::Timeout,
-            ..
-        }
-        | UpstreamError::ResponseTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
-        UpstreamError::Connect {
-            source: ConnectError::Tcp(_) | ConnectError::NoDescriptors,
-            ..
-        } => StatusCode::SERVICE_UNAVAILABLE,
-        UpstreamError::Connect {
-            source: ConnectError::Tls(_),
-            ..
-        }
-        | UpstreamError::Broken { .. }
-        | UpstreamError::Upgraded { .. } => StatusCode::BAD_GATEWAY,
-        UpstreamError::RequestBody(_) => StatusCode::BAD_REQUEST,
+        FramingError::TooManyFields => Reason::TooManyFields,
+        FramingError::Target => Reason::BadTarget,
+        FramingError::Expectation => Reason::Expectation,
+        FramingError::UnknownCoding => Reason::UnknownCoding,
+        FramingError::Malformed
+        | FramingError::BareLineEnd
+        | FramingError::LengthAndChunked
+        | FramingError::BadLength
+        | FramingError::ChunkedInHttp10
+        | FramingError::Host
+        | FramingError::BadChunk => Reason::BadFraming,
     }
 }

@@ -3,6 +3,7 @@
 
 mod circles;
 mod documents;
+mod reasons;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! The result of authorization: a permit, which proves the decision, or a denial with its reason. Searches nothing.
 
-use super::permission::Permission;
-use crate::condition::{Condition, EvaluationError, Facts};
+use super::permission::{Effect, Permission};
+use crate::condition::{Condition, EvaluationError};
 use crate::config::Enforcement;
+use crate::reason::{DecisionReason, GrantReason, Reason};
 use crate::route::Admission;
 
 /// Proof that a request was permitted.
@@ -43,8 +44,10 @@ pub enum Denied<'s> {
     NoPermission,
     /// This permission would grant it, but its condition is false.
     ConditionNotMet(Matched<'s>),
-    /// The condition of this permission cannot be evaluated.
+    /// The condition of this permission, which would grant it, cannot be evaluated.
     ConditionFailed(Matched<'s>, EvaluationError),
+    /// The condition of this `deny` cannot be evaluated.
+    DenyConditionFailed(Matched<'s>, EvaluationError),
     /// The condition of the route is false.
     RouteConditionNotMet(&'s Condition),
     /// The condition of the route cannot be evaluated.
@@ -60,24 +63,26 @@ pub enum Denied<'s> {
 }
 
 impl Denied<'_> {
-    /// The reason word, the same in responses, logs and metrics.
-    pub fn word(&self) -> &'static str {
+    /// The reason.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::DeniedBy(_) => "denied",
-            Self::NoPermission => "no_permission",
-            Self::ConditionNotMet(_) | Self::RouteConditionNotMet(_) => "condition_not_met",
-            Self::ConditionFailed(..) | Self::RouteConditionFailed(..) => "condition_failed",
-            Self::UserDisabled => "user_disabled",
-            Self::RouteDisabled => "route_disabled",
-            Self::AuthorizerDenied(_) => "authorizer_denied",
-            Self::AuthorizerUnavailable(_) => "authorizer_unavailable",
+            Self::DeniedBy(_) => Reason::Denied,
+            Self::NoPermission => Reason::NoPermission,
+            Self::ConditionNotMet(_) | Self::RouteConditionNotMet(_) => Reason::ConditionNotMet,
+            Self::ConditionFailed(..)
+            | Self::DenyConditionFailed(..)
+            | Self::RouteConditionFailed(..) => Reason::ConditionFailed,
+            Self::UserDisabled => Reason::UserDisabled,
+            Self::RouteDisabled => Reason::RouteDisabled,
+            Self::AuthorizerDenied(_) => Reason::AuthorizerDenied,
+            Self::AuthorizerUnavailable(_) => Reason::AuthorizerUnavailable,
         }
     }
 
     /// Detail for the log.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::ConditionFailed(matched, error) => {
+            Self::ConditionFailed(matched, error) | Self::DenyConditionFailed(matched, error) => {
                 Some(format!("of \"{}\": {error}", matched.permission.text()))
             }
             Self::RouteConditionFailed(_, error) => Some(format!("of the route: {error}")),
@@ -94,14 +99,36 @@ impl Denied<'_> {
         match self {
             Self::DeniedBy(matched)
             | Self::ConditionNotMet(matched)
-            | Self::ConditionFailed(matched, _) => Some(*matched),
+            | Self::ConditionFailed(matched, _)
+            | Self::DenyConditionFailed(matched, _) => Some(*matched),
             _ => None,
         }
     }
 
+    /// The effect of the permission that caused the denial: it denies, or would grant but for its condition. `Grant` if no
+    /// permission caused it.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::DeniedBy(_) | Self::DenyConditionFailed(..) => Effect::Deny,
+            _ => Effect::Grant,
+        }
+    }
+
     /// Whether shadow mode permits it. An expired user or route stays denied.
-    fn may_be_shadowed(&self) -> bool {
+    pub fn may_be_shadowed(&self) -> bool {
         !matches!(self, Self::UserDisabled | Self::RouteDisabled)
+    }
+}
+
+impl Grant<'_> {
+    /// The reason.
+    pub fn reason(&self) -> GrantReason {
+        match self {
+            Self::Permission(_) => GrantReason::Permission,
+            Self::AnyApiUser => GrantReason::AnyApiUser,
+            Self::PublicRoute => GrantReason::PublicRoute,
+            Self::Shadow => GrantReason::Shadow,
+        }
     }
 }
 
@@ -133,6 +160,14 @@ impl<'s> Permit<'s> {
         match (denial, enforcement) {
             (Some(denied), Enforcement::Enforce) => Err(denied),
             (on_trial, _) => Ok(self.with_shadowed(on_trial)),
+        }
+    }
+
+    /// The reason of the decision: of the suppressed denial in shadow mode, else of the grant.
+    pub fn reason(&self) -> DecisionReason {
+        match &self.shadowed {
+            Some(denied) => denied.reason().into(),
+            None => self.grant.reason().into(),
         }
     }
 
@@ -170,34 +205,5 @@ pub fn public_permit(admission: Admission) -> Option<Permit<'static>> {
         Admission::PublicWithIdentity | Admission::Public => {
             Some(Permit::of(Grant::PublicRoute, None))
         }
-    }
-}
-
-/// The demands of a route on every request, regardless of the user.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RouteRule<'s> {
-    /// The last second, since 1970, in which the route is active.
-    pub enabled_until: Option<i64>,
-    /// The conditions.
-    pub conditions: [Option<&'s Condition>; 2],
-}
-
-impl<'s> RouteRule<'s> {
-    /// Checks that the route is active and its conditions hold.
-    ///
-    /// # Errors
-    /// [`Denied`] with the reason.
-    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Denied<'s>> {
-        if self.enabled_until.is_some_and(|until| facts.now > until) {
-            return Err(Denied::RouteDisabled);
-        }
-        for condition in self.conditions.iter().flatten() {
-            match condition.holds(facts) {
-                Ok(true) => {}
-                Ok(false) => return Err(Denied::RouteConditionNotMet(condition)),
-                Err(error) => return Err(Denied::RouteConditionFailed(condition, error)),
-            }
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! The permissions of all ApiUsers and roles, and the decision by them. Knows no routes.
 
 use super::decision::{Denied, Grant, Matched, Permit};
-use super::permission::Permission;
+use super::enforcement::EnforcementSetting;
+use super::permission::{Effect, Permission};
 use super::requirement_subject::RequirementSubject;
-use crate::condition::Facts;
+use super::trace::{ComparedPermission, Trace};
+use crate::condition::{EvaluationError, Facts};
 use crate::config::Enforcement;
 use crate::identity::{Principal, UserId};
 use crate::route::{Name, Requirement};
@@ -45,13 +47,13 @@ pub struct UserPermissions {
     pub enforcement: Option<Enforcement>,
 }
 
-/// An active user, its principal, and the facts of the request.
-#[derive(Clone, Copy)]
-struct Decider<'s, 'p> {
+/// An active user, its principal, the facts of the request, and the observer of the steps.
+struct Decider<'s, 'p, T> {
     policy: &'s Policy,
     user: &'s UserPermissions,
     principal: &'p Principal,
     facts: &'p Facts<'p>,
+    trace: &'p mut T,
 }
 
 /// A grant, with the denial that shadow mode of a permission suppressed; or the denial.
@@ -166,23 +168,16 @@ impl Policy {
         self.users.iter()
     }
 
-    /// The enforcement mode for a principal on a route with this setting. Of user and route, one that enforces overrides one
-    /// in shadow mode. If neither sets a mode, that of the gateway applies.
+    /// The enforcement mode for a principal on a route with this setting, as [`EnforcementSetting`] has it.
     pub fn enforcement(
         &self,
         principal: Option<&Principal>,
         route: Option<Enforcement>,
-    ) -> Enforcement {
+    ) -> EnforcementSetting {
         let user = principal
             .and_then(|principal| self.user(principal))
             .and_then(|user| user.enforcement);
-        match (user, route) {
-            (Some(Enforcement::Enforce), _) | (_, Some(Enforcement::Enforce)) => {
-                Enforcement::Enforce
-            }
-            (Some(Enforcement::Shadow), _) | (_, Some(Enforcement::Shadow)) => Enforcement::Shadow,
-            (None, None) => self.enforcement,
-        }
+        EnforcementSetting::of(user, route, self.enforcement)
     }
 
     /// Decides. The cost depends only on the permissions of this user.
@@ -194,8 +189,9 @@ impl Policy {
         principal: &Principal,
         requirement: &Requirement<'_>,
         facts: &Facts<'_>,
+        trace: &mut impl Trace,
     ) -> Result<Permit<'s>, Denied<'s>> {
-        let decider = self.decider(principal, facts)?;
+        let mut decider = self.decider(principal, facts, trace)?;
         let (grant, shadowed) = match requirement {
             Requirement::Every(names) => decider.grant_every(names)?,
             Requirement::AnyApiUser => (
@@ -217,17 +213,19 @@ impl Policy {
         principal: &Principal,
         requirement: &Requirement<'_>,
         facts: &Facts<'_>,
+        trace: &mut impl Trace,
     ) -> Result<Option<Denied<'s>>, Denied<'s>> {
-        self.decider(principal, facts)?
+        self.decider(principal, facts, trace)?
             .find_deny(&RequirementSubject::of(requirement))
     }
 
     /// The decider for an active user. A user of another snapshot has no permissions.
-    fn decider<'s, 'p>(
+    fn decider<'s, 'p, T: Trace>(
         &'s self,
         principal: &'p Principal,
         facts: &'p Facts<'p>,
-    ) -> Result<Decider<'s, 'p>, Denied<'s>> {
+        trace: &'p mut T,
+    ) -> Result<Decider<'s, 'p, T>, Denied<'s>> {
         let user = self.user(principal).ok_or(Denied::NoPermission)?;
         if self
             .enabled_until(principal.id)
@@ -240,25 +238,23 @@ impl Policy {
             user,
             principal,
             facts,
+            trace,
         })
     }
 }
 
-impl<'s> Decider<'s, '_> {
-    fn sets(&self) -> impl Iterator<Item = &'s PermissionSet> {
-        self.policy.sets_of(self.user, self.principal)
-    }
-
-    fn grant(&self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
+impl<'s, T: Trace> Decider<'s, '_, T> {
+    fn grant(&mut self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
         let shadowed_deny = self.find_deny(subject)?;
         let (grant, shadowed) = self.find_grant(subject)?;
         Ok((grant, shadowed_deny.or(shadowed)))
     }
 
     /// Each name must be granted, possibly by different permissions. Denied without names.
-    fn grant_every(&self, names: &[Name<'_>]) -> GrantResult<'s> {
+    fn grant_every(&mut self, names: &[Name<'_>]) -> GrantResult<'s> {
         let mut result: GrantResult<'s> = Err(Denied::NoPermission);
         for name in names {
+            self.trace.required_name(name);
             let (grant, shadowed) = self.grant(&RequirementSubject::of_name(name))?;
             result = match result {
                 Ok((first, first_shadowed)) => Ok((first, first_shadowed.or(shadowed))),
@@ -269,20 +265,19 @@ impl<'s> Decider<'s, '_> {
     }
 
     /// The first permission that grants. One in shadow mode also grants, with the denial that it suppressed.
-    fn find_grant(&self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
+    fn find_grant(&mut self, subject: &RequirementSubject<'_>) -> GrantResult<'s> {
         let mut denied = Denied::NoPermission;
         let mut shadow_grant = None;
-        for set in self.sets() {
-            for permission in set
-                .granted
-                .iter()
-                .filter(|permission| permission.grants(subject))
-            {
+        for set in self.policy.sets_of(self.user, self.principal) {
+            for permission in &set.granted {
                 let matched = Matched {
                     permission,
                     role: set.role.as_deref(),
                 };
-                match (permission.holds(self.facts), permission.enforcement()) {
+                let Some(outcome) = self.compare(matched, Effect::Grant, subject) else {
+                    continue;
+                };
+                match (outcome, permission.enforcement()) {
                     (Ok(true), Enforcement::Enforce) => {
                         return Ok((Grant::Permission(matched), None));
                     }
@@ -306,25 +301,21 @@ impl<'s> Decider<'s, '_> {
 
     /// Fails with the first enforced `deny` that matches. Returns the first one in shadow mode.
     fn find_deny(
-        &self,
+        &mut self,
         subject: &RequirementSubject<'_>,
     ) -> Result<Option<Denied<'s>>, Denied<'s>> {
         let mut shadowed = None;
-        for set in self.sets() {
-            for permission in set
-                .denied
-                .iter()
-                .filter(|permission| permission.denies(subject))
-            {
+        for set in self.policy.sets_of(self.user, self.principal) {
+            for permission in &set.denied {
                 let matched = Matched {
                     permission,
                     role: set.role.as_deref(),
                 };
-                let denied = match permission.holds(self.facts) {
-                    Ok(false) => continue,
-                    Ok(true) => Denied::DeniedBy(matched),
+                let denied = match self.compare(matched, Effect::Deny, subject) {
+                    None | Some(Ok(false)) => continue,
+                    Some(Ok(true)) => Denied::DeniedBy(matched),
                     // Fail closed: a `deny` with a condition that fails denies.
-                    Err(error) => Denied::ConditionFailed(matched, error),
+                    Some(Err(error)) => Denied::DenyConditionFailed(matched, error),
                 };
                 match permission.enforcement() {
                     Enforcement::Enforce => return Err(denied),
@@ -333,6 +324,29 @@ impl<'s> Decider<'s, '_> {
             }
         }
         Ok(shadowed)
+    }
+
+    /// The outcome of the condition of a permission, which is true without one. `None` if its pattern does not match.
+    #[inline]
+    fn compare(
+        &mut self,
+        compared: Matched<'s>,
+        effect: Effect,
+        subject: &RequirementSubject<'_>,
+    ) -> Option<Result<bool, EvaluationError>> {
+        let permission = compared.permission;
+        let matches = match effect {
+            Effect::Grant => permission.grants(subject),
+            Effect::Deny => permission.denies(subject),
+        };
+        let outcome = matches.then(|| permission.holds(self.facts));
+        self.trace.permission(&ComparedPermission {
+            compared,
+            effect,
+            facts: self.facts,
+            outcome: outcome.as_ref(),
+        });
+        outcome
     }
 }
 

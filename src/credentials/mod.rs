@@ -18,6 +18,7 @@ pub use token::{
 
 use crate::config::CredentialKind;
 use crate::identity::{ApiUsers, Principal};
+use crate::reason::Reason;
 use std::time::Duration;
 
 /// The passwords and token issuers of a snapshot.
@@ -137,6 +138,25 @@ pub enum CredentialFailure {
     Revoked,
     /// Two credentials that name different ApiUsers.
     Contradictory,
+}
+
+impl CredentialFailure {
+    /// The reason.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Malformed => Reason::BadAuthorization,
+            Self::Missing => Reason::NoCredentials,
+            Self::WrongPassword => Reason::WrongPassword,
+            Self::TooManyAttempts { .. } => Reason::TooManyAttempts,
+            Self::Busy => Reason::PasswordChecksBusy,
+            Self::Contradictory => Reason::ContradictoryCredentials,
+            Self::BadToken(_) => Reason::InvalidToken,
+            Self::NoKeys => Reason::NoKeys,
+            Self::UnknownUser => Reason::UnknownTokenUser,
+            Self::Gone => Reason::CredentialsGone,
+            Self::Revoked => Reason::RevokedUser,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 
 use super::client::ExplainedClient;
 use super::context::{ExplainedRequest, QuestionContext};
-use crate::condition::Facts;
-use crate::forward::SentHeaders;
+use crate::authorize::Trace;
 use crate::head::RequestHead;
 use crate::limit::{Bounds, Limiter, smaller};
 use crate::proxy::{
     Client, ClientIdentity, DecisionRounds, Evidence, Need, PresentedCredentials, RequestDecision,
-    decide_with, shows_its_own_certificate, unless_denied,
+    decide_traced, unless_denied,
 };
 use crate::route::Admission;
 use crate::route::icinga2::EventTypes;
@@ -33,12 +32,14 @@ pub(super) struct Limits {
 }
 
 impl QuestionContext<'_> {
-    /// Decides the request, in as many rounds as the decision needs evidence.
-    pub(super) fn decide<R>(
+    /// Decides the request, in as many rounds as the decision needs evidence. Each round has a trace of its own; `then` gets
+    /// that of the last one.
+    pub(super) fn decide<T: Trace, R>(
         &self,
         explained_client: &ExplainedClient,
         request: &ExplainedRequest,
-        then: impl FnOnce(&DecidedQuestion<'_>) -> R,
+        new_trace: impl Fn() -> T,
+        then: impl FnOnce(&DecidedQuestion<'_>, T) -> R,
     ) -> R {
         let fields: Vec<(&str, &[u8])> = request
             .fields
@@ -63,18 +64,20 @@ impl QuestionContext<'_> {
         let mut evidence = Evidence::default();
         let mut rounds = DecisionRounds::default();
         loop {
-            let decided = decide_with(self.snapshot, client, &evidence, &head);
+            let mut trace = new_trace();
+            let decided = decide_traced(self.snapshot, client, &evidence, &head, &mut trace);
             let need = rounds.next_need(&decided.decision);
             let Some(more) =
                 need.and_then(|need| self.gather(need, explained_client, &decided, &evidence))
             else {
-                return then(&DecidedQuestion {
+                let decided_question = DecidedQuestion {
                     context: self,
                     client,
                     evidence: &evidence,
                     decided: &decided,
                     fields: &fields,
-                });
+                };
+                return then(&decided_question, trace);
             };
             drop(decided);
             evidence = more;
@@ -126,45 +129,6 @@ impl QuestionContext<'_> {
 }
 
 impl DecidedQuestion<'_> {
-    /// Calls `then` with the facts for conditions. `None` if the request reached no route.
-    pub(super) fn facts<R>(&self, then: impl FnOnce(&Facts<'_>) -> R) -> Option<R> {
-        let decided = self.decided;
-        let client = self.client;
-        let snapshot = self.context.snapshot;
-        let target = decided.target.as_ref()?;
-        let host = decided.host.as_ref()?;
-        let route = decided.route?;
-        let (_, captured) = client.listener.routes.find(Some(host), &target.path)?;
-        let captures: Vec<_> = route
-            .captures
-            .iter()
-            .map(AsRef::as_ref)
-            .zip(captured.iter())
-            .collect();
-        let uses_certificate = shows_its_own_certificate(client.identity, &self.evidence.presented);
-        let uses_certificate = decided.user.is_some() && uses_certificate;
-        let verifying_domain = client
-            .vouched_by
-            .filter(|_| uses_certificate)
-            .and_then(|id| snapshot.trust_domain(id));
-        Some(then(&Facts {
-            method: decided.method,
-            path: &target.path,
-            query: target.query.as_deref(),
-            host: host.as_str(),
-            captures: &captures,
-            headers: &SentHeaders {
-                fields: self.fields,
-                policy: snapshot.field_policy(route),
-            },
-            certificate: client.certificate.filter(|_| uses_certificate),
-            trust_domain: verifying_domain.map(|domain| &*domain.name),
-            user: decided.user.map_or("", |user| &user.name),
-            source: client.source,
-            now: client.now,
-        }))
-    }
-
     /// The limits of the user and of the route for this request. Consumes nothing.
     pub(super) fn limits(&self) -> Limits {
         let decided = self.decided;

@@ -2,17 +2,18 @@
 
 use super::decided_question::DecidedQuestion;
 use super::explanation::{ExplainedDecision, PermissionFacts};
-use super::permission_checker::permission_facts;
-use crate::authorize::{Denied, Effect, Grant, Matched, Permit};
+use super::recorder::{caused_by, permission_facts};
+use crate::authorize::{Denied, Effect, Grant};
 use crate::limit::BodyEnd;
 use crate::proxy::{self, Need};
+use crate::reason::{DecisionReason, Reason};
 use crate::respond::Refusal;
 
 /// A decision in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DecisionSummary {
     pub(super) decision: ExplainedDecision,
-    pub(super) reason: &'static str,
+    pub(super) reason: DecisionReason,
     pub(super) status: Option<u16>,
     pub(super) detail: Option<String>,
     /// The permission that decided, or that shadow mode suppressed.
@@ -34,26 +35,19 @@ impl DecisionSummary {
                 } else {
                     None
                 };
-                let facts =
-                    |matched: &Matched<'_>, effect| permission_facts(matched, effect, places);
-                let (decision, reason, permission) = match permit.shadowed() {
+                let granted =
+                    granted.map(|matched| permission_facts(&matched, Effect::Grant, places));
+                let (decision, permission) = match permit.shadowed() {
                     Some(denied) => {
-                        let hidden = denied
-                            .matched()
-                            .map(|it| facts(&it, effect_of(decided_question, denied, &it)));
-                        let granted = granted.map(|matched| facts(&matched, Effect::Grant));
-                        (ExplainedDecision::Shadow, denied.word(), hidden.or(granted))
+                        let hidden = caused_by(denied, places);
+                        (ExplainedDecision::Shadow, hidden.or(granted))
                     }
-                    None => (
-                        ExplainedDecision::Permit,
-                        grant_word(permit),
-                        granted.map(|it| facts(&it, Effect::Grant)),
-                    ),
+                    None => (ExplainedDecision::Permit, granted),
                 };
                 let detail = permit.shadowed().and_then(Denied::detail);
                 Self {
                     decision,
-                    reason,
+                    reason: permit.reason(),
                     status: None,
                     detail,
                     permission,
@@ -61,7 +55,7 @@ impl DecisionSummary {
             }
             proxy::Decision::Needs(Need::Authorizer) => Self {
                 decision: ExplainedDecision::Depends,
-                reason: Refusal::AuthorizerUnasked.word(),
+                reason: Reason::AuthorizerUnasked.into(),
                 status: None,
                 detail: decided
                     .route
@@ -70,11 +64,9 @@ impl DecisionSummary {
             },
             proxy::Decision::Needs(need) => Self::refused(&need.unmet(), None),
             proxy::Decision::Deny(refusal) => {
-                let matched = refusal.denied().and_then(|denied| {
-                    denied.matched().map(|it| {
-                        permission_facts(&it, effect_of(decided_question, denied, &it), places)
-                    })
-                });
+                let matched = refusal
+                    .denied()
+                    .and_then(|denied| caused_by(denied, places));
                 Self::refused(refusal, matched)
             }
         }
@@ -84,45 +76,11 @@ impl DecisionSummary {
         let status = Some(refusal.status().as_u16());
         Self {
             decision: ExplainedDecision::Refuse,
-            reason: refusal.word(),
+            reason: refusal.reason().into(),
             status,
             detail: refusal.detail(),
             permission,
         }
-    }
-}
-
-/// The reason word of a permit, as in the access log.
-fn grant_word(permit: &Permit<'_>) -> &'static str {
-    match permit.grant() {
-        Grant::Permission(_) => "permission",
-        Grant::AnyApiUser => "any_api_user",
-        Grant::PublicRoute => "public_route",
-        Grant::Shadow => "shadow",
-    }
-}
-
-/// The effect of the permission of a denial: whether it denies, or would grant but for its condition.
-fn effect_of(
-    decided_question: &DecidedQuestion<'_>,
-    denied: &Denied<'_>,
-    matched: &Matched<'_>,
-) -> Effect {
-    let is_denied = |user| {
-        let mut sets = decided_question.context.snapshot.policy.sets(user);
-        sets.any(|set| {
-            set.denied
-                .iter()
-                .any(|permission| std::ptr::eq(permission, matched.permission))
-        })
-    };
-    match denied {
-        Denied::DeniedBy(_) => Effect::Deny,
-        // A failed condition has this reason for both effects.
-        Denied::ConditionFailed(..) if decided_question.decided.user.is_some_and(is_denied) => {
-            Effect::Deny
-        }
-        _ => Effect::Grant,
     }
 }
 

@@ -4,6 +4,7 @@ use super::explanation::{ExplainedDecision, Explanation};
 use super::question::{ConnectionPeer, ExplainError, ExplainQuestion, QuestionClient};
 use crate::config::{Claim, Expectation, ExpectedVerdict, Place, Spanned};
 use crate::identity::IdentityKind;
+use crate::reason::Reason;
 use crate::snapshot::Snapshot;
 use crate::tls::{certificates, pem_of};
 use std::net::IpAddr;
@@ -233,9 +234,8 @@ fn reasoning(explanation: &Explanation) -> String {
         .map(|required| format!("required is {}", required.text));
     let permission = match &explanation.permission {
         Some(permission) => Some(format!("{} {permission}", permission.effect)),
-        None => {
-            (explanation.reason == "no_permission").then(|| "no permission grants it".to_owned())
-        }
+        None => (Reason::from_word(&explanation.reason) == Some(Reason::NoPermission))
+            .then(|| "no permission grants it".to_owned()),
     };
     let conditions = explanation.route.iter().flat_map(|route| &route.conditions);
     let of_permission = explanation

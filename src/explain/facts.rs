@@ -121,7 +121,7 @@ fn missing_user(identity: &ClientIdentity) -> String {
             format!("the name \"{name}\" is reserved in its trust domain")
         }
         ClientIdentity::UnusableName(error) => error.to_string(),
-        ClientIdentity::Forwarded(refusal) => refusal.word().to_owned(),
+        ClientIdentity::Forwarded(refusal) => refusal.reason().word().to_owned(),
         ClientIdentity::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
         ClientIdentity::Refused(FailureReason::CaCertificate) => {
             "this is a CA's certificate (CA:TRUE), with which no client may identify itself"

@@ -1,5 +1,5 @@
 //! Explains decisions of a snapshot: about one request, one request of all users, or one client on all routes. The decision is
-//! that of the proxy; the reasons are computed separately, and an explanation fails if they lead to another decision.
+//! that of the proxy, and the reasons are its recorded steps.
 
 mod client;
 mod expectation;
@@ -10,12 +10,12 @@ mod preset;
 mod question;
 mod reach;
 mod reasons;
+mod recorder;
 mod route_decision;
 mod route_row;
 mod routes;
 mod context;
 mod text;
-mod permission_checker;
 mod users;
 mod decision_summary;
 
@@ -34,6 +34,7 @@ pub use users::{AllUsers, Counts, UserRow};
 use crate::snapshot::Snapshot;
 use client::ExplainedClient;
 use context::QuestionContext;
+use recorder::Recorder;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -115,5 +116,6 @@ pub fn explain(
 ) -> Result<Explanation, ExplainError> {
     let (context, request) = QuestionContext::of(snapshot, question)?;
     let client = ExplainedClient::named(&context)?;
-    context.decide(&client, &request, reasons::explanation)
+    let recorder = || Recorder::new(&snapshot.places);
+    context.decide(&client, &request, recorder, reasons::explanation)
 }

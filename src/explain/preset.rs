@@ -6,6 +6,7 @@ use super::decision_summary::DecisionSummary;
 use super::question::ExplainError;
 use super::reach::{RouteAccess, reach_of_name};
 use super::route_row::RouteRow;
+use crate::reason::{DecisionReason, Reason};
 use crate::route::Route;
 use crate::route::icinga2::all_names;
 
@@ -18,9 +19,9 @@ pub(super) fn rows(
         return Err(ExplainError::secret_in_question());
     }
     let row = || RouteRow::of(decided_question, route, "*");
-    let refused = |reason: &str| {
+    let refused = |reason: DecisionReason| {
         Ok(vec![RouteRow {
-            reason: reason.to_owned(),
+            reason: reason.word().to_owned(),
             ..row()
         }])
     };
@@ -32,10 +33,10 @@ pub(super) fn rows(
     let policy = &decided_question.context.snapshot.policy;
     let is_over = |until: Option<i64>| until.is_some_and(|until| now > until);
     if is_over(route.enabled_until) {
-        return refused("route_disabled");
+        return refused(Reason::RouteDisabled.into());
     }
     if is_over(policy.enabled_until(user.id)) {
-        return refused("user_disabled");
+        return refused(Reason::UserDisabled.into());
     }
     let mut groups: Vec<NameGroup> = Vec::new();
     for name in all_names() {

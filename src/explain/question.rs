@@ -123,13 +123,13 @@ pub enum ExplainError {
     /// The question does not apply to this snapshot.
     #[error("{0}")]
     InvalidQuestion(String),
-    /// The reasons lead to another decision than the proxy's: a bug of the gateway.
+    /// The access to all requests of a route contradicts the decision about one of them: a bug of the gateway.
     #[error(
-        "internal error: by the reasons that were found this would be \"{by_reasons}\", but it is judged \"{by_decision}\""
+        "internal error: the access to all requests of the route is \"{by_coverage}\", but the decision about one of them is \"{by_decision}\""
     )]
     Contradiction {
-        /// The decision by the reasons.
-        by_reasons: String,
+        /// The decision about all requests of the route.
+        by_coverage: String,
         /// The decision of the proxy.
         by_decision: String,
     },

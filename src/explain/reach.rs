@@ -3,7 +3,7 @@
 
 use super::context::QuestionContext;
 use super::explanation::PermissionFacts;
-use super::permission_checker::permission_facts;
+use super::recorder::permission_facts;
 use super::route_decision::RouteDecision;
 use crate::authorize::{
     Coverage, DenyCoverage, Effect, Matched, Part, Permission, PermissionSet, RequirementForm,
@@ -11,13 +11,15 @@ use crate::authorize::{
 };
 use crate::config::Enforcement;
 use crate::identity::Principal;
+use crate::reason::{DecisionReason, GrantReason, Reason};
 use crate::route::{Admission, Extent, RequirementRule, Route, Segment, TemplatePart};
 
 /// A certain decision, or the conditions that it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RouteAccess {
     pub(super) decision: RouteDecision,
-    pub(super) reason: &'static str,
+    /// `None` if the decision depends.
+    pub(super) reason: Option<DecisionReason>,
     pub(super) depends_on: Vec<String>,
     pub(super) permissions: Vec<PermissionFacts>,
     /// The requirement, as in the config.
@@ -93,13 +95,17 @@ fn reach_of(
     kind: RequestClass,
 ) -> RouteAccess {
     let mut reach = match user {
-        None => certain(RouteDecision::Permit, "public_route", Vec::new()),
+        None => certain(
+            RouteDecision::Permit,
+            Some(GrantReason::PublicRoute.into()),
+            Vec::new(),
+        ),
         Some(user) => {
             let sets: Vec<&PermissionSet> = context.snapshot.policy.sets(user).collect();
             let needs_none = if route.admission.is_public() {
-                Some("public_route")
+                Some(GrantReason::PublicRoute)
             } else {
-                matches!(kind.form, RequirementForm::AnyApiUser).then_some("any_api_user")
+                matches!(kind.form, RequirementForm::AnyApiUser).then_some(GrantReason::AnyApiUser)
             };
             by_permissions(context, &sets, &kind, needs_none)
         }
@@ -120,7 +126,7 @@ fn reach_of(
     let conditions: Vec<String> = conditions.chain(authorizer).collect();
     if !conditions.is_empty() && reach.decision != RouteDecision::Refuse {
         reach.decision = RouteDecision::Depends;
-        reach.reason = "";
+        reach.reason = None;
         reach.depends_on.splice(0..0, conditions);
     }
     let refuses_some = matches!(
@@ -135,7 +141,7 @@ fn reach_of(
 
 fn certain(
     decision: RouteDecision,
-    reason: &'static str,
+    reason: Option<DecisionReason>,
     permissions: Vec<PermissionFacts>,
 ) -> RouteAccess {
     RouteAccess {
@@ -151,7 +157,7 @@ fn by_permissions(
     context: &QuestionContext<'_>,
     sets: &[&PermissionSet],
     kind: &RequestClass,
-    needs_none: Option<&'static str>,
+    needs_none: Option<GrantReason>,
 ) -> RouteAccess {
     let denies = relevant_permissions(
         sets,
@@ -174,12 +180,16 @@ fn by_permissions(
     {
         return certain(
             RouteDecision::Refuse,
-            "denied",
+            Some(Reason::Denied.into()),
             vec![facts(context, deny, Effect::Deny)],
         );
     }
     if grants.is_empty() && needs_none.is_none() {
-        return certain(RouteDecision::Refuse, "no_permission", Vec::new());
+        return certain(
+            RouteDecision::Refuse,
+            Some(Reason::NoPermission.into()),
+            Vec::new(),
+        );
     }
     let all_by = |which: fn(&RelevantPermission<'_>) -> bool| {
         let chosen = grants.iter().filter(|it| which(it)).map(|it| it.permission);
@@ -205,8 +215,8 @@ fn by_permissions(
         let permissions = permissions
             .chain(denies.iter().map(|it| facts(context, it, Effect::Deny)))
             .collect();
-        let reason = needs_none.unwrap_or("permission");
-        return certain(decision, reason, permissions);
+        let reason = needs_none.unwrap_or(GrantReason::Permission);
+        return certain(decision, Some(reason.into()), permissions);
     }
     let grants = if is_granted { Vec::new() } else { grants };
     depending(context, &grants, &denies, kind)
@@ -219,7 +229,7 @@ fn depending(
     denies: &[RelevantPermission<'_>],
     kind: &RequestClass,
 ) -> RouteAccess {
-    let mut reach = certain(RouteDecision::Depends, "", Vec::new());
+    let mut reach = certain(RouteDecision::Depends, None, Vec::new());
     for (permissions, effect, verb) in [
         (grants, Effect::Grant, "granted"),
         (denies, Effect::Deny, "denied"),
@@ -361,5 +371,6 @@ fn of_path(route: &Route, method: &str) -> RequestClass {
 
 /// Whether denials of this user on this route are only recorded.
 fn is_shadowed(context: &QuestionContext<'_>, user: Option<&Principal>, route: &Route) -> bool {
-    context.snapshot.policy.enforcement(user, route.enforcement) == Enforcement::Shadow
+    let policy = &context.snapshot.policy;
+    policy.enforcement(user, route.enforcement).mode == Enforcement::Shadow
 }

@@ -4,6 +4,7 @@ use super::decided_question::DecidedQuestion;
 use super::explanation::PermissionFacts;
 use super::reach::RouteAccess;
 use super::route_decision::RouteDecision;
+use crate::reason::DecisionReason;
 use crate::route::{Extent, Route, Segment};
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ impl RouteRow {
         Self {
             requirement,
             decision,
-            reason: reason.to_owned(),
+            reason: reason.map_or("", DecisionReason::word).to_owned(),
             depends_on,
             permissions,
             ..self

@@ -10,7 +10,7 @@ use super::reach::{RouteAccess, reach};
 use super::route_decision::RouteDecision;
 use super::route_row::RouteRow;
 use super::text::TextLines;
-use crate::authorize::Denied;
+use crate::authorize::{Denied, NoTrace};
 use crate::host::{HostName, HostPattern};
 use crate::proxy::Decision;
 use crate::route::{Extent, RequirementRule, Route, Segment};
@@ -85,9 +85,12 @@ fn on_route(
     let client = ExplainedClient::named(&context)?;
     if matches!(route.requirement, RequirementRule::Icinga2) {
         let request = ExplainedRequest::new(question, "GET", &authority, path)?;
-        return context.decide(&client, &request, |decided_question| {
-            preset::rows(decided_question, route)
-        });
+        return context.decide(
+            &client,
+            &request,
+            || NoTrace,
+            |decided_question, _| preset::rows(decided_question, route),
+        );
     }
     let mut rows = Vec::new();
     for method in route.requirement.methods() {
@@ -147,26 +150,34 @@ fn row(
     request: &ExplainedRequest,
     route: &Route,
 ) -> Result<RouteRow, ExplainError> {
-    context.decide(client, request, |decided_question| {
-        if decided_question.contains_secret() {
-            return Err(ExplainError::secret_in_question());
-        }
-        let decided = decided_question.decided;
-        let mut row = RouteRow::of(decided_question, route, &request.method);
-        let is_sure = match &decided.decision {
-            Decision::Permit(_) | Decision::Needs(_) => false,
-            Decision::Deny(refusal) => refusal.denied().is_none_or(|denied| {
-                matches!(denied, Denied::UserDisabled | Denied::RouteDisabled)
-            }),
-        };
-        if is_sure {
-            row.reason = DecisionSummary::of(decided_question).reason.to_owned();
-            return Ok(row);
-        }
-        let reach = reach(context, decided.user, route, &request.method);
-        agreement(&reach, &decided.decision)?;
-        Ok(row.with(reach))
-    })
+    context.decide(
+        client,
+        request,
+        || NoTrace,
+        |decided_question, _| {
+            if decided_question.contains_secret() {
+                return Err(ExplainError::secret_in_question());
+            }
+            let decided = decided_question.decided;
+            let mut row = RouteRow::of(decided_question, route, &request.method);
+            let is_sure = match &decided.decision {
+                Decision::Permit(_) | Decision::Needs(_) => false,
+                Decision::Deny(refusal) => refusal.denied().is_none_or(|denied| {
+                    matches!(denied, Denied::UserDisabled | Denied::RouteDisabled)
+                }),
+            };
+            if is_sure {
+                row.reason = DecisionSummary::of(decided_question)
+                    .reason
+                    .word()
+                    .to_owned();
+                return Ok(row);
+            }
+            let reach = reach(context, decided.user, route, &request.method);
+            agreement(&reach, &decided.decision)?;
+            Ok(row.with(reach))
+        },
+    )
 }
 
 /// Checks that the access to the route includes the decision about the example request.
@@ -178,16 +189,18 @@ fn agreement(reach: &RouteAccess, decision: &Decision<'_>) -> Result<(), Explain
         | (RouteDecision::Depends, _) => true,
         _ => false,
     };
-    let decided_question = match decision {
-        Decision::Permit(permit) => permit.shadowed().map_or("permit", Denied::word),
-        Decision::Deny(refusal) => refusal.word(),
-        Decision::Needs(need) => need.unmet().word(),
+    let decided = match decision {
+        Decision::Permit(permit) => permit
+            .shadowed()
+            .map_or("permit", |denied| denied.reason().word()),
+        Decision::Deny(refusal) => refusal.reason().word(),
+        Decision::Needs(need) => need.unmet().reason().word(),
     };
     match agrees {
         true => Ok(()),
         false => Err(ExplainError::Contradiction {
-            by_reasons: reach.decision.word().to_owned(),
-            by_decision: decided_question.to_owned(),
+            by_coverage: reach.decision.word().to_owned(),
+            by_decision: decided.to_owned(),
         }),
     }
 }

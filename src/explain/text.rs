@@ -4,6 +4,7 @@ use super::explanation::{
     CheckedPermission, ConditionFacts, ConditionOutcome, ExplainedDecision, Explanation,
     PermissionFacts, UserFacts,
 };
+use crate::reason::{DecisionReason, GrantReason, Reason};
 use std::fmt;
 
 /// The lines of a text, each with a name.
@@ -176,14 +177,21 @@ impl Explanation {
     }
 
     fn permission(&self, lines: &mut TextLines) {
-        match (&self.permission, self.reason.as_str()) {
-            (Some(permission), "denied") => lines.line("denied by", permission.to_string()),
+        let reason = DecisionReason::from_word(&self.reason);
+        match (&self.permission, reason) {
+            (Some(permission), Some(DecisionReason::Refused(Reason::Denied))) => {
+                lines.line("denied by", permission.to_string())
+            }
             (Some(permission), _) => lines.line("permission", permission.to_string()),
-            (None, "no_permission") => lines.line("permission", "none grants this"),
-            (None, "any_api_user") => {
+            (None, Some(DecisionReason::Refused(Reason::NoPermission))) => {
+                lines.line("permission", "none grants this")
+            }
+            (None, Some(DecisionReason::Granted(GrantReason::AnyApiUser))) => {
                 lines.line("permission", "none needed: the route is for any ApiUser")
             }
-            (None, "public_route") => lines.line("permission", "none needed: the route is public"),
+            (None, Some(DecisionReason::Granted(GrantReason::PublicRoute))) => {
+                lines.line("permission", "none needed: the route is public")
+            }
             (None, _) => {}
         }
     }

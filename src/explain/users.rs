@@ -7,6 +7,7 @@ use super::explanation::{ExplainedDecision, PermissionFacts, RequestFacts};
 use super::facts::undecided_request_facts;
 use super::question::{ExplainError, ExplainQuestion, QuestionClient};
 use super::text::TextLines;
+use crate::authorize::NoTrace;
 use crate::snapshot::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -85,17 +86,19 @@ pub(super) fn all_users(
             provable.contains(&(domain, user))
         }) {
             Ok(client) => {
-                let summary =
-                    context.decide(&client, &request, |decided_question| match decided_question
-                        .contains_secret()
-                    {
+                let summary = context.decide(
+                    &client,
+                    &request,
+                    || NoTrace,
+                    |decided_question, _| match decided_question.contains_secret() {
                         true => Err(ExplainError::secret_in_question()),
                         false => Ok(DecisionSummary::of(decided_question)),
-                    })?;
+                    },
+                )?;
                 UserRow {
                     user: user.name.to_string(),
                     decision: summary.decision,
-                    reason: summary.reason.to_owned(),
+                    reason: summary.reason.word().to_owned(),
                     permission: summary.permission,
                 }
             }

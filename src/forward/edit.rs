@@ -120,7 +120,7 @@ pub fn request_fields<F: Fields + ?Sized, S: FieldSink + ?Sized>(
     );
     own_fields(edit, sink);
     if let Some(denied) = permit.shadowed() {
-        sink.add(SHADOW_FIELD, denied.word().as_bytes());
+        sink.add(SHADOW_FIELD, denied.reason().word().as_bytes());
     }
     reuse
 }

@@ -15,6 +15,7 @@ use crate::credentials::{
     ProofEvidence, Shown, Source, TokenError,
 };
 use crate::head::Fields;
+use crate::reason::Reason;
 use crate::route::icinga2::BodyEventTypes;
 use crate::snapshot::Snapshot;
 use std::net::IpAddr;
@@ -181,7 +182,7 @@ fn token(
     };
     let result = match &proven {
         Ok(_) => "verified",
-        Err(TokenError::NoKeys) => "no_keys",
+        Err(TokenError::NoKeys) => Reason::NoKeys.word(),
         Err(_) => "refused",
     };
     count(shared, CredentialKind::Token, result);

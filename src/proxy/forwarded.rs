@@ -87,7 +87,7 @@ impl ConnectedClient {
         if let ClientIdentity::Forwarded(refusal) = &view.identity {
             let detail = format!(
                 "a PROXY header from a client that may send none: {}",
-                refusal.word()
+                refusal.reason().word()
             );
             let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
             failure.certificate = self

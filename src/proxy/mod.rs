@@ -41,7 +41,7 @@ pub use forwarded::identify_forwarded_chain;
 pub use recheck::run_recheck_rounds;
 pub use request::{
     Client, ClientIdentity, Decision, DecisionRounds, Evidence, Need, PresentedCredentials,
-    RequestDecision, decide, decide_with, shows_its_own_certificate,
+    RequestDecision, decide, decide_traced, decide_with, shows_its_own_certificate,
 };
 
 use request_id::{RequestId, request_id};

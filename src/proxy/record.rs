@@ -15,6 +15,7 @@ use crate::credentials::CredentialProof;
 use crate::forward::{ContentLength, ResponseEdit};
 use crate::identity::IdentityKind;
 use crate::limit::{BodyMeter, ConcurrencyGuard};
+use crate::reason::{DecisionReason, Reason};
 use crate::respond::Withdrawal;
 use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, RouteSeries};
@@ -56,7 +57,7 @@ pub(super) struct Record {
     /// The metrics of the route on this thread; `None` without a route.
     route: Option<Rc<RouteSeries>>,
     decision: &'static str,
-    reason: &'static str,
+    reason: DecisionReason,
     /// The result of authorization, also if the request is denied after it.
     authorization: Option<AuthorizationWords>,
     audited: AuditState,
@@ -122,7 +123,7 @@ impl Record {
             texts,
             route: None,
             decision: "refuse",
-            reason: "internal",
+            reason: Reason::Internal.into(),
             authorization: None,
             audited,
             detail: None,
@@ -211,11 +212,12 @@ impl Record {
 
     /// The permit was withdrawn, and the request was cut.
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
-        self.reason = withdrawal.word();
+        let reason = withdrawal.reason();
+        self.reason = reason.into();
         self.end = "cut";
         self.cut = Some(kind);
-        self.connection.series.withdrawn(kind, self.reason);
-        self.tell_cut(kind);
+        self.connection.series.withdrawn(kind, reason);
+        self.tell_cut(kind, reason);
     }
 
     /// The gateway sent a response of its own, with a body of this length in bytes.
@@ -308,7 +310,7 @@ impl Record {
                 .map(String::as_str),
             fingerprint: peer.map(|peer| peer.fingerprint.as_str()),
             decision: self.decision,
-            reason: self.reason,
+            reason: self.reason.word(),
             detail: self
                 .detail
                 .as_deref()

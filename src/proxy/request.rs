@@ -1,5 +1,6 @@
 //! Decides about a request: route, ApiUser, requirement, permission. The page to read first. Pure: no socket, no clock,
-//! no HTTP engine; both engines, `explain` and `plan` call [`decide_with`].
+//! no HTTP engine. Both engines and `plan` call [`decide_with`]; `explain` calls [`decide_traced`], which is the same function
+//! with a recorder of its steps.
 
 mod authentication;
 mod authorizer_verdict;
@@ -17,7 +18,9 @@ use decision::NoPermit;
 use fields::{DecisionFields, effective_request_method};
 use paths::leads_to_one_route;
 
-use crate::authorize::{Denied, Permit, RouteRule, apply_enforcement, public_permit};
+use crate::authorize::{
+    Denied, EnforcementSetting, NoTrace, Permit, RouteRule, Trace, apply_enforcement, public_permit,
+};
 use crate::authorizer::Verdict;
 use crate::condition::Facts;
 use crate::forward::SentHeaders;
@@ -104,6 +107,17 @@ pub fn decide_with<'s: 'h, 'h, F: Fields + ?Sized>(
     evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
 ) -> RequestDecision<'s, 'h> {
+    decide_traced(snapshot, client, evidence, head, &mut NoTrace)
+}
+
+/// As [`decide_with`]. `trace` observes which conditions and permissions are evaluated.
+pub fn decide_traced<'s: 'h, 'h, F: Fields + ?Sized>(
+    snapshot: &'s Snapshot,
+    client: Client<'s>,
+    evidence: &'s Evidence,
+    head: &RequestHead<'h, F>,
+    trace: &mut impl Trace,
+) -> RequestDecision<'s, 'h> {
     let mut decided = RequestDecision {
         method: head.method,
         target: None,
@@ -113,7 +127,7 @@ pub fn decide_with<'s: 'h, 'h, F: Fields + ?Sized>(
         requirement: None,
         decision: Decision::Deny(Refusal::Internal("not decided")),
     };
-    decided.decision = run_phases(snapshot, client, evidence, head, &mut decided).into();
+    decided.decision = run_phases(snapshot, client, evidence, head, &mut decided, trace).into();
     decided
 }
 
@@ -124,6 +138,7 @@ fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
     evidence: &'s Evidence,
     head: &RequestHead<'h, F>,
     decided: &mut RequestDecision<'s, 'h>,
+    trace: &mut impl Trace,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
     reject_invalid_client(client.identity)?;
     refuse_unforwarded_method(head.method)?;
@@ -179,10 +194,12 @@ fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
         }
     };
     let required = user.zip(decided.requirement.as_ref());
-    let authorized = authorized(snapshot, route, required, public, &facts);
+    let authorized = authorized(snapshot, route, required, public, &facts, trace);
+    let enforcement = snapshot.policy.enforcement(user, route.enforcement);
+    trace.authorized(&authorized, enforcement);
     let denial = |why| denials::denied(why, route, &target.path);
     let verdict = evidence.verdict.as_ref();
-    enforce(snapshot, route, user, authorized, verdict, denial)
+    enforce(route, user, authorized, enforcement, verdict, denial)
 }
 
 /// The route of the request. An unauthenticated client does not learn which paths exist.
@@ -234,18 +251,17 @@ fn user_of_public_route<'s>(route: &Route, identity: &'s ClientIdentity) -> Opti
 
 /// The permit after shadow mode, the verdict of the external authorizer, and the check for an upstream account.
 fn enforce<'s>(
-    snapshot: &'s Snapshot,
     route: &'s Route,
     user: Option<&Principal>,
     authorized: Result<Permit<'s>, Denied<'s>>,
+    enforcement: EnforcementSetting,
     verdict: Option<&Verdict>,
     denial: impl Fn(Denied<'s>) -> Refusal<'s>,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
-    let enforcement = snapshot.policy.enforcement(user, route.enforcement);
-    let permit = apply_enforcement(authorized, enforcement).map_err(&denial)?;
+    let permit = apply_enforcement(authorized, enforcement.mode).map_err(&denial)?;
     let denied_outside = denied_by_authorizer(route, user, verdict)?;
     let permit = permit
-        .with_denial(denied_outside, enforcement)
+        .with_denial(denied_outside, enforcement.mode)
         .map_err(&denial)?;
     // The last check: a user that is denied must not learn which users the upstream knows.
     let has_account = route.known_there.takes(user.map(|user| user.id));
@@ -262,6 +278,7 @@ fn authorized<'s>(
     required: Option<(&Principal, &Requirement<'_>)>,
     public: Option<Permit<'s>>,
     facts: &Facts<'_>,
+    trace: &mut impl Trace,
 ) -> Result<Permit<'s>, Denied<'s>> {
     let conditions = [
         route.condition.as_ref(),
@@ -271,13 +288,16 @@ fn authorized<'s>(
         enabled_until: route.enabled_until,
         conditions,
     }
-    .check(facts)?;
+    .check(facts, trace)?;
     match (public, required) {
-        (None, Some((user, requirement))) => snapshot.policy.authorize(user, requirement, facts),
+        (None, Some((user, requirement))) => {
+            snapshot.policy.authorize(user, requirement, facts, trace)
+        }
         (None, None) => Err(Denied::NoPermission),
         (Some(permit), None) => Ok(permit),
         (Some(permit), Some((user, requirement))) => {
-            let on_trial = snapshot.policy.check_denies(user, requirement, facts)?;
+            let policy = &snapshot.policy;
+            let on_trial = policy.check_denies(user, requirement, facts, trace)?;
             Ok(permit.with_shadowed(on_trial))
         }
     }

@@ -1,8 +1,9 @@
-//! The response to a request over a limit: reason word, sentence, and retry time. Decides nothing.
+//! The response to a request over a limit: its reason, and when to retry. Decides nothing.
 //!
 //! `RateLimit` and `RateLimit-Policy` are structured fields (draft-ietf-httpapi-ratelimit-headers-10).
 
 use crate::limit::LimitExceeded;
+use crate::reason::Reason;
 use std::time::Duration;
 
 /// A limit that a request exceeded.
@@ -24,19 +25,11 @@ pub enum LimitOwner {
 }
 
 impl ExceededLimit {
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         match self.exceeded {
-            LimitExceeded::Rate { .. } => "rate_limited",
-            LimitExceeded::Concurrency { .. } => "too_many_concurrent",
-            LimitExceeded::Quota { .. } => "quota_used_up",
-        }
-    }
-
-    pub(super) fn sentence(&self) -> &'static str {
-        match self.exceeded {
-            LimitExceeded::Rate { .. } => "Requests come too fast; try later.",
-            LimitExceeded::Concurrency { .. } => "Too many requests are under way; try later.",
-            LimitExceeded::Quota { .. } => "There were as many requests as there may be today.",
+            LimitExceeded::Rate { .. } => Reason::RateLimited,
+            LimitExceeded::Concurrency { .. } => Reason::TooManyConcurrent,
+            LimitExceeded::Quota { .. } => Reason::QuotaUsedUp,
         }
     }
 

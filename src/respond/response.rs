@@ -4,6 +4,7 @@ use super::{Refusal, credential, limited};
 use crate::endpoint::ConnectError;
 use crate::forward::BadUpgrade;
 use crate::head::Fields;
+use crate::reason::title;
 use crate::upstream::UpstreamError;
 use http::StatusCode;
 
@@ -52,7 +53,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> 
     if let Refusal::Absent { path, .. } = refusal {
         return absent(path);
     }
-    let title = status.canonical_reason().unwrap_or("Error");
+    let title = title(status);
     let (content_type, body) = match form {
         ResponseFormat::Json => (
             "application/problem+json",
@@ -61,7 +62,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> 
                 "title": title,
                 "status": status.as_u16(),
                 "detail": refusal.sentence(),
-                "reason": refusal.word(),
+                "reason": refusal.reason().word(),
                 "id": request_id,
             })
             .to_string()
@@ -74,7 +75,7 @@ pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> 
                 &format!(
                     "<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>",
                     refusal.sentence(),
-                    refusal.word()
+                    refusal.reason().word()
                 ),
             ),
         ),
@@ -202,7 +203,11 @@ mod tests {
         };
         let answer = refuse(&absent, ResponseFormat::Html, "id-1");
         assert_eq!(
-            (answer.status.as_u16(), answer.content_type, absent.word()),
+            (
+                answer.status.as_u16(),
+                answer.content_type,
+                absent.reason().word()
+            ),
             (404, "application/json", "no_permission")
         );
         assert_eq!(

@@ -2,6 +2,7 @@
 //! set only once.
 
 use super::Metrics;
+use crate::reason::{DecisionReason, Reason};
 use prometheus::core::{AtomicU64, GenericLocalCounter};
 use prometheus::local::LocalHistogram;
 use prometheus::{IntCounter, IntCounterVec};
@@ -86,7 +87,7 @@ pub struct RouteSeries {
     listener: Box<str>,
     route: Box<str>,
     answers: Children<u16>,
-    decisions: Children<(Word, Word)>,
+    decisions: Children<(Word, DecisionReason)>,
     durations: LocalHistogram,
     timing: Timing,
 }
@@ -119,7 +120,7 @@ impl RouteSeries {
     }
 
     /// Counts a decision on a request of the route.
-    pub fn decided(&self, decision: &'static str, reason: &'static str) {
+    pub fn decided(&self, decision: &'static str, reason: DecisionReason) {
         count_decision(&self.decisions, &self.listener, decision, reason);
     }
 
@@ -138,13 +139,13 @@ impl Drop for RouteSeries {
 }
 
 fn count_decision(
-    decisions: &Children<(Word, Word)>,
+    decisions: &Children<(Word, DecisionReason)>,
     listener: &str,
     decision: Word,
-    reason: Word,
+    reason: DecisionReason,
 ) {
     decisions.add((decision, reason), 1, |metric| {
-        metric.with_label_values(&[listener, decision, reason])
+        metric.with_label_values(&[listener, decision, reason.word()])
     });
 }
 
@@ -155,9 +156,9 @@ pub struct ListenerSeries {
     sent: Children<()>,
     copied: Children<()>,
     cut: Children<Word>,
-    withdrawn: Children<(Word, Word)>,
-    limited: Children<Word>,
-    decisions: Children<(Word, Word)>,
+    withdrawn: Children<(Word, Reason)>,
+    limited: Children<Reason>,
+    decisions: Children<(Word, DecisionReason)>,
 }
 
 impl ListenerSeries {
@@ -197,22 +198,22 @@ impl ListenerSeries {
 
     /// Counts an exchange or connection that was closed because its permission was withdrawn.
     /// `kind` is `tunnel`, `stream` or `connection`.
-    pub fn withdrawn(&self, kind: &'static str, reason: &'static str) {
-        let labels = [&*self.listener, kind, reason];
+    pub fn withdrawn(&self, kind: &'static str, reason: Reason) {
+        let labels = [&*self.listener, kind, reason.word()];
         self.withdrawn.add((kind, reason), 1, |metric| {
             metric.with_label_values(&labels)
         });
     }
 
     /// Counts a permitted request that exceeded a limit.
-    pub fn limited(&self, reason: &'static str) {
+    pub fn limited(&self, reason: Reason) {
         self.limited.add(reason, 1, |metric| {
-            metric.with_label_values(&[&*self.listener, reason])
+            metric.with_label_values(&[&*self.listener, reason.word()])
         });
     }
 
     /// Counts the decision on a request without a route.
-    pub fn decided(&self, decision: &'static str, reason: &'static str) {
+    pub fn decided(&self, decision: &'static str, reason: DecisionReason) {
         count_decision(&self.decisions, &self.listener, decision, reason);
     }
 
@@ -232,7 +233,7 @@ impl ListenerSeries {
 pub struct UpstreamSeries {
     upstream: Box<str>,
     connections: Children<Word>,
-    failures: Children<Word>,
+    failures: Children<Reason>,
     retries: Children<()>,
     connect_retries: Children<()>,
 }
@@ -256,9 +257,9 @@ impl UpstreamSeries {
     }
 
     /// Counts a request without a response.
-    pub fn failed(&self, reason: &'static str) {
+    pub fn failed(&self, reason: Reason) {
         self.failures.add(reason, 1, |metric| {
-            metric.with_label_values(&[&*self.upstream, reason])
+            metric.with_label_values(&[&*self.upstream, reason.word()])
         });
     }
 

@@ -36,6 +36,7 @@ use crate::endpoint::{ConnectError, Endpoint};
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
 use crate::pool::{Capacity, PoolKey};
+use crate::reason::Reason;
 use crate::telemetry::Telemetry;
 use crate::thread_state;
 use std::sync::Arc;
@@ -141,26 +142,19 @@ impl UpstreamError {
         }
     }
 
-    /// The word in metrics and logs.
-    pub fn word(&self) -> &'static str {
+    /// The reason.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Connect {
-                source: ConnectError::Timeout,
-                ..
-            } => "connect_timeout",
-            Self::Connect {
-                source: ConnectError::Tls(_),
-                ..
-            } => "upstream_tls",
-            Self::Connect {
-                source: ConnectError::NoDescriptors,
-                ..
-            } => "upstream_connections_used_up",
-            Self::Connect { .. } => "connect_failed",
-            Self::ResponseTimeout { .. } => "response_timeout",
-            Self::Broken { .. } => "upstream_broke_off",
-            Self::Upgraded { .. } => "upstream_upgraded",
-            Self::RequestBody(_) => "request_body",
+            Self::Connect { source, .. } => match source {
+                ConnectError::Timeout => Reason::ConnectTimeout,
+                ConnectError::Tls(_) => Reason::UpstreamTls,
+                ConnectError::NoDescriptors => Reason::UpstreamConnectionsUsedUp,
+                ConnectError::Tcp(_) => Reason::ConnectFailed,
+            },
+            Self::ResponseTimeout { .. } => Reason::ResponseTimeout,
+            Self::Broken { .. } => Reason::UpstreamBrokeOff,
+            Self::Upgraded { .. } => Reason::UpstreamUpgraded,
+            Self::RequestBody(_) => Reason::RequestBody,
         }
     }
 }

@@ -98,7 +98,7 @@ impl Upstream {
     {
         let result = self.try_send(request, observer).await;
         if let Err(error) = &result {
-            self.series().failed(error.word());
+            self.series().failed(error.reason());
         }
         result
     }

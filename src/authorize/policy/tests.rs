@@ -1,10 +1,11 @@
 //! The decision over all permissions of a user, compared with a reference implementation.
 
 use super::*;
-use crate::authorize::{CompiledPermission, Effect};
+use crate::authorize::{CompiledPermission, EvaluatedCondition, NoTrace};
 use crate::condition::{HeaderValues, Spelling};
 use crate::config::{Place, Sources};
 use crate::identity::ApiUsers;
+use crate::reason::Reason;
 use proptest::prelude::*;
 use std::net::Ipv4Addr;
 
@@ -76,6 +77,47 @@ fn facts(headers: &NoHeaders, now: i64) -> Facts<'_> {
     }
 }
 
+/// The addresses of the recorded permissions with a matching pattern, in order.
+#[derive(Default)]
+struct MatchingSteps {
+    permissions: Vec<usize>,
+    results: usize,
+}
+
+impl Trace for MatchingSteps {
+    fn route_condition(&mut self, _: &EvaluatedCondition<'_>) {}
+
+    fn required_name(&mut self, _: &Name<'_>) {}
+
+    fn permission(&mut self, step: &ComparedPermission<'_>) {
+        if step.outcome.is_some() {
+            self.permissions
+                .push(std::ptr::from_ref(step.compared.permission).addr());
+        }
+    }
+
+    fn authorized(&mut self, _: &Result<Permit<'_>, Denied<'_>>, _: EnforcementSetting) {
+        self.results += 1;
+    }
+}
+
+/// Word of the denial or of the suppressed one, and the permission that decided.
+fn outcome_of(result: &Result<Permit<'_>, Denied<'_>>) -> (Option<Reason>, Option<usize>) {
+    let matched = match result {
+        Ok(permit) => match permit.grant() {
+            Grant::Permission(matched) => Some(matched),
+            _ => None,
+        },
+        Err(denied) => denied.matched(),
+    };
+    let hidden = match result {
+        Ok(permit) => permit.shadowed(),
+        Err(denied) => Some(denied),
+    };
+    let address = matched.map(|matched| std::ptr::from_ref(matched.permission).addr());
+    (hidden.map(Denied::reason), address)
+}
+
 /// Straight from the definition: who decides, and whether it is only on trial.
 fn meant(names: &[&str], granted: &[Said], denied: &[Said]) -> Result<bool, &'static str> {
     let fits = |(text, _): &&Said, name: &str| {
@@ -128,8 +170,16 @@ proptest! {
             several => Requirement::Every(several.iter().map(|name| name.as_str().into()).collect()),
         };
             let headers = NoHeaders;
-        let outcome = policy.authorize(&principal(), &requirement, &facts(&headers, 0));
-        let outcome = outcome.map(|permit| permit.shadowed().is_some()).map_err(|denied| denied.word());
+        let outcome = policy.authorize(&principal(), &requirement, &facts(&headers, 0), &mut NoTrace);
+        let mut steps = MatchingSteps::default();
+        let traced = policy.authorize(&principal(), &requirement, &facts(&headers, 0), &mut steps);
+        prop_assert_eq!(outcome_of(&traced), outcome_of(&outcome));
+        if let (_, Some(decided)) = outcome_of(&traced) {
+            prop_assert!(steps.permissions.contains(&decided), "the deciding permission is recorded");
+            let is_enforced_deny = traced.is_err();
+            prop_assert!(!is_enforced_deny || steps.permissions.last() == Some(&decided), "nothing follows it");
+        }
+        let outcome = outcome.map(|permit| permit.shadowed().is_some()).map_err(|denied| denied.reason().word());
         let texts: Vec<&str> = names.iter().map(String::as_str).collect();
         prop_assert_eq!(outcome, meant(&texts, &[own, roles].concat(), &[own_deny, role_deny].concat()));
     }
@@ -148,8 +198,13 @@ fn whose_time_is_over_has_no_right_from_the_next_second() {
     let requirement = Requirement::Named("x".into());
     let word = |now| {
         policy
-            .authorize(&principal(), &requirement, &facts(&headers, now))
-            .map_err(|denied| denied.word())
+            .authorize(
+                &principal(),
+                &requirement,
+                &facts(&headers, now),
+                &mut NoTrace,
+            )
+            .map_err(|denied| denied.reason().word())
     };
     assert!(word(100).is_ok());
     assert_eq!(word(101).unwrap_err(), "user_disabled");
@@ -173,6 +228,6 @@ fn whoever_says_that_refusals_count_is_stronger() {
             ..Default::default()
         };
         let policy = Policy::new(vec![permissions], Vec::new(), global);
-        assert_eq!(policy.enforcement(Some(&principal()), route), expected);
+        assert_eq!(policy.enforcement(Some(&principal()), route).mode, expected);
     }
 }

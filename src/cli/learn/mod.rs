@@ -5,6 +5,7 @@ mod report;
 
 use super::decisions::{DecisionSource, LoggedDecision, LoggedDecisions, LoggedOutcome};
 use super::{say, say_error};
+use crate::reason::{DecisionReason, GrantReason};
 use crate::snapshot::{Depth, load};
 use crate::telemetry::Telemetry;
 use permissions::{LearnedNeed, NeedUse};
@@ -137,7 +138,8 @@ impl Learn {
             LoggedOutcome::Refuse => false,
         };
         // A public route needs no permission.
-        is_permitted && decision.reason != "public_route"
+        let is_public = DecisionReason::Granted(GrantReason::PublicRoute);
+        is_permitted && DecisionReason::from_word(&decision.reason) != Some(is_public)
     }
 }
 

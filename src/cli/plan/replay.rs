@@ -14,6 +14,7 @@ use crate::proxy::{
     self, Client, DecisionRounds, Evidence, Need, PresentedCredentials, RequestDecision,
     decide_with, unless_denied,
 };
+use crate::reason::Reason;
 use crate::route::icinga2::{BodyEventTypes, EventTypes};
 use crate::snapshot::Snapshot;
 use crate::tls::FailureReason;
@@ -60,10 +61,10 @@ impl ReplayedDecision {
         }
     }
 
-    fn refused(reason: &str) -> Self {
+    fn refused(reason: Reason) -> Self {
         Self {
             outcome: LoggedOutcome::Refuse,
-            reason: reason.to_owned(),
+            reason: reason.word().to_owned(),
             permission: None,
             route: None,
             requirement: None,
@@ -78,30 +79,23 @@ impl ReplayedDecision {
                 .unwrap_or_default();
             format!("\"{}\"{role}", matched.permission.text())
         };
-        let (outcome, reason, permission) = match &decided.decision {
+        let (outcome, permission) = match &decided.decision {
             proxy::Decision::Permit(permit) => match (permit.shadowed(), permit.grant()) {
-                (Some(denied), _) => (
-                    LoggedOutcome::Shadow,
-                    denied.word(),
-                    denied.matched().map(named),
-                ),
-                (None, Grant::Permission(matched)) => {
-                    (LoggedOutcome::Permit, "permission", Some(named(matched)))
-                }
-                (None, Grant::AnyApiUser) => (LoggedOutcome::Permit, "any_api_user", None),
-                (None, Grant::PublicRoute) => (LoggedOutcome::Permit, "public_route", None),
-                (None, Grant::Shadow) => (LoggedOutcome::Shadow, "internal", None),
+                (Some(denied), _) => (LoggedOutcome::Shadow, denied.matched().map(named)),
+                (None, Grant::Permission(matched)) => (LoggedOutcome::Permit, Some(named(matched))),
+                (None, Grant::AnyApiUser | Grant::PublicRoute) => (LoggedOutcome::Permit, None),
+                // Shadow mode always has a denial.
+                (None, Grant::Shadow) => (LoggedOutcome::Shadow, None),
             },
             proxy::Decision::Deny(refusal) => (
                 LoggedOutcome::Refuse,
-                refusal.word(),
                 refusal.denied().and_then(Denied::matched).map(named),
             ),
-            proxy::Decision::Needs(need) => (LoggedOutcome::Refuse, need.unmet().word(), None),
+            proxy::Decision::Needs(_) => (LoggedOutcome::Refuse, None),
         };
         Self {
             outcome,
-            reason: reason.to_owned(),
+            reason: decided.decision.reason().word().to_owned(),
             permission,
             route: decided.route.map(|route| route.name.clone()),
             requirement: decided.requirement.as_ref().map(ToString::to_string),
@@ -115,23 +109,32 @@ pub(super) fn can_be_replayed(decision: &LoggedDecision) -> bool {
     let certificate = decision.certificate.as_deref();
     let is_verified =
         certificate.is_none_or(|it| it.fingerprint.is_some() && decision.trust_domain.is_some());
-    // A front proxy that forwarded no identity, or a malformed one.
-    let is_unidentified =
-        decision.reason.contains("forwarded") || decision.reason.contains("front_proxy");
-    let malformed_reasons = [
-        "bad_query",
-        "no_event_types",
-        "bad_event_types",
-        "bad_json",
-        "encoded_body",
-    ];
-    let is_malformed = malformed_reasons.contains(&decision.reason.as_str());
+    let is_rejected = Reason::from_word(&decision.reason).is_some_and(is_rejected_unread);
     is_verified
-        && !is_unidentified
-        && !is_malformed
+        && !is_rejected
         && decision.host.is_some()
         && decision.path.starts_with('/')
         && decision.method_sent != "-"
+}
+
+/// Whether the reason is that of a front proxy without a valid identity of its client, or of a malformed request to Icinga.
+fn is_rejected_unread(reason: Reason) -> bool {
+    match reason {
+        Reason::NoForwardedIdentity
+        | Reason::AmbiguousForwardedIdentity
+        | Reason::BadForwardedIdentity
+        | Reason::NoForwardedCertificate
+        | Reason::ForwardedIdentityUnverified
+        | Reason::ForwardedFrontProxy
+        | Reason::FrontProxySource
+        | Reason::NotAFrontProxy => true,
+        Reason::BadQuery
+        | Reason::NoEventTypes
+        | Reason::BadEventTypes
+        | Reason::BadJson
+        | Reason::EncodedBody => true,
+        _ => false,
+    }
 }
 
 /// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the
@@ -157,13 +160,13 @@ pub(super) fn replay(
 
 fn replay_at(snapshot: &Snapshot, decision: &LoggedDecision, now: i64) -> ReplayResult {
     let Some(listener) = snapshot.listeners.get(decision.listener.as_str()) else {
-        return ReplayResult::Decided(ReplayedDecision::refused("listener_gone"));
+        return ReplayResult::Decided(ReplayedDecision::refused(Reason::ListenerGone));
     };
     let server_name = decision.server_name.as_deref().and_then(HostName::parse);
     let Some(host) = listener.host(server_name.as_ref()) else {
-        return ReplayResult::Decided(ReplayedDecision::refused(
-            FailureReason::UnknownServerName.word(),
-        ));
+        return ReplayResult::Decided(ReplayedDecision::refused(Reason::Certificate(
+            FailureReason::UnknownServerName,
+        )));
     };
     let replayed_client = ReplayedClient::of(snapshot, listener, host, decision);
     let source = decision

@@ -12,6 +12,7 @@ pub use proxied::{ProxiedClient, ProxyHeader, ProxyHeaderError};
 use super::{UserId, folded_equal};
 use crate::config::{Belief, ForwardedIdentity};
 use crate::head::{DuplicateField, Fields};
+use crate::reason::Reason;
 use crate::tls::{FailureReason, TrustDomain};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
@@ -148,18 +149,18 @@ pub enum ForwardedRefusal {
 }
 
 impl ForwardedRefusal {
-    /// The reason word.
-    pub fn word(self) -> &'static str {
+    /// The reason.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Missing => "no_forwarded_identity",
-            Self::Several => "ambiguous_forwarded_identity",
-            Self::Malformed(_) => "bad_forwarded_identity",
-            Self::WithoutCertificate(_) => "no_forwarded_certificate",
-            Self::Unverified => "forwarded_identity_unverified",
-            Self::Certificate(reason) => reason.word(),
-            Self::FrontProxyItself => "forwarded_front_proxy",
-            Self::WrongSource => "front_proxy_source",
-            Self::NotAFrontProxy => "not_a_front_proxy",
+            Self::Missing => Reason::NoForwardedIdentity,
+            Self::Several => Reason::AmbiguousForwardedIdentity,
+            Self::Malformed(_) => Reason::BadForwardedIdentity,
+            Self::WithoutCertificate(_) => Reason::NoForwardedCertificate,
+            Self::Unverified => Reason::ForwardedIdentityUnverified,
+            Self::Certificate(reason) => Reason::ForwardedCertificate(reason),
+            Self::FrontProxyItself => Reason::ForwardedFrontProxy,
+            Self::WrongSource => Reason::FrontProxySource,
+            Self::NotAFrontProxy => Reason::NotAFrontProxy,
         }
     }
 

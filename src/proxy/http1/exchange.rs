@@ -244,7 +244,7 @@ impl<R: Records> Connection<R> {
             ..
         } = request;
         if let Refusal::Upstream(error) = &refusal {
-            upstream.series.failed(error.word());
+            upstream.series.failed(error.reason());
         }
         record.failed(&refusal);
         let response = refuse(&refusal, format, record.request_id());
@@ -255,7 +255,7 @@ impl<R: Records> Connection<R> {
         } else {
             (KeepAlive::Close, UnreadInput::Possible)
         };
-        if refusal.consequence() == Consequence::ConnectionEnds {
+        if refusal.reason().consequence() == Consequence::ConnectionEnds {
             keep = KeepAlive::Close;
         }
         let body = if client_method == Asked::Head {

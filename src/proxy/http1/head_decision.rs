@@ -208,7 +208,7 @@ impl HeadDecision<'_> {
             ResponseFormat::of_accept(self.head.fields),
             record.request_id(),
         );
-        let keep = match refusal.consequence() {
+        let keep = match refusal.reason().consequence() {
             Consequence::None => KeepAlive::of_request(self.head),
             Consequence::SharedBytesEnd | Consequence::ConnectionEnds => KeepAlive::Close,
         };

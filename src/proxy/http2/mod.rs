@@ -127,7 +127,7 @@ impl Exchange<'_> {
     fn refuse(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<RecordedBody> {
         record.failed(refusal);
         let response = refuse(refusal, self.format, record.request_id());
-        if refusal.consequence() == Consequence::ConnectionEnds {
+        if refusal.reason().consequence() == Consequence::ConnectionEnds {
             self.context.close.cancel();
         }
         self.gateway_response(record, response)

@@ -117,7 +117,7 @@ async fn recheck_until_stuck(context: &ConnectionContext) {
                     let user = context.client.known_user();
                     context
                         .facts
-                        .connection_cut(user.as_deref(), withdrawal.word());
+                        .connection_cut(user.as_deref(), withdrawal.reason());
                 }
                 context.close.cancel();
             }

@@ -11,6 +11,7 @@ use crate::proxy::client_view::ClientView;
 use crate::proxy::connection_facts::ConnectionFacts;
 use crate::proxy::request::ClientIdentity;
 use crate::proxy::texts::{RecordField, RecordTexts};
+use crate::reason::{DecisionReason, Reason};
 use crate::route::{RequirementRule, Route};
 use crate::snapshot::Snapshot;
 use crate::telemetry::{AuditCut, AuditDecision};
@@ -24,7 +25,7 @@ use std::time::SystemTime;
 #[derive(Clone, Copy)]
 pub(super) struct AuthorizationWords {
     pub(super) decision: &'static str,
-    pub(super) reason: &'static str,
+    pub(super) reason: DecisionReason,
 }
 
 /// Whether the decision was written to the audit log.
@@ -143,7 +144,10 @@ impl Record {
             decision: self
                 .authorization
                 .map_or(self.decision, |words| words.decision),
-            reason: self.authorization.map_or(self.reason, |words| words.reason),
+            reason: self
+                .authorization
+                .map_or(self.reason, |words| words.reason)
+                .word(),
             // The detail of a later failure is no part of the decision.
             detail: self.detail.as_deref().filter(|_| {
                 self.authorization
@@ -166,14 +170,14 @@ impl Record {
         }
     }
 
-    pub(super) fn tell_cut(&self, what: &'static str) {
+    pub(super) fn tell_cut(&self, what: &'static str, reason: Reason) {
         let user = self.proven_user().map(|(_, user)| user);
         self.connection.tell_cut(CutRecord {
             id: Some(&self.request_id),
             user,
             route: self.texts.get(RecordField::Route),
             what,
-            reason: self.reason,
+            reason,
         });
     }
 }
@@ -186,12 +190,12 @@ struct CutRecord<'a> {
     route: Option<&'a str>,
     /// `stream`, `tunnel` or `connection`.
     what: &'static str,
-    reason: &'static str,
+    reason: Reason,
 }
 
 impl ConnectionFacts {
     /// Records that a whole connection was cut.
-    pub(in crate::proxy) fn connection_cut(&self, user: Option<&str>, reason: &'static str) {
+    pub(in crate::proxy) fn connection_cut(&self, user: Option<&str>, reason: Reason) {
         self.series.withdrawn("connection", reason);
         self.tell_cut(CutRecord {
             id: None,
@@ -216,7 +220,7 @@ impl ConnectionFacts {
             user: cut.user,
             route: cut.route,
             what: cut.what,
-            reason: cut.reason,
+            reason: cut.reason.word(),
         });
     }
 }

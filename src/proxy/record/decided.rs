@@ -50,16 +50,11 @@ impl Record {
 
     /// A request that only shadow mode permits is recorded with its denial.
     fn permitted(&mut self, permit: &Permit<'_>) {
-        let (decision, reason) = match (permit.shadowed(), permit.grant()) {
-            (Some(denied), _) => ("shadow", denied.word()),
-            (None, Grant::Permission(_)) => ("permit", "permission"),
-            (None, Grant::AnyApiUser) => ("permit", "any_api_user"),
-            (None, Grant::PublicRoute) => ("permit", "public_route"),
-            // Shadow mode always has a denial.
-            (None, Grant::Shadow) => ("shadow", "internal"),
+        self.decision = match (permit.shadowed(), permit.grant()) {
+            (Some(_), _) | (None, Grant::Shadow) => "shadow",
+            (None, _) => "permit",
         };
-        self.decision = decision;
-        self.reason = reason;
+        self.reason = permit.reason();
         self.detail = permit.shadowed().and_then(Denied::detail);
         let granted = if let Grant::Permission(matched) = permit.grant() {
             Some(matched)
@@ -80,12 +75,13 @@ impl Record {
 
     /// The request was permitted, but failed at a limit or at its upstream.
     pub(in crate::proxy) fn failed(&mut self, refusal: &Refusal<'_>) {
-        self.reason = refusal.word();
+        let reason = refusal.reason();
+        self.reason = reason.into();
         self.detail = refusal.detail();
         self.note_endpoint(refusal);
         if let Refusal::Limited(_) = refusal {
             self.decision = "refuse";
-            self.connection.series.limited(self.reason);
+            self.connection.series.limited(reason);
         }
     }
 

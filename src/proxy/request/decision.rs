@@ -1,6 +1,7 @@
 //! The result of a decision: permit, deny, or a need for more evidence. Also the number of decision rounds.
 
 use crate::authorize::Permit;
+use crate::reason::DecisionReason;
 use crate::respond::Refusal;
 
 /// The result of a decision. Only `Permit` permits the request; an engine that gathers no evidence denies one that needs
@@ -66,6 +67,15 @@ impl<'s> Decision<'s> {
             Self::Permit(permit) => Ok(permit),
             Self::Deny(refusal) => Err(refusal),
             Self::Needs(need) => Err(need.unmet()),
+        }
+    }
+
+    /// The reason. An unmet need is a denial.
+    pub fn reason(&self) -> DecisionReason {
+        match self {
+            Self::Permit(permit) => permit.reason(),
+            Self::Deny(refusal) => refusal.reason().into(),
+            Self::Needs(need) => need.unmet().reason().into(),
         }
     }
 

@@ -151,7 +151,7 @@ impl Scene {
         };
         match decide_with(&self.snapshot, client, &case.evidence, &head).decision {
             Decision::Permit(_) => "permit".to_owned(),
-            Decision::Deny(refusal) => refusal.word().to_owned(),
+            Decision::Deny(refusal) => refusal.reason().word().to_owned(),
             Decision::Needs(need) => format!("needs {need:?}"),
         }
     }

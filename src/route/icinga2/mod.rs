@@ -14,6 +14,7 @@ pub use table::all_names;
 
 use super::name::Name;
 use super::path::{CanonicalTarget, Oddities, Oddity, decoded};
+use crate::reason::Reason;
 
 /// The permissions that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,16 +70,16 @@ pub enum BadRequest {
 }
 
 impl BadRequest {
-    /// The reason in one word.
-    pub fn word(self) -> &'static str {
+    /// The reason.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::Authority => "double_slash",
-            Self::UnknownType => "unknown_type",
-            Self::Query => "bad_query",
-            Self::NoTypes => "no_event_types",
-            Self::TypesNotAList | Self::TooManyTypes => "bad_event_types",
-            Self::Body => "bad_json",
-            Self::EncodedBody => "encoded_body",
+            Self::Authority => Reason::DoubleSlash,
+            Self::UnknownType => Reason::UnknownType,
+            Self::Query => Reason::BadQuery,
+            Self::NoTypes => Reason::NoEventTypes,
+            Self::TypesNotAList | Self::TooManyTypes => Reason::BadEventTypes,
+            Self::Body => Reason::BadJson,
+            Self::EncodedBody => Reason::EncodedBody,
         }
     }
 }

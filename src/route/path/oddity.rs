@@ -1,5 +1,7 @@
 //! Path oddities: ambiguities in a path that two servers may read differently.
 
+use crate::reason::Reason;
+
 /// An ambiguity in a path that two servers may read differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
@@ -42,20 +44,25 @@ impl Oddity {
         Self::LookAlike,
     ];
 
-    /// The word in config and log, which is also the key of a route that accepts it.
-    pub fn word(self) -> &'static str {
+    /// The reason of a request that is rejected for it.
+    pub fn reason(self) -> Reason {
         match self {
-            Self::EncodedSlash => "encoded_slash",
-            Self::EncodedBackslash => "encoded_backslash",
-            Self::EncodedControl => "encoded_control",
-            Self::DoubleEncoding => "double_encoding",
-            Self::InvalidUtf8 => "invalid_utf8",
-            Self::EmptySegments => "empty_segments",
-            Self::DotSegments => "dot_segments",
-            Self::RawBackslash => "raw_backslash",
-            Self::PathParameters => "path_parameters",
-            Self::LookAlike => "look_alike_path",
+            Self::EncodedSlash => Reason::EncodedSlash,
+            Self::EncodedBackslash => Reason::EncodedBackslash,
+            Self::EncodedControl => Reason::EncodedControl,
+            Self::DoubleEncoding => Reason::DoubleEncoding,
+            Self::InvalidUtf8 => Reason::InvalidUtf8,
+            Self::EmptySegments => Reason::EmptySegments,
+            Self::DotSegments => Reason::DotSegments,
+            Self::RawBackslash => Reason::RawBackslash,
+            Self::PathParameters => Reason::PathParameters,
+            Self::LookAlike => Reason::LookAlikePath,
         }
+    }
+
+    /// The word of the reason, which is also the key of a route that accepts it.
+    pub fn word(self) -> &'static str {
+        self.reason().word()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Workers that count for themselves, and what a scrape sees of it.
 
 use super::*;
+use crate::reason::GrantReason;
 
 /// Runs on a thread that counts for itself, and answers scrapes.
 fn on_a_worker(telemetry: &Arc<Telemetry>, work: impl AsyncFnOnce() + Send + 'static) {
@@ -92,7 +93,9 @@ fn nothing_is_lost_when_a_worker_ends() {
 fn a_thread_that_is_no_worker_counts_at_once() {
     let telemetry = Arc::<Telemetry>::default();
     telemetry.route("main", "/").answered(200, 1.0);
-    telemetry.route("main", "/").decided("permit", "permission");
+    telemetry
+        .route("main", "/")
+        .decided("permit", GrantReason::Permission.into());
     assert_eq!(answers(&telemetry), 1);
     // A worker of another process part, too.
     let other = telemetry.clone();

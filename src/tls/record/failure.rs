@@ -2,6 +2,7 @@
 
 use super::RecordError;
 use crate::error_text::error_text;
+use crate::reason::FailureReason;
 use rustls::{Error, PeerMisbehaved};
 use std::io;
 
@@ -29,7 +30,7 @@ impl TlsFailureReason {
     /// The word in metrics and logs.
     pub fn word(self) -> &'static str {
         match self {
-            Self::ClientAlert => "client_alert",
+            Self::ClientAlert => FailureReason::ClientAlert.word(),
             Self::KeyUpdates => "key_updates",
             Self::BadRecord => "bad_record",
         }
