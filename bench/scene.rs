@@ -1,5 +1,10 @@
 //! What is judged: snapshots of generated configs, and the heads of ordinary requests. Measures nothing.
 
+#[path = "../src/pki/test_certificates.rs"]
+mod test_certificates;
+
+pub(crate) use test_certificates::write_certificates;
+
 use portcullis::head::RequestHead;
 use portcullis::host::HostName;
 use portcullis::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Profile, write_files};
@@ -107,24 +112,6 @@ impl Scene {
         };
         decide(&self.snapshot, client, &head)
     }
-}
-
-pub(crate) fn write_certificates(folder: &Path) {
-    let authority = Authority::create("Bench CA", 1).expect("a CA");
-    let (request, key) = CertificateRequest::create("server").expect("a request");
-    let server = Profile::Server {
-        dns: vec!["localhost".parse().expect("a name")],
-        ip: Vec::new(),
-    };
-    let signed = authority.sign(&request, &server, 1).expect("a certificate");
-    let mut files = authority.files(folder);
-    files.push(OutputFile::private_key(folder.join("server.key"), &key));
-    files.push(OutputFile::certificate(
-        folder.join("server.crt"),
-        &signed.certificate_pem,
-        signed.valid_until,
-    ));
-    write_files(&files, Overwrite::Refuse).expect("a writable folder");
 }
 
 /// What curl sends.

@@ -3,7 +3,7 @@
 #[path = "fuzz/parsers.rs"]
 mod parsers;
 
-use parsers::TARGETS;
+use parsers::{Reading, TARGETS};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -29,8 +29,14 @@ fn mutations(seed: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 fn what_holds_for_all_bytes_holds_for_seeds_and_their_mutations() {
     for target in TARGETS {
         for seed in target.seeds {
-            (target.run)(seed);
-            mutations(seed).for_each(|mutated| (target.run)(&mutated));
+            let run = |bytes: &[u8]| {
+                let ran = std::panic::catch_unwind(|| (target.run)(bytes));
+                ran.unwrap_or_else(|_| panic!("{}: {}", target.name, bytes.escape_ascii()))
+            };
+            run(seed);
+            mutations(seed).for_each(|mutated| {
+                run(&mutated);
+            });
         }
     }
 }
@@ -64,6 +70,20 @@ fn what_holds_for_all_bytes_holds_for_any() {
 }
 
 #[test]
+fn each_target_has_a_seed_that_is_accepted() {
+    for target in TARGETS {
+        let readings = target.seeds.iter().map(|seed| (target.run)(seed));
+        assert!(
+            readings
+                .into_iter()
+                .any(|reading| reading == Reading::Accepted),
+            "{}",
+            target.name
+        );
+    }
+}
+
+#[test]
 fn each_target_is_one_of_cargo_fuzz() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
     let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
@@ -74,4 +94,6 @@ fn each_target_is_one_of_cargo_fuzz() {
             "{file}"
         );
     }
+    let files = std::fs::read_dir(folder.join("fuzz_targets")).unwrap();
+    assert_eq!(files.count(), TARGETS.len(), "no other targets");
 }

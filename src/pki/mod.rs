@@ -19,6 +19,8 @@ mod request;
 mod revocation_list;
 mod sign;
 mod signature;
+#[cfg(test)]
+pub(crate) mod test_certificates;
 mod validity;
 
 pub use authority::Authority;

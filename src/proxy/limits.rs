@@ -24,7 +24,7 @@ pub(super) struct Allowance {
 /// slots from now on.
 ///
 /// # Errors
-/// The limit that is exceeded, or a body owner announced length is too large.
+/// The limit that is exceeded, or a body with an announced length that is too large.
 pub(super) fn take(
     record: &mut Record,
     snapshot: &Snapshot,

@@ -56,6 +56,10 @@ pub(super) enum UpgradeSupport {
 }
 
 /// What is sent for a permitted request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would be an allocation for each request"
+)]
 pub(super) enum Plan {
     /// The gateway responds itself.
     Respond(GatewayResponse),

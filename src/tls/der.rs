@@ -4,47 +4,61 @@
 /// The input is not DER, or not of the expected structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not valid DER, or not of the expected structure")]
-pub(super) struct BadDer;
+pub struct BadDer;
 
 /// One DER element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DerElement<'a> {
-    pub(super) tag: u8,
+pub struct DerElement<'a> {
+    /// The tag.
+    pub tag: u8,
     /// The content, without tag and length.
-    pub(super) content: &'a [u8],
+    pub content: &'a [u8],
     /// The element with tag and length.
-    pub(super) whole: &'a [u8],
+    pub whole: &'a [u8],
 }
 
 /// The unread elements.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DerReader<'a>(&'a [u8]);
+pub struct DerReader<'a>(&'a [u8]);
 
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const UTC_TIME: u8 = 0x17;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
+/// The tag of BOOLEAN.
+pub const BOOLEAN: u8 = 0x01;
+/// The tag of INTEGER.
+pub const INTEGER: u8 = 0x02;
+/// The tag of BIT STRING.
+pub const BIT_STRING: u8 = 0x03;
+/// The tag of OCTET STRING.
+pub const OCTET_STRING: u8 = 0x04;
+/// The tag of OBJECT IDENTIFIER.
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
+/// The tag of UTCTime.
+pub const UTC_TIME: u8 = 0x17;
+/// The tag of GeneralizedTime.
+pub const GENERALIZED_TIME: u8 = 0x18;
+/// The tag of SEQUENCE.
+pub const SEQUENCE: u8 = 0x30;
 
 impl<'a> DerReader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// A reader of these elements.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether all elements are read.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The tag of the next element.
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.0.first().copied()
     }
 
     /// The next element, with any tag.
-    pub(super) fn any(&mut self) -> Result<DerElement<'a>, BadDer> {
+    ///
+    /// # Errors
+    /// [`BadDer`]
+    pub fn any(&mut self) -> Result<DerElement<'a>, BadDer> {
         let start = self.0;
         let (&tag, rest) = start.split_first().ok_or(BadDer)?;
         let (&first, rest) = rest.split_first().ok_or(BadDer)?;
@@ -68,7 +82,10 @@ impl<'a> DerReader<'a> {
     }
 
     /// The next element, which must have this tag.
-    pub(super) fn expect(&mut self, tag: u8) -> Result<DerElement<'a>, BadDer> {
+    ///
+    /// # Errors
+    /// [`BadDer`]
+    pub fn expect(&mut self, tag: u8) -> Result<DerElement<'a>, BadDer> {
         let element = self.any()?;
         if element.tag == tag {
             Ok(element)
@@ -78,7 +95,10 @@ impl<'a> DerReader<'a> {
     }
 
     /// The next element, if it has this tag.
-    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<DerElement<'a>>, BadDer> {
+    ///
+    /// # Errors
+    /// [`BadDer`]
+    pub fn optional(&mut self, tag: u8) -> Result<Option<DerElement<'a>>, BadDer> {
         if self.peek() == Some(tag) {
             self.any().map(Some)
         } else {
@@ -87,7 +107,10 @@ impl<'a> DerReader<'a> {
     }
 
     /// Fails if unread elements are left.
-    pub(super) fn finish(self) -> Result<(), BadDer> {
+    ///
+    /// # Errors
+    /// [`BadDer`]
+    pub fn finish(self) -> Result<(), BadDer> {
         if self.0.is_empty() {
             Ok(())
         } else {
@@ -97,7 +120,8 @@ impl<'a> DerReader<'a> {
 }
 
 impl<'a> DerElement<'a> {
-    pub(super) fn reader(&self) -> DerReader<'a> {
+    /// A reader of the elements in the content.
+    pub fn reader(&self) -> DerReader<'a> {
         DerReader(self.content)
     }
 }
@@ -117,7 +141,10 @@ fn long_length(rest: &[u8], count: usize) -> Result<(usize, &[u8]), BadDer> {
 }
 
 /// The value of a boolean. DER allows only 0x00 and 0xff.
-pub(super) fn boolean(element: &DerElement<'_>) -> Result<bool, BadDer> {
+///
+/// # Errors
+/// [`BadDer`]
+pub fn boolean(element: &DerElement<'_>) -> Result<bool, BadDer> {
     match (element.tag, element.content) {
         (BOOLEAN, [0x00]) => Ok(false),
         (BOOLEAN, [0xff]) => Ok(true),
@@ -126,7 +153,10 @@ pub(super) fn boolean(element: &DerElement<'_>) -> Result<bool, BadDer> {
 }
 
 /// A time as in RFC 5280 (sections 4.1.2.5.1 and 4.1.2.5.2), in UTC with seconds. Returns seconds since 1970.
-pub(super) fn time(element: &DerElement<'_>) -> Result<i64, BadDer> {
+///
+/// # Errors
+/// [`BadDer`]
+pub fn time(element: &DerElement<'_>) -> Result<i64, BadDer> {
     let (year, rest) = match (element.tag, element.content.len()) {
         (UTC_TIME, 13) => {
             let year = two_digits(element.content.get(..2).ok_or(BadDer)?)?;

@@ -4,7 +4,7 @@
 mod hexadecimal;
 mod name;
 mod pem;
-mod der;
+pub mod der;
 mod signed;
 
 // What a certificate says

@@ -78,3 +78,28 @@ fn tests_named_in_the_threat_model_exist() {
     let missing: Vec<_> = named.iter().filter(is_missing).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn a_small_get_crosses_files_that_exist_and_no_more_than_can_be_read() {
+    const MOST_FILES: usize = 40;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let architecture = read(&root.join("ARCHITECTURE.md"));
+    let list = architecture
+        .split_once("### A small GET, file by file")
+        .and_then(|(_, rest)| rest.split("```").nth(1))
+        .expect("a list in a fenced block");
+    let files: Vec<&str> = list
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(
+        files.len() > 30 && files.len() <= MOST_FILES,
+        "{}",
+        files.len()
+    );
+    let missing = files
+        .iter()
+        .filter(|file| !root.join("src").join(file).is_file());
+    assert_eq!(missing.collect::<Vec<_>>(), [] as [&&str; 0]);
+}

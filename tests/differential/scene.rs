@@ -44,7 +44,7 @@ pub struct Request {
 /// What a stream of bytes led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Status and, for a refusal, the reason word, of each final answer.
+    /// Status of each final answer. Of those that the gateway gives itself, also the reason word, or `own`.
     pub answers: Vec<(u16, String)>,
     /// What reached the upstream whole.
     pub requests: Vec<Request>,
@@ -137,7 +137,7 @@ impl Scene {
     }
 }
 
-/// Status and reason of each final answer. No answer of the upstream contains the start of another.
+/// Status and reason of each final answer. No answer of the upstream contains the start of another, or a reason.
 fn answers(text: &str) -> Vec<(u16, String)> {
     let starts: Vec<usize> = text.match_indices("HTTP/1.").map(|(at, _)| at).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
@@ -146,10 +146,12 @@ fn answers(text: &str) -> Vec<(u16, String)> {
         let reason = answer
             .split_once("\"reason\":\"")
             .and_then(|(_, rest)| rest.split_once('"'));
-        (
-            status(answer),
-            reason.map_or(String::new(), |(reason, _)| reason.to_owned()),
-        )
+        let reason = match reason {
+            Some((reason, _)) => reason,
+            None if answer.contains("x-upstream: yes\r\n") => "",
+            None => "own",
+        };
+        (status(answer), reason.to_owned())
     });
     each.filter(|(code, _)| *code >= 200).collect()
 }
@@ -172,11 +174,11 @@ fn answer_all(stream: TcpStream, recorded: &Recorded) {
             .push((client, request));
         let body = if method == "HEAD" { "" } else { &echo };
         let answer = if chunked && method != "HEAD" {
-            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+            let head = "HTTP/1.1 200 OK\r\nx-upstream: yes\r\ntransfer-encoding: chunked\r\n\r\n";
             format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
         } else {
             format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                "HTTP/1.1 200 OK\r\nx-upstream: yes\r\ncontent-length: {}\r\n\r\n{body}",
                 echo.len()
             )
         };

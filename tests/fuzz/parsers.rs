@@ -1,23 +1,48 @@
 //! What must hold for each parser of foreign bytes, whatever the bytes are. Run by cargo-fuzz (`fuzz_targets`) and, over seeds and
 //! their mutations, by `cargo test` (`tests/fuzz_smoke.rs`). A parser that panics fails, too.
 
-use portcullis::condition::Condition;
-use portcullis::forward::{
-    Asked, ChunkScanner, field_space, parse_head, parse_response_head, read_trailers,
-};
-use portcullis::identity::ProxyHeader;
-use portcullis::route::CanonicalTarget;
-use portcullis::tls::{CertificateFacts, DenyList, certificates_in};
+#[path = "parsers/authority.rs"]
+mod authority;
+#[path = "parsers/certificates.rs"]
+mod certificates;
+#[path = "parsers/front_proxy.rs"]
+mod front_proxy;
+#[path = "parsers/http1.rs"]
+mod http1;
+#[path = "parsers/record_client.rs"]
+mod record_client;
+#[path = "parsers/records.rs"]
+mod records;
+#[path = "parsers/texts.rs"]
+mod texts;
+#[path = "parsers/token.rs"]
+mod token;
+
+pub use certificates::{certificate, crl, der, subject_names};
+pub use front_proxy::{client_cert, proxy_v2, xfcc};
+pub use http1::{chunks, path, request_head, response_head, trailers};
+pub use records::records;
+pub use texts::{condition, config, deny_list, import, pattern};
+pub use token::jwt;
+
+/// What a parser makes of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The parser accepts it, and what must then hold was compared.
+    Accepted,
+    Rejected,
+}
 
 /// A parser with inputs that it accepts.
 pub struct Target {
     pub name: &'static str,
-    pub run: fn(&[u8]),
+    pub run: fn(&[u8]) -> Reading,
+    /// At least one of them is accepted.
     pub seeds: &'static [&'static [u8]],
 }
 
 /// All targets; each has a file in `fuzz_targets`.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "request_head",
         run: request_head,
@@ -91,117 +116,86 @@ pub const TARGETS: [Target; 9] = [
             include_bytes!("seeds/certificate.pem"),
         ],
     },
+    Target {
+        name: "der",
+        run: der,
+        seeds: &[
+            b"\x30\x06\x02\x01\x05\x04\x01x",
+            b"\x17\x0d491231235959Z\x18\x0f20500229000000Z",
+        ],
+    },
+    Target {
+        name: "subject_names",
+        run: subject_names,
+        seeds: &[
+            b"\x30\x14\x82\x04A.de\x82\x05*.b.c\x81\x05a@b.C",
+            b"\x30\x13\x86\x0cspiffe://a/b\x87\x03\x01\x02\x03",
+        ],
+    },
+    Target {
+        name: "crl",
+        run: crl,
+        seeds: &[
+            b"\x01\x17\x0d250101000000Z",
+            b"\x02\x17\x0d250101000000Z\x18\x0f20500101000000Z\x30\x14\x30\x12\x02\x01\x05\x17\x0d250101000000Z\
+                \xa0\x0e\x30\x0c\x30\x0a\x06\x03\x55\x1d\x14\x04\x03\x02\x01\x07",
+            b"\x02\x17\x0d250101000000Z\x30\x22\x30\x20\x02\x01\x05\x17\x0d250101000000Z\
+                \x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01\x01",
+        ],
+    },
+    Target {
+        name: "xfcc",
+        run: xfcc,
+        seeds: &[
+            b"Cert=\"-----BEGIN%20CERTIFICATE-----%0AAQID%0A-----END%20CERTIFICATE-----%0A\"",
+            b"Subject=\"CN=a\\\",Cert=b\";URI=u;cert=-----BEGIN%20CERTIFICATE-----%0AAQID%0A-----END%20CERTIFICATE-----",
+        ],
+    },
+    Target {
+        name: "client_cert",
+        run: client_cert,
+        seeds: &[b":AQI=:", b" :AQI=: \n:Aw==:,\t:BAUG:"],
+    },
+    Target {
+        name: "jwt",
+        run: jwt,
+        seeds: &[
+            br#"{"alg":"EdDSA","typ":"at+jwt"}
+{"iss":"https://idp.example","aud":"portcullis","sub":"a","exp":1700000060,"cnf":{"x5t#S256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}"#,
+            br#"{"alg":"EdDSA","kid":null}
+{"aud":["portcullis"],"exp":1.7e9}"#,
+        ],
+    },
+    Target {
+        name: "records",
+        run: records,
+        seeds: &[
+            b"\0\x05\x02\x09\x03\0\x01\x20\x0b\0\x04\0\x0c\0",
+            b"\0\x01\x05\x05\x18\0\0\x01\x02\0\x01",
+            b"\x01\xff\x01\xff\x01\xff\x07\x05\x17\x03\x03\0\x11\0\x01",
+        ],
+    },
+    Target {
+        name: "pattern",
+        run: pattern,
+        seeds: &[b"/a*/?\\*\0\0/A**\0\0/ab/c*", b"*\0\0?\0\0"],
+    },
+    Target {
+        name: "config",
+        run: config,
+        seeds: &[
+            b"[[listener]]\naddress = \"[::1]:1\"\nclient_auth = \"require\"\n",
+            b"[user.a]\npermissions = [\"GET /a/*\"]\nroles = [\"b\"]\n[route.r]\npath = \"/{x}\"\n",
+        ],
+    },
+    Target {
+        name: "import",
+        run: import,
+        seeds: &[
+            b"\0Object 'a' of type 'ApiUser':\n  % declared in 'x.conf', lines 1:1-1:2\n  * __name = \"a\"\n  * client_cn = \"b\"\n  * password = \"\"\n  * password_hash = \"\"\n  * permissions = [ \"objects/query/*\" ]\n  * type = \"ApiUser\"\n",
+            br#"0{"results":[{"attrs":{"client_cn":"b","permissions":["objects/query/*"]},"name":"a","type":"ApiUser"}]}"#,
+            b"\x01map $ssl_client_s_dn_cn $ok {\n default 0;\n \"~^a$\" 1;\n b 1;\n}\n",
+            b"\x02frontend f\n acl ok ssl_c_s_dn(CN) -m str a b\n http-request deny unless ok\n",
+        ],
+    },
 ];
-
-/// A head has one length, found from exactly its bytes.
-pub fn request_head(bytes: &[u8]) {
-    let mut space = field_space();
-    let Ok(Some(head)) = parse_head(bytes, &mut space) else {
-        return;
-    };
-    let length = head.length;
-    let again = |piece: &[u8]| matches!(parse_head(piece, &mut field_space()), Ok(Some(_)));
-    assert!(again(&bytes[..length]), "the head alone");
-    assert!(!again(&bytes[..length - 1]), "the head without its end");
-}
-
-/// As of requests.
-pub fn response_head(bytes: &[u8]) {
-    for asked in [Asked::Head, Asked::Other] {
-        let mut space = field_space();
-        let Ok(Some(head)) = parse_response_head(bytes, asked, &mut space) else {
-            continue;
-        };
-        let length = head.length;
-        let again = |piece: &[u8]| {
-            let mut space = field_space();
-            matches!(parse_response_head(piece, asked, &mut space), Ok(Some(_)))
-        };
-        assert!(again(&bytes[..length]), "the head alone");
-        assert!(!again(&bytes[..length - 1]), "the head without its end");
-    }
-}
-
-/// A chunked body ends at the same byte, or fails, however it is cut.
-pub fn chunks(bytes: &[u8]) {
-    let mut whole = ChunkScanner::default();
-    let at_once = whole.scan(bytes);
-    let mut cut = ChunkScanner::default();
-    let mut taken = 0;
-    let mut failed = false;
-    for byte in bytes {
-        match cut.scan(&[*byte]) {
-            Ok(length) => taken += length,
-            Err(_) => {
-                failed = true;
-                break;
-            }
-        }
-        if cut.is_complete() {
-            break;
-        }
-    }
-    assert_eq!(at_once.is_err(), failed);
-    if let Ok(length) = at_once {
-        assert_eq!((length, whole.is_complete()), (taken, cut.is_complete()));
-    }
-}
-
-/// Trailers that pass are valid fields.
-pub fn trailers(bytes: &[u8]) {
-    let _ = read_trailers(bytes);
-}
-
-/// The canonical form of a canonical target is itself.
-pub fn path(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
-    };
-    if let Ok(target) = CanonicalTarget::parse(text) {
-        let canonical = target.pieces().concat();
-        let again = CanonicalTarget::parse(&canonical).map(|target| target.pieces().concat());
-        assert_eq!(again.ok(), Some(canonical));
-    }
-}
-
-/// Every beginning of a header that can be read may begin one.
-pub fn proxy_v2(bytes: &[u8]) {
-    if ProxyHeader::read(bytes).is_ok() {
-        for length in 0..=bytes.len() {
-            assert!(ProxyHeader::may_begin(&bytes[..length]).is_ok(), "{length}");
-        }
-    }
-}
-
-/// A condition is accepted or has an error with a text.
-pub fn condition(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
-    };
-    match Condition::compile(text) {
-        Ok(condition) => assert_eq!(condition.text(), text),
-        Err(error) => assert!(!error.to_string().is_empty()),
-    }
-}
-
-/// What one strict reading accepts, the lenient one reads without an error and to the same list.
-pub fn deny_list(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return;
-    };
-    let (usable, errors) = DenyList::parse_usable(text);
-    match DenyList::parse(text) {
-        Ok(list) => {
-            assert!(errors.is_empty());
-            assert_eq!(list.len(), usable.len());
-        }
-        Err(_) => assert!(!errors.is_empty()),
-    }
-}
-
-/// PEM and the DER in it.
-pub fn certificate(bytes: &[u8]) {
-    for der in certificates_in(bytes).unwrap_or_default() {
-        let _ = CertificateFacts::read(&der);
-    }
-}

@@ -1,12 +1,15 @@
 //! Generated permissions and requests, asked of the real Icinga 2 directly and of the gateway: both say the same. What
 //! Icinga says is in its log, since its answers do not tell forbidden from absent.
 
+mod requests;
+
 use super::verdicts::{quoted, user_with};
 use crate::support::client::status;
 use crate::support::eventually;
 use crate::support::gateway::listener;
 use crate::support::{Client, Gateway, Icinga, Pki, Upstream};
 use base64::Engine;
+use requests::{BODIES, NAMES, REQUESTS};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -40,94 +43,6 @@ impl Dice {
         texts[self.below(texts.len())]
     }
 }
-
-/// Names that something needs, and one that nothing needs.
-const NAMES: [&str; 24] = [
-    "objects/query/Host",
-    "objects/query/HostGroup",
-    "objects/query/Service",
-    "objects/query/Dependency",
-    "objects/modify/Host",
-    "objects/delete/Downtime",
-    "objects/create/Host",
-    "objects/create/Comment",
-    "templates/query/Host",
-    "status/query",
-    "types",
-    "variables",
-    "console",
-    "config/query",
-    "config/modify",
-    "actions/reschedule-check",
-    "actions/generate-ticket",
-    "actions/add-comment",
-    "events/CheckResult",
-    "events/StateChange",
-    "events/a b",
-    "events/\\*?",
-    "events/\u{e4}b\u{e4}",
-    "objects/query/hosts",
-];
-
-/// What stands behind each name, so that users and requests meet often enough. None of them changes anything.
-const REQUESTS: [(&str, &str); 44] = [
-    ("GET", "/v1/objects/hosts"),
-    ("GET", "/v1/objects/HostGroups"),
-    ("GET", "/v1/objects/services/a!b"),
-    ("GET", "/v1/objects/dependencies"),
-    ("GET", "/v1/objects//hosts/"),
-    ("GET", "/v1/objects/%68osts"),
-    ("GET", "/v1/objects/hosts/a%2Fb"),
-    ("GET", "/v1/objects/strings"),
-    ("GET", "/v1/objects/host"),
-    ("GET", "/v1/objects"),
-    ("GET", "/v1/objects/hosts/a/b"),
-    ("POST", "/v1/objects/hosts/none"),
-    ("DELETE", "/v1/objects/downtimes/none"),
-    ("PUT", "/v1/objects/hosts/none"),
-    ("PUT", "/v1/objects/comments/none"),
-    ("PUT", "/v1/objects/hosts"),
-    ("GET", "/v1/templates/hosts"),
-    ("GET", "/v1/templates"),
-    ("GET", "/v1/status"),
-    ("GET", "/v1/status/CIB"),
-    ("GET", "/v1/types/Host"),
-    ("GET", "/v1/variables/NodeName"),
-    ("GET", "/v1/variables/a/b"),
-    ("POST", "/v1/console/execute-script?command=1"),
-    ("GET", "/v1/config/packages"),
-    ("GET", "/v1/config/files/a/b/c"),
-    ("POST", "/v1/config/packages/bad!name"),
-    ("DELETE", "/v1/config/stages/none/bad!name"),
-    ("GET", "/v1/config/stages/a/b/c"),
-    ("POST", "/v1/actions/reschedule-check?type=Host&host=none"),
-    ("POST", "/v1/actions/generate-ticket"),
-    ("POST", "/v1/actions/add-comment?type=Host&host=none"),
-    ("POST", "/v1/actions/nope"),
-    ("GET", "/v1/actions/add-comment"),
-    ("POST", "/v1/events?types=CheckResult"),
-    ("POST", "/v1/events?types=StateChange&types[]=CheckResult"),
-    ("POST", "/v1/events?types=a%20b"),
-    ("POST", "/v1/events?types=%5C*?"),
-    ("POST", "/v1/events?types=%C3%A4b%C3%A4"),
-    ("POST", "/v1/events?types=%FF"),
-    ("POST", "/v1/events?types"),
-    ("POST", "/v1/events?types=%"),
-    ("GET", "/v1"),
-    ("POST", "/v1/events"),
-];
-
-/// For a subscription whose query lists nothing.
-const BODIES: [&str; 8] = [
-    r#"{"types":["CheckResult"]}"#,
-    r#"{"types":["StateChange","CheckResult"]}"#,
-    r#"{"types":[]}"#,
-    r#"{"types":"CheckResult"}"#,
-    r#"{"Types":["CheckResult"]}"#,
-    r#"{"types":["a\u0000b"],"queue":""}"#,
-    "[]",
-    "",
-];
 
 /// A name, and what a permission may make of it.
 fn permission(dice: &mut Dice) -> String {

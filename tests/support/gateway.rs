@@ -1,5 +1,9 @@
 //! The real binary with a config of its own, in a temporary folder.
 
+mod memory;
+
+pub use memory::{peak_memory, resident_memory};
+
 use super::{PORTCULLIS, Pki, eventually, eventually_is};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -357,26 +361,6 @@ pub fn limited(soft: u32, hard: u32) -> Command {
         PORTCULLIS,
     ]);
     command
-}
-
-/// The most memory that a process has had so far, in bytes. `None` where the system does not say.
-pub fn peak_memory(process: u32) -> Option<u64> {
-    memory(process, "VmHWM:")
-}
-
-/// The memory that a process has now, in bytes. `None` where the system does not say.
-pub fn resident_memory(process: u32) -> Option<u64> {
-    memory(process, "VmRSS:")
-}
-
-fn memory(process: u32, what: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
-    line.trim()
-        .strip_suffix(" kB")?
-        .parse::<u64>()
-        .ok()
-        .map(|kib| kib << 10)
 }
 
 /// Reads JSON lines as they come. What is no JSON is kept as a string.

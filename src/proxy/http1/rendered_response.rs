@@ -96,12 +96,7 @@ pub(super) fn render_response(
     keep: KeepAlive,
 ) -> RenderedResponse {
     let mut head = PooledBuffer::take();
-    head.extend_from_slice(request.version.protocol().as_bytes());
-    head.push(b' ');
-    write_number(&mut head, u64::from(response.status));
-    head.push(b' ');
-    head.extend_from_slice(response.reason.as_bytes());
-    head.extend_from_slice(b"\r\n");
+    write_status_line(&mut head, response, request.version);
     let body_mode = ResponseBodyMode::of(response, request);
     let length = if body_mode == ResponseBodyMode::LengthOnly {
         ContentLength::FromField
@@ -139,27 +134,40 @@ pub(super) fn render_response(
     } else {
         (response.framing, response.reuse)
     };
-    let upgrade = response.upgrade();
-    let chunked =
-        response.framing == ResponseFraming::Chunked && request.trailers == Trailers::Accepted;
-    let trailer = if chunked {
-        response.fields.first_value("trailer")
-    } else {
-        None
-    };
-    let trailer_names = trailer.map(<[u8]>::to_vec).unwrap_or_default();
     RenderedResponse {
         head,
         status: response.status,
         framing,
         reuse,
         length: response.length,
-        upgrade,
+        upgrade: response.upgrade(),
         keep,
         delimiter,
-        trailer_names,
+        trailer_names: trailer_names(response, request.trailers),
         discarded,
     }
+}
+
+fn write_status_line(
+    head: &mut PooledBuffer,
+    response: &ResponseHead<'_, '_>,
+    version: HttpVersion,
+) {
+    head.extend_from_slice(version.protocol().as_bytes());
+    head.push(b' ');
+    write_number(head, u64::from(response.status));
+    head.push(b' ');
+    head.extend_from_slice(response.reason.as_bytes());
+    head.extend_from_slice(b"\r\n");
+}
+
+/// Value of the `Trailer` field. Empty if the client gets no trailers.
+fn trailer_names(response: &ResponseHead<'_, '_>, trailers: Trailers) -> Vec<u8> {
+    if response.framing != ResponseFraming::Chunked || trailers == Trailers::Dropped {
+        return Vec::new();
+    }
+    let names = response.fields.first_value("trailer");
+    names.map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 /// Writes the field that frames the body of a final response.

@@ -4,13 +4,12 @@ use super::{Client, Decision, Evidence, Need, PresentedCredentials, decide_with}
 use crate::authorizer::{Opinion, Verdict};
 use crate::head::RequestHead;
 use crate::host::HostName;
-use crate::pki::{Authority, CertificateRequest, OutputFile, Overwrite, Profile, write_files};
+use crate::pki::test_certificates::write_certificates;
 use crate::proxy::ClientIdentity;
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::{Depth, Snapshot, load};
 use crate::telemetry::Telemetry;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::sync::Arc;
 
 const CONFIG: &str = r#"
@@ -155,24 +154,6 @@ impl Scene {
             Decision::Needs(need) => format!("needs {need:?}"),
         }
     }
-}
-
-fn write_certificates(folder: &Path) {
-    let authority = Authority::create("Test CA", 1).unwrap();
-    let (request, key) = CertificateRequest::create("server").unwrap();
-    let server = Profile::Server {
-        dns: vec!["localhost".parse().unwrap()],
-        ip: Vec::new(),
-    };
-    let signed = authority.sign(&request, &server, 1).unwrap();
-    let mut files = authority.files(folder);
-    files.push(OutputFile::private_key(folder.join("server.key"), &key));
-    files.push(OutputFile::certificate(
-        folder.join("server.crt"),
-        &signed.certificate_pem,
-        signed.valid_until,
-    ));
-    write_files(&files, Overwrite::Refuse).unwrap();
 }
 
 #[test]

@@ -75,10 +75,23 @@ impl CrlFile {
                 source,
             }
         })?;
+        Self::parse(path, &bytes, authorities, previous)
+    }
+
+    /// As [`Self::load`], for the content of a file.
+    ///
+    /// # Errors
+    /// [`CrlFileError`], naming the file.
+    pub fn parse(
+        path: &Path,
+        bytes: &[u8],
+        authorities: &Authorities,
+        previous: &[Self],
+    ) -> Result<Self, CrlFileError> {
         let mut content_digest = [0; 32];
         content_digest
             .iter_mut()
-            .zip(digest(&SHA256, &bytes).as_ref())
+            .zip(digest(&SHA256, bytes).as_ref())
             .for_each(|(to, from)| *to = *from);
         let same = previous.iter().find(|file| {
             file.content.digest == content_digest
@@ -94,7 +107,7 @@ impl CrlFile {
                 content: same.content.clone(),
             });
         }
-        let crls = read_all(&bytes, authorities).map_err(|reason| CrlFileError::Unusable {
+        let crls = read_all(bytes, authorities).map_err(|reason| CrlFileError::Unusable {
             path: path.to_owned(),
             reason,
         })?;

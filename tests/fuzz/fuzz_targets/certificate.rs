@@ -4,4 +4,6 @@
 #[allow(dead_code)]
 mod parsers;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| parsers::certificate(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    parsers::certificate(data);
+});
