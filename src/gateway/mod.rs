@@ -354,3 +354,6 @@ async fn housekeeping() {
         crate::thread_state::tidy();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,6 +199,12 @@ impl Revoker {
         );
     }
 
+    /// The sources that could not be read completely.
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> Vec<super::revocation::SourceFault> {
+        self.reader.faults()
+    }
+
     fn publish_faults(&self, active: &Snapshot) {
         let faults = self.reader.faults();
         let gauge = &self.shared.telemetry.metrics.revocation_faults;

@@ -33,6 +33,18 @@ impl Retry {
         }
     }
 
+    /// Whether an attempt is scheduled.
+    #[cfg(test)]
+    pub(super) fn is_scheduled(&self) -> bool {
+        self.next_attempt.is_some()
+    }
+
+    /// Number of failures since the last success or new cause.
+    #[cfg(test)]
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     fn pause(&self) -> Duration {
         Self::FIRST
             .saturating_mul(2u32.saturating_pow(self.failures))
@@ -56,5 +68,24 @@ mod tests {
         assert_eq!(pauses.last(), Some(&30));
         retry.reset();
         assert!(retry.next_attempt.is_none() && retry.pause().as_secs() == 1);
+    }
+    #[tokio::test]
+    async fn nothing_is_due_before_a_failure_and_after_a_reset() {
+        let mut retry = Retry::default();
+        let is_due = async |retry: &Retry| {
+            tokio::select! {
+                biased;
+                () = retry.due() => true,
+                () = std::future::ready(()) => false,
+            }
+        };
+        assert!(!is_due(&retry).await);
+        retry.failed();
+        assert!(!is_due(&retry).await, "not at once");
+        // As if the pause were over.
+        retry.next_attempt = Some(Instant::now());
+        retry.due().await;
+        retry.reset();
+        assert!(!is_due(&retry).await);
     }
 }

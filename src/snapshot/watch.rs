@@ -210,6 +210,12 @@ impl FileWatch {
         Wakeup::Notification
     }
 
+    /// The paths of the watched files.
+    #[cfg(test)]
+    pub fn paths(&self) -> HashSet<PathBuf> {
+        self.files.iter().map(|file| file.path.clone()).collect()
+    }
+
     async fn watch_folders(&mut self) {
         let folders = self.folders.clone();
         let files = self.files.clone();

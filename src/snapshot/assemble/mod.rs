@@ -348,3 +348,6 @@ impl<'a> Assembly<'a> {
         by_name
     }
 }
+
+#[cfg(test)]
+mod tests;
