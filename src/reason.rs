@@ -2,11 +2,13 @@
 //! connection. Decides nothing. Responses, logs, metrics, `explain` and `docs/reasons.md` take them from here.
 
 mod decision;
+mod end;
 mod failure_reason;
 #[cfg(test)]
 mod tests;
 
 pub use decision::{DecisionReason, GrantReason};
+pub use end::EndReason;
 pub use failure_reason::FailureReason;
 
 use http::StatusCode;

@@ -4,7 +4,7 @@ use super::explanation::{ExplainedDecision, Explanation};
 use super::question::{ConnectionPeer, ExplainError, ExplainQuestion, QuestionClient};
 use crate::config::{Claim, Expectation, ExpectedVerdict, Place, Spanned};
 use crate::identity::IdentityKind;
-use crate::reason::Reason;
+use crate::reason::{DecisionReason, Reason};
 use crate::snapshot::Snapshot;
 use crate::tls::{certificates, pem_of};
 use std::net::IpAddr;
@@ -62,7 +62,7 @@ pub fn meets(
     if let Some(reason) = expected
         .reason
         .as_ref()
-        .filter(|reason| reason.value != explanation.reason)
+        .filter(|reason| !is_reason_of(&explanation, &reason.value))
     {
         let what = format!(
             "expected is the reason {}, but what comes out is {}",
@@ -216,6 +216,12 @@ fn in_short(question: &ExplainQuestion) -> String {
         QuestionClient::User(text) => format!("\"{text}\""),
     };
     format!("{who}, {} {}", question.method, question.url)
+}
+
+/// Whether a word of the config is the reason of the decision. A word that is no reason is none of it.
+fn is_reason_of(explanation: &Explanation, word: &str) -> bool {
+    DecisionReason::from_word(word)
+        .is_some_and(|expected| DecisionReason::from_word(&explanation.reason) == Some(expected))
 }
 
 /// The reasons in one line.

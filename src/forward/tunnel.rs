@@ -1,6 +1,7 @@
 //! Copies bytes in both directions after an upgrade, until one side ends or the idle timeout.
 //! Interprets none of them.
 
+use crate::reason::EndReason;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +17,8 @@ pub struct TunnelEnd {
     pub sent: u64,
     /// Bytes to the client.
     pub received: u64,
-    /// `complete`, `idle`, `broken`, or the value of `stop`.
-    pub reason: &'static str,
+    /// `Complete`, `Idle`, `Broken`, or the value of `stop`.
+    pub reason: EndReason,
 }
 
 /// Connects a client and an upstream until both are finished, `stop` returns a reason, or no byte
@@ -26,7 +27,7 @@ pub async fn tunnel<C, U>(
     client: C,
     upstream: U,
     idle_timeout: Option<Duration>,
-    stop: impl Future<Output = &'static str>,
+    stop: impl Future<Output = EndReason>,
 ) -> TunnelEnd
 where
     C: AsyncRead + AsyncWrite + Unpin,
@@ -45,10 +46,10 @@ where
     };
     let reason = tokio::select! {
         outcome = copy_bidirectional(&mut client, &mut upstream) => match outcome {
-            Ok(_) => "complete",
-            Err(_) => "broken",
+            Ok(_) => EndReason::Complete,
+            Err(_) => EndReason::Broken,
         },
-        () = activity.idle(idle_timeout) => "idle",
+        () = activity.idle(idle_timeout) => EndReason::Idle,
         reason = stop => reason,
     };
     let count = |bytes: &AtomicU64| bytes.load(Ordering::Relaxed);

@@ -15,7 +15,7 @@ use crate::credentials::CredentialProof;
 use crate::forward::{ContentLength, ResponseEdit};
 use crate::identity::IdentityKind;
 use crate::limit::{BodyMeter, ConcurrencyGuard};
-use crate::reason::{DecisionReason, Reason};
+use crate::reason::{DecisionReason, EndReason, Reason};
 use crate::respond::Withdrawal;
 use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, RouteSeries};
@@ -70,7 +70,7 @@ pub(super) struct Record {
     /// How often the request was sent to an upstream.
     attempts: u8,
     status: u16,
-    end: &'static str,
+    end: EndReason,
     /// The kind of what was cut.
     cut: Option<&'static str>,
     /// Count the bodies, if the owner of the record does not transfer them itself.
@@ -132,7 +132,7 @@ impl Record {
             upstream_time: None,
             attempts: 0,
             status: CLIENT_LEFT,
-            end: "client_gone",
+            end: EndReason::ClientGone,
             cut: None,
             meters: None,
             request_bytes: 0,
@@ -206,7 +206,7 @@ impl Record {
     }
 
     /// Sets how the response ended.
-    pub(super) fn ended(&mut self, end: &'static str) {
+    pub(super) fn ended(&mut self, end: EndReason) {
         self.end = end;
     }
 
@@ -214,7 +214,7 @@ impl Record {
     pub(super) fn cut(&mut self, kind: &'static str, withdrawal: &Withdrawal) {
         let reason = withdrawal.reason();
         self.reason = reason.into();
-        self.end = "cut";
+        self.end = EndReason::Cut;
         self.cut = Some(kind);
         self.connection.series.withdrawn(kind, reason);
         self.tell_cut(kind, reason);
@@ -223,7 +223,7 @@ impl Record {
     /// The gateway sent a response of its own, with a body of this length in bytes.
     pub(super) fn gateway_response(&mut self, length: usize) {
         self.response_bytes = u64::try_from(length).unwrap_or(u64::MAX);
-        self.end = "complete";
+        self.end = EndReason::Complete;
     }
 
     /// Sets the transferred bytes of the bodies or of the tunnel.
@@ -261,7 +261,7 @@ impl Record {
         if copied > 0 {
             series.copied(copied);
         }
-        if self.end != "complete" {
+        if self.end != EndReason::Complete {
             series.cut(self.end);
         }
         if telemetry.logs_access() && self.texts.are_kept() {
@@ -327,7 +327,7 @@ impl Record {
             duration_ms: milliseconds(duration),
             upstream_ms: self.upstream_time.map(milliseconds),
             attempts: self.repeated_attempts(),
-            end: self.end,
+            end: self.end.word(),
             cut: self.cut,
         });
     }

@@ -2,7 +2,7 @@
 //! set only once.
 
 use super::Metrics;
-use crate::reason::{DecisionReason, Reason};
+use crate::reason::{DecisionReason, EndReason, Reason};
 use prometheus::core::{AtomicU64, GenericLocalCounter};
 use prometheus::local::LocalHistogram;
 use prometheus::{IntCounter, IntCounterVec};
@@ -155,7 +155,7 @@ pub struct ListenerSeries {
     received: Children<()>,
     sent: Children<()>,
     copied: Children<()>,
-    cut: Children<Word>,
+    cut: Children<EndReason>,
     withdrawn: Children<(Word, Reason)>,
     limited: Children<Reason>,
     decisions: Children<(Word, DecisionReason)>,
@@ -190,9 +190,9 @@ impl ListenerSeries {
     }
 
     /// Counts a response that ended early.
-    pub fn cut(&self, reason: &'static str) {
+    pub fn cut(&self, reason: EndReason) {
         self.cut.add(reason, 1, |metric| {
-            metric.with_label_values(&[&*self.listener, reason])
+            metric.with_label_values(&[&*self.listener, reason.word()])
         });
     }
 

@@ -5,9 +5,9 @@ use portcullis::reason::{DecisionReason, GrantReason, Reason};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Words that are those of reasons and have another meaning in these files: keys of the config, verdicts of Icinga, words of
-/// other proxies, and ends of responses.
-const OTHER_MEANINGS: [(&str, &str); 19] = [
+/// Words that are those of reasons and have another meaning in these files: keys of the config, verdicts of Icinga, and words of
+/// other proxies.
+const OTHER_MEANINGS: [(&str, &str); 17] = [
     ("authorize/verdicts.rs", "denied"),
     ("config/decode/limits.rs", "head_timeout"),
     ("config/decode/limits.rs", "connect_timeout"),
@@ -25,8 +25,6 @@ const OTHER_MEANINGS: [(&str, &str); 19] = [
     ("config/decode/route.rs", "look_alike_path"),
     ("explain/text.rs", "permission"),
     ("import/imported_users.rs", "denied"),
-    ("proxy/exchange/response.rs", "upstream_broke_off"),
-    ("proxy/http1/download.rs", "upstream_broke_off"),
 ];
 
 fn reason_words() -> BTreeSet<&'static str> {

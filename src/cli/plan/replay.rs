@@ -119,22 +119,22 @@ pub(super) fn can_be_replayed(decision: &LoggedDecision) -> bool {
 
 /// Whether the reason is that of a front proxy without a valid identity of its client, or of a malformed request to Icinga.
 fn is_rejected_unread(reason: Reason) -> bool {
-    match reason {
+    matches!(
+        reason,
         Reason::NoForwardedIdentity
-        | Reason::AmbiguousForwardedIdentity
-        | Reason::BadForwardedIdentity
-        | Reason::NoForwardedCertificate
-        | Reason::ForwardedIdentityUnverified
-        | Reason::ForwardedFrontProxy
-        | Reason::FrontProxySource
-        | Reason::NotAFrontProxy => true,
-        Reason::BadQuery
-        | Reason::NoEventTypes
-        | Reason::BadEventTypes
-        | Reason::BadJson
-        | Reason::EncodedBody => true,
-        _ => false,
-    }
+            | Reason::AmbiguousForwardedIdentity
+            | Reason::BadForwardedIdentity
+            | Reason::NoForwardedCertificate
+            | Reason::ForwardedIdentityUnverified
+            | Reason::ForwardedFrontProxy
+            | Reason::FrontProxySource
+            | Reason::NotAFrontProxy
+            | Reason::BadQuery
+            | Reason::NoEventTypes
+            | Reason::BadEventTypes
+            | Reason::BadJson
+            | Reason::EncodedBody
+    )
 }
 
 /// Makes a decision again, at the times at which it was made. Where a config judges by the time, both must come to the

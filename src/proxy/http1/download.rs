@@ -11,6 +11,7 @@ use super::upload::RequestUpload;
 use super::{Connection, KeepAlive, NextStep, UnreadInput};
 use crate::forward::Reuse;
 use crate::proxy::recheck::LivePermit;
+use crate::reason::EndReason;
 use crate::route::RouteLimits;
 use crate::tls::record::{RECORD_HEADER, RECORD_PLAINTEXT, Records, Slab, count_copied};
 use crate::upstream::{AttemptFailure, Link, UploadState, read_away};
@@ -88,10 +89,10 @@ impl<R: Records> Connection<R> {
         request.record.ended_at(self.now.into_std());
         request.record.moved(upload.body_bytes, download.body_bytes);
         match end {
-            ResponseEnd::Complete => request.record.ended("complete"),
-            ResponseEnd::BrokeOff => request.record.ended("upstream_broke_off"),
-            ResponseEnd::Stalled => request.record.ended("upstream_stalled"),
-            ResponseEnd::ClientGone => request.record.ended("client_gone"),
+            ResponseEnd::Complete => request.record.ended(EndReason::Complete),
+            ResponseEnd::BrokeOff => request.record.ended(EndReason::UpstreamBrokeOff),
+            ResponseEnd::Stalled => request.record.ended(EndReason::UpstreamStalled),
+            ResponseEnd::ClientGone => request.record.ended(EndReason::ClientGone),
             ResponseEnd::Withdrawn(withdrawal) => {
                 request.record.cut("stream", &withdrawal);
                 return NextStep::Drop;

@@ -8,6 +8,7 @@ use crate::forward::tunnel;
 use crate::proxy::recheck::{LivePermit, withdrawn};
 use crate::proxy::record::Record;
 use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
+use crate::reason::EndReason;
 use crate::tls::record::{RecordStream, Records};
 use crate::upstream::Link;
 use std::time::Duration;
@@ -45,7 +46,7 @@ impl<R: Records> Connection<R> {
         {
             Ok(()) => {}
             Err(SendFailure::Withdrawn(withdrawal)) => return record.cut("tunnel", &withdrawal),
-            Err(SendFailure::ClientGone) => return record.ended("broken"),
+            Err(SendFailure::ClientGone) => return record.ended(EndReason::Broken),
         }
         live_permit.clear_deadline();
         let (slab, from, to) = reader.into_parts();
@@ -68,10 +69,10 @@ impl<R: Records> Connection<R> {
         let mut cut = None;
         let stop = async {
             tokio::select! {
-                () = this.drain.begun() => "drained",
+                () = this.drain.begun() => EndReason::Drained,
                 withdrawal = withdrawn(&mut live_permit, &mut this.recheck_watch, &this.shared, &this.client) => {
                     cut = Some(withdrawal);
-                    "cut"
+                    EndReason::Cut
                 }
             }
         };

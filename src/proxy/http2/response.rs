@@ -7,6 +7,7 @@ use crate::proxy::activity::StallTimer;
 use crate::proxy::date::date;
 use crate::proxy::recheck::OpenExchange;
 use crate::proxy::record::Record;
+use crate::reason::EndReason;
 use crate::respond::GatewayResponse;
 use crate::route::RouteLimits;
 use crate::upstream::ResponseBody;
@@ -199,10 +200,10 @@ impl Drop for ResponseRecorder {
             return;
         }
         self.record.ended(match meter.end() {
-            BodyEnd::Complete => "complete",
-            BodyEnd::Stalled => "upstream_stalled",
-            BodyEnd::Broken => "upstream_broke_off",
-            BodyEnd::TooLarge | BodyEnd::Unfinished => "client_gone",
+            BodyEnd::Complete => EndReason::Complete,
+            BodyEnd::Stalled => EndReason::UpstreamStalled,
+            BodyEnd::Broken => EndReason::UpstreamBrokeOff,
+            BodyEnd::TooLarge | BodyEnd::Unfinished => EndReason::ClientGone,
         });
     }
 }

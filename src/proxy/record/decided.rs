@@ -6,6 +6,7 @@ use crate::authorize::{Denied, Grant, Permit};
 use crate::proxy::active_snapshot::ActiveSnapshot;
 use crate::proxy::request::{Decision, RequestDecision};
 use crate::proxy::texts::RecordField;
+use crate::reason::EndReason;
 use crate::respond::Refusal;
 use crate::route::Target;
 
@@ -89,7 +90,7 @@ impl Record {
     pub(in crate::proxy) fn refused_unread(&mut self, refusal: &Refusal<'_>) {
         self.refused(refusal);
         self.status = refusal.status().as_u16();
-        self.end = "complete";
+        self.end = EndReason::Complete;
         self.connection.series.decided(self.decision, self.reason);
     }
 }
