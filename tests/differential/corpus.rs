@@ -261,7 +261,7 @@ fn lines() -> Vec<&'static str> {
 }
 
 /// Length of the longest head, in bytes: more than two slabs of the receive buffer.
-pub const LONG_HEAD: usize = 150_000;
+const LONG_HEAD: usize = 150_000;
 
 /// Requests with which nothing is wrong, of each kind.
 pub fn correct() -> Vec<Vec<u8>> {
