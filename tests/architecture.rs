@@ -104,7 +104,14 @@ fn nothing_is_left_for_later() {
 }
 
 /// What tests use that start no gateway by `tests/support`, so that the variable of `tests/run` does not change what they test.
-const BESIDE_GATEWAYS: [&str; 5] = ["PORTCULLIS", "Pki", "eventually", "require_program", "run"];
+const BESIDE_GATEWAYS: [&str; 6] = [
+    "PORTCULLIS",
+    "Pki",
+    "assert_valid_config",
+    "eventually",
+    "require_program",
+    "run",
+];
 
 #[test]
 fn what_runs_in_the_first_pass_alone_starts_no_gateway_on_another_record_layer() {

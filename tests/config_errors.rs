@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use time::{Duration, OffsetDateTime};
 
 /// Below it stands what is expected, as comments, so that the file stays TOML for editors.
-const MARKER: &str = "# === portcullis check says ===\n";
+pub const MARKER: &str = "# === portcullis check says ===\n";
 /// Below it stands another file of the same config.
-const FILE_MARKER: &str = "# --- file ";
+pub const FILE_MARKER: &str = "# --- file ";
 
 #[test]
 fn each_mistake_is_reported_with_place_and_hint() {
@@ -262,7 +262,8 @@ fn encrypted_key() -> String {
         .replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
 }
 
-fn golden_files() -> Vec<PathBuf> {
+/// The golden configs, sorted.
+pub fn golden_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config_errors");
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()

@@ -26,6 +26,8 @@ mod overlay;
 mod config_errors;
 /// Our own HTTP/1.1 engine against hyper.
 mod differential;
+/// `portcullis schema`: JSON Schema and reference of the config keys.
+mod schema;
 /// The end, in order.
 mod drain;
 /// Signals at the wrong time, or by mistake.

@@ -2,7 +2,7 @@
 
 mod later_runs;
 
-use crate::support::{PORTCULLIS, eventually, require_program, run};
+use crate::support::{PORTCULLIS, assert_valid_config, eventually, require_program, run};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,6 +16,8 @@ fn the_commands_that_it_prints_work() {
     let home = tempfile::tempdir().unwrap();
     let mut quickstart = Quickstart::start(home.path());
     let text = quickstart.wait_for_instructions();
+    let config = home.path().join("quickstart/gateway.toml");
+    assert_valid_config("quickstart", &std::fs::read_to_string(config).unwrap());
     assert!(text.contains("as my-api-client  200 allowed"), "{text}");
     assert!(
         text.contains("as stranger       403 denied (unknown_user)"),

@@ -91,7 +91,8 @@ fn every_example_in_a_comment_is_a_key_that_exists() {
     );
 }
 
-fn uncommented(line: &str) -> String {
+/// The line, or the key or table that is written in a comment.
+pub fn uncommented(line: &str) -> String {
     let Some(inner) = line.strip_prefix("# ") else {
         return line.to_owned();
     };

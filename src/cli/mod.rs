@@ -14,6 +14,7 @@ mod plan;
 mod quickstart;
 mod revoke;
 mod run;
+mod schema;
 mod shell;
 mod signals;
 mod suggestion;
@@ -63,6 +64,8 @@ enum Command {
     Run(run::Run),
     /// Check a config: all errors and warnings at once, nothing is bound
     Check(check::Check),
+    /// Print the keys of the config: JSON Schema for editors, or a reference in Markdown
+    Schema(schema::Schema),
     /// Say what the gateway would decide about a request, and why
     Explain(explain::Explain),
     /// Say who would gain or lose what by another config, by the decisions of the past
@@ -138,6 +141,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(flags) => run::run(flags),
         Command::Check(check) => check.run(),
+        Command::Schema(schema) => schema.run(),
         Command::Explain(explain) => explain.run(),
         Command::Plan(plan) => plan.run(),
         Command::Learn(learn) => learn.run(),

@@ -30,8 +30,16 @@ pub(super) fn with_suggestion(mut error: Error, first: Option<&str>) -> Error {
         );
         return error;
     }
-    let is_found = error.get(ContextKind::SuggestedSubcommand).is_some();
-    if error.kind() != ErrorKind::InvalidSubcommand || is_found {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return error;
+    }
+    if let Some(ContextValue::Strings(known)) = error.get(ContextKind::SuggestedSubcommand) {
+        // clap names the most similar command last, behind others that are less so.
+        let best: Vec<String> = known.last().cloned().into_iter().collect();
+        error.insert(
+            ContextKind::SuggestedSubcommand,
+            ContextValue::Strings(best),
+        );
         return error;
     }
     // Not for a word below `pki` or `import`.

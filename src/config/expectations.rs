@@ -1,6 +1,7 @@
 //! Files of expectations (`--expect FILE`), which contain only `[[expect]]`.
 
 use super::decode;
+use super::keys::root::EXPECTATIONS;
 use super::model::{Config, Expectation};
 use super::problem::Problems;
 use super::source::{Place, Sources};
@@ -52,6 +53,7 @@ pub fn load_expectations(
     };
     let mut reader = TableReader::new(
         String::new(),
+        &EXPECTATIONS,
         root.get_ref(),
         Place::new(file, &(0..0)),
         context,

@@ -1,14 +1,13 @@
 //! Lenient reading of config files with syntax errors, section by section. Only for commands that need a name or a
 //! path: the result must not grant rights.
 
+use super::keys::listed_names;
 use std::fmt;
 use std::path::PathBuf;
 use toml::de::DeTable;
 
 /// Keys that are read from a section with a syntax error, since they lead to a deny list or to the admin listener.
-const KEPT_KEYS: [&str; 5] = ["include", "deny_list", "trust_domain", "path", "address"];
-/// Tables with double brackets. Needed only for headings with unequal brackets.
-const LISTED_TABLES: [&str; 3] = ["route", "host", "expect"];
+pub(super) const KEPT_KEYS: [&str; 5] = ["include", "deny_list", "trust_domain", "path", "address"];
 
 /// Lines of a config file that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,7 +187,7 @@ fn heading(line: &str) -> Option<String> {
     let is_listed = if opening == closing {
         opening == 2
     } else {
-        LISTED_TABLES.contains(&last_name)
+        listed_names().contains(&last_name)
     };
     let heading = if is_listed {
         format!("[[{key}]]")

@@ -4,6 +4,7 @@
 mod bracket;
 mod value;
 
+use super::keys::{is_list_of_tables, is_named_table};
 use bracket::{Bracket, first_open};
 use std::ops::Range;
 use value::{ErrorAt, of_value};
@@ -57,8 +58,6 @@ impl Mistake {
 const TYPOGRAPHIC_QUOTES: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '″', '´'];
 /// Comment markers of other languages.
 const FOREIGN_COMMENTS: [&str; 5] = ["//", ";", "/*", "--", "<!--"];
-/// Tables that are lists (`[[NAME]]`).
-const LISTED: [&str; 2] = ["route", "expect"];
 
 /// The likely mistake at an offset, for an error message of the TOML library.
 pub(super) fn likely(text: &str, at: usize, message: &str) -> Option<Mistake> {
@@ -162,9 +161,7 @@ fn duplicate(line: &str) -> Option<Mistake> {
     if name.starts_with('[') {
         return None;
     }
-    let is_listed =
-        LISTED.contains(&name) || name.starts_with("listener.") && name.ends_with(".host");
-    let hint = match is_listed {
+    let hint = match is_list_of_tables(name) {
         true => format!("there may be several of these: write `[[{name}]]`, also above"),
         false => format!(
             "`[{name}]` stands above already: put the keys together, or give one another name"
@@ -365,19 +362,10 @@ fn without_comment(value: &str) -> &str {
 /// A table header with its name in quotes, for a name with dots that created nested tables, such as
 /// `[api_user.host1.example.org]`. `at` is an offset in the header.
 pub(super) fn header_with_quotes(text: &str, at: usize) -> Option<String> {
-    const NAMED: [&str; 7] = [
-        "api_user",
-        "role",
-        "listener",
-        "upstream",
-        "trust_domain",
-        "token_issuer",
-        "authorizer",
-    ];
     let line = text.get(line_at(text, at)?)?.trim();
     let name = line.strip_prefix('[')?.split(']').next()?.trim();
     let (table, rest) = name.split_once('.')?;
-    let is_dotted = NAMED.contains(&table) && rest.contains('.') && rest.split('.').all(is_bare);
+    let is_dotted = is_named_table(table) && rest.contains('.') && rest.split('.').all(is_bare);
     is_dotted.then(|| format!("[{table}.\"{rest}\"]"))
 }
 

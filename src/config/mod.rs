@@ -3,6 +3,9 @@
 mod decode;
 mod expectations;
 mod include;
+mod keys;
+#[cfg(test)]
+mod keys_read;
 mod lenient;
 mod mistake;
 mod model;
@@ -21,6 +24,9 @@ mod config_values;
 pub use config_values::{Change, ChangeKind, ConfigValues};
 pub use expectations::load_expectations;
 pub use include::Include;
+#[cfg(test)]
+pub(crate) use keys::documented_defaults;
+pub use keys::{json_schema, key_reference};
 pub use lenient::{TableName, UnreadSection};
 pub use model::*;
 pub use places::Places;
@@ -32,6 +38,8 @@ pub use watched::WatchedFile;
 
 use crate::file_format::{FileAdvice, FileFormat};
 use crate::file_read::{self, FileKind};
+use keys::Placement;
+use keys::root::{INCLUDE, ROOT};
 use lenient::ReadableText;
 use parts::Parts;
 use std::io::ErrorKind;
@@ -260,9 +268,11 @@ impl Loaded {
             text,
             offset: 0,
         };
-        let mut reader = TableReader::new(String::new(), root.get_ref(), place, context);
-        let includes = reader.strings("include");
-        if let (FileRole::Included(_), Some(first)) = (role, includes.first()) {
+        let mut reader = TableReader::new(String::new(), &ROOT, root.get_ref(), place, context);
+        let includes = reader.strings(&INCLUDE);
+        if let (FileRole::Included(_), Some(first)) = (role, includes.first())
+            && INCLUDE.placement() == Placement::MainFile
+        {
             problems.error(
                 first.place,
                 "an included file cannot include others",

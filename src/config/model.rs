@@ -224,9 +224,10 @@ pub struct Role {
 }
 
 /// The Host header in requests to an upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostHeader {
     /// The client's.
+    #[default]
     Client,
     /// The host of the endpoint.
     Endpoint,

@@ -5,6 +5,7 @@
 //! user occurs in two parts. The rest, in which users are replaced by blanks, contains no users.
 
 use super::decode;
+use super::keys::root::ROOT;
 use super::model::ApiUserTable;
 use super::problem::Problems;
 use super::source::{FileId, Place};
@@ -58,6 +59,7 @@ pub(super) fn read(file: FileId, text: &Arc<String>, size: usize) -> Option<Part
             };
             let mut reader = TableReader::new(
                 String::new(),
+                &ROOT,
                 root.get_ref(),
                 Place::new(file, &(0..0)),
                 context,

@@ -1,4 +1,4 @@
-//! Strict reader of one TOML table. Every key is read by name, and keys that were not read are errors.
+//! Strict reader of one TOML table. It reads the keys of the table of keys; all others are errors.
 
 mod choices;
 mod entries;
@@ -6,13 +6,14 @@ mod hints;
 mod tables;
 mod units;
 
+use super::keys::{IntegerValue, Key, TableKeys, TextList, TextValue};
 use super::problem::Problems;
 use super::source::{FileId, Place, Spanned};
 use std::ops::Range;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Reader of a table. Its drop reports the keys that were not read.
+/// Reader of a table. Its drop reports unknown keys.
 pub(super) struct TableReader<'a> {
     name: String,
     table: &'a DeTable<'a>,
@@ -21,7 +22,7 @@ pub(super) struct TableReader<'a> {
     problems: &'a Problems,
     text: &'a Arc<String>,
     offset: usize,
-    known: Vec<&'static str>,
+    keys: &'static TableKeys,
     unknown_keys: UnknownKeys,
 }
 
@@ -41,6 +42,7 @@ type Value<'a> = toml::Spanned<DeValue<'a>>;
 impl<'a> TableReader<'a> {
     pub(super) fn new(
         name: String,
+        keys: &'static TableKeys,
         table: &'a DeTable<'a>,
         place: Place,
         context: ReaderContext<'a>,
@@ -59,7 +61,7 @@ impl<'a> TableReader<'a> {
             problems,
             text,
             offset,
-            known: Vec::new(),
+            keys,
             unknown_keys,
         }
     }
@@ -89,11 +91,10 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn value(&mut self, key: &'static str) -> Option<&'a Value<'a>> {
-        if !self.known.contains(&key) {
-            self.known.push(key);
-        }
-        self.table.get(key)
+    fn value<K: Copy>(&self, key: &Key<K>) -> Option<&'a Value<'a>> {
+        #[cfg(test)]
+        super::keys_read::record(self.keys, key.name());
+        self.table.get(key.name())
     }
 
     /// Place in the file of a part of the table.
@@ -121,18 +122,34 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports a missing key.
-    pub(super) fn missing(&self, key: &str, hint: &str) {
+    pub(super) fn missing<K: Copy>(&self, key: &Key<K>, hint: &str) {
         self.problems.error(
             self.place,
-            format!("`{}` is missing", self.full_name(key)),
+            format!("`{}` is missing", self.full_name(key.name())),
             hint,
         );
     }
 
-    pub(super) fn string(&mut self, key: &'static str) -> Option<Spanned<String>> {
+    /// Reports the absence of a required key.
+    pub(super) fn require<K: Copy>(&self, key: &Key<K>) {
+        if let Some(hint) = key.hint_if_missing()
+            && !self.has(key)
+        {
+            self.missing(key, hint);
+        }
+    }
+
+    /// A string. Its absence is reported if the key is required.
+    pub(super) fn string(&mut self, key: &Key<TextValue>) -> Option<Spanned<String>> {
+        self.require(key);
+        self.text_of(key)
+    }
+
+    /// A string in a key that may also take something else.
+    fn text_of<K: Copy>(&self, key: &Key<K>) -> Option<Spanned<String>> {
         let value = self.value(key)?;
         let Some(text) = value.get_ref().as_str() else {
-            self.wrong_type(key, value, "a string in quotes");
+            self.wrong_type(key.name(), value, "a string in quotes");
             return None;
         };
         Some(Spanned {
@@ -141,21 +158,13 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    pub(super) fn required_string(
-        &mut self,
-        key: &'static str,
-        hint: &str,
-    ) -> Option<Spanned<String>> {
-        if !self.table.contains_key(key) {
-            self.known.push(key);
-            self.missing(key, hint);
-            return None;
-        }
-        self.string(key)
+    /// A string or an array of strings.
+    pub(super) fn strings(&mut self, key: &Key<TextList>) -> Vec<Spanned<String>> {
+        self.strings_of(key)
     }
 
-    /// A string or an array of strings.
-    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Spanned<String>> {
+    /// A string or an array of strings in a key that may take only some of them.
+    fn strings_of<K: Copy>(&self, key: &Key<K>) -> Vec<Spanned<String>> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
@@ -166,7 +175,7 @@ impl<'a> TableReader<'a> {
             }];
         }
         let Some(array) = value.get_ref().as_array() else {
-            self.wrong_type(key, value, "a string or an array of strings");
+            self.wrong_type(key.name(), value, "a string or an array of strings");
             return Vec::new();
         };
         let mut strings = Vec::with_capacity(array.len());
@@ -176,29 +185,28 @@ impl<'a> TableReader<'a> {
                     value: text.to_owned(),
                     place: self.place_of(item),
                 }),
-                None => self.wrong_type(key, item, "a string in quotes"),
+                None => self.wrong_type(key.name(), item, "a string in quotes"),
             }
         }
         strings
     }
 
     /// As [`Self::strings`], but `None` if the key is missing.
-    pub(super) fn strings_if_said(&mut self, key: &'static str) -> Option<Vec<Spanned<String>>> {
-        let is_present = self.table.contains_key(key);
+    pub(super) fn strings_if_said(&mut self, key: &Key<TextList>) -> Option<Vec<Spanned<String>>> {
+        let is_present = self.has(key);
         let strings = self.strings(key);
         is_present.then_some(strings)
     }
 
     /// Place of the value of a key.
-    pub(super) fn place_of_key(&self, key: &str) -> Option<Place> {
-        self.table.get(key).map(|value| self.place_of(value))
+    pub(super) fn place_of_key<K: Copy>(&self, key: &Key<K>) -> Option<Place> {
+        self.value(key).map(|value| self.place_of(value))
     }
 
     /// Place of the value of a key, if it is an empty list.
-    pub(super) fn place_of_empty_list(&self, key: &str) -> Option<Place> {
+    pub(super) fn place_of_empty_list<K: Copy>(&self, key: &Key<K>) -> Option<Place> {
         let is_empty = self
-            .table
-            .get(key)?
+            .value(key)?
             .get_ref()
             .as_array()
             .is_some_and(|list| list.is_empty());
@@ -206,28 +214,29 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports an invalid string value.
-    pub(super) fn bad_text<T>(
+    pub(super) fn bad_text<T, K: Copy>(
         &self,
-        key: &str,
+        key: &Key<K>,
         text: &Spanned<String>,
         expected: &str,
     ) -> Option<T> {
-        let message = format!("`{}` cannot be \"{}\"", self.full_name(key), text.value);
+        let message = format!(
+            "`{}` cannot be \"{}\"",
+            self.full_name(key.name()),
+            text.value
+        );
         self.problems
             .error(text.place, message, format!("write {expected}"));
         None
     }
 
-    /// A whole number within `range`.
-    pub(super) fn integer(
-        &mut self,
-        key: &'static str,
-        range: std::ops::RangeInclusive<u32>,
-    ) -> Option<u32> {
+    /// A whole number within the range of the key.
+    pub(super) fn integer(&mut self, key: &Key<IntegerValue>) -> Option<u32> {
         let value = self.value(key)?;
+        let range = key.kind().range();
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let Some(integer) = value.get_ref().as_integer() else {
-            self.wrong_type(key, value, &expected);
+            self.wrong_type(key.name(), value, &expected);
             return None;
         };
         let parsed = i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok();
@@ -235,7 +244,8 @@ impl<'a> TableReader<'a> {
             .and_then(|number| u32::try_from(number).ok())
             .filter(|number| range.contains(number));
         if number.is_none() {
-            let message = format!("`{}` cannot be {}", self.full_name(key), integer.as_str());
+            let name = self.full_name(key.name());
+            let message = format!("`{name}` cannot be {}", integer.as_str());
             self.problems
                 .error(self.place_of(value), message, format!("write {expected}"));
         }
@@ -243,26 +253,24 @@ impl<'a> TableReader<'a> {
     }
 
     /// Whether a key holds a string, for keys that take a string or something else.
-    pub(super) fn holds_string(&self, key: &str) -> bool {
-        self.table
-            .get(key)
+    pub(super) fn holds_string<K: Copy>(&self, key: &Key<K>) -> bool {
+        self.value(key)
             .is_some_and(|value| value.get_ref().is_str())
     }
 
     /// Whether a key is present.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+    pub(super) fn has<K: Copy>(&self, key: &Key<K>) -> bool {
+        self.table.contains_key(key.name())
     }
 
     /// Whether a key holds a table, for keys that take a word or a table.
-    pub(super) fn holds_table(&self, key: &str) -> bool {
-        self.table
-            .get(key)
+    pub(super) fn holds_table<K: Copy>(&self, key: &Key<K>) -> bool {
+        self.value(key)
             .is_some_and(|value| value.get_ref().is_table())
     }
 }
 
-/// Whether keys that were not read are errors.
+/// Whether keys that the table of keys does not have are errors.
 #[derive(PartialEq, Eq)]
 enum UnknownKeys {
     Refuse,
@@ -278,7 +286,7 @@ impl Drop for TableReader<'_> {
         for key in self
             .table
             .keys()
-            .filter(|key| !self.known.contains(&key.get_ref().as_ref()))
+            .filter(|key| !self.keys.has(key.get_ref()))
         {
             let place = self.place_at(key.span());
             let message = format!("unknown key `{}`", self.full_name(key.get_ref()));

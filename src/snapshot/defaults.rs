@@ -2,7 +2,7 @@
 
 use super::ConnectionLimits;
 use crate::config::{
-    HeadMethod, LengthlessRedirect, LimitSettings, MOST_HELD_BACK, Preset, QuickAck,
+    HeadMethod, LengthlessRedirect, LimitSettings, LogFormat, MOST_HELD_BACK, Preset, QuickAck,
     UpstreamQuirks, UpstreamTable,
 };
 use crate::route::RouteLimits;
@@ -26,6 +26,8 @@ pub(super) const WARN_BEFORE_EXPIRY: Duration = seconds(30 * 24 * 3600);
 pub(super) const AUDIT_SIZE_LIMIT: u64 = 100 << 20;
 /// Number of rotated audit log files that are kept.
 pub(super) const AUDIT_KEEP: u32 = 5;
+pub(super) const ACCESS_LOG_FORMAT: LogFormat = LogFormat::Json;
+pub(super) const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub(super) const LOG_FILTER: &str = "info";
 const POOL_IDLE_TIMEOUT: Duration = seconds(30);
 pub(super) const JWT_ISSUER: &str = "portcullis";
@@ -34,6 +36,21 @@ pub(super) const CONNECT_TIMEOUT: Duration = seconds(5);
 const RESPONSE_TIMEOUT: Duration = seconds(60);
 const IDLE_TIMEOUT: Duration = seconds(300);
 const BODY_SIZE: u64 = 1 << 30;
+
+pub(super) const CRL_REFRESH: Duration = seconds(3600);
+pub(super) const CRL_TIMEOUT: Duration = seconds(30);
+/// Maximum size of a fetched CRL, in bytes.
+pub(super) const CRL_SIZE_LIMIT: u64 = 64 << 20;
+/// Time for which a verified password is cached.
+pub(super) const PASSWORD_REMEMBER: Duration = seconds(60);
+pub(super) const TOKEN_KEYS_REFRESH: Duration = seconds(600);
+/// Tolerated clock difference to the issuer of a token.
+pub(super) const TOKEN_LEEWAY: Duration = seconds(30);
+/// The claim of a token that names the ApiUser.
+pub(super) const USER_CLAIM: &str = "sub";
+pub(super) const AUTHORIZER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Maximum of concurrent checks of an authorizer.
+pub(super) const AUTHORIZER_CONCURRENCY: u32 = 256;
 
 /// Enough for many clients behind one address, unless all reconnect at once.
 const HALF_OPEN_PER_SOURCE: Option<NonZeroU32> = NonZeroU32::new(256);
@@ -129,6 +146,8 @@ pub(super) fn quirks(table: &UpstreamQuirks) -> Quirks {
     }
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod client;
+pub mod config_schema;
 pub mod der;
 pub mod eventually;
 pub mod feed;
@@ -18,6 +19,7 @@ pub mod upstream;
 
 pub use chain::Chain;
 pub use client::Client;
+pub use config_schema::assert_valid_config;
 pub use eventually::{eventually, eventually_is};
 pub use gateway::Gateway;
 pub(crate) use icinga::Icinga;

@@ -1,29 +1,26 @@
 //! Decodes `[audit_log]`.
 
 use super::TableReader;
+use crate::config::keys::logs;
 use crate::config::model::{AuditLogTable, AuditedDecisions, SampleRate};
 
 pub(super) fn audit_log(table: &mut TableReader<'_>) -> AuditLogTable {
     AuditLogTable {
         place: table.place(),
-        path: table.required_string("path", "name a file for it: `path = \"audit.log\"`"),
+        path: table.string(&logs::AUDIT_PATH),
         decisions: decisions(table),
-        size_limit: table.size_or_off("size_limit", None),
-        keep: table.integer("keep", 1..=1000),
+        size_limit: table.size_or_off(&logs::AUDIT_SIZE_LIMIT),
+        keep: table.integer(&logs::AUDIT_KEEP),
     }
 }
 
 fn decisions(table: &mut TableReader<'_>) -> Option<AuditedDecisions> {
-    if !table.holds_table("decisions") {
-        let words = [
-            ("all", AuditedDecisions::All),
-            ("refused", AuditedDecisions::Refused),
-        ];
-        return table.choice("decisions", &words).map(|word| word.value);
+    let key = &logs::AUDIT_DECISIONS;
+    if !table.holds_table(key) {
+        return table.choice(&key.as_choice()).map(|word| word.value);
     }
-    let mut inner = table.table("decisions")?;
-    let hint = "write a share of the permitted ones, such as `decisions = { sample = \"1%\" }`";
-    let text = inner.required_string("sample", hint)?;
+    let mut inner = table.table(&key.as_other())?;
+    let text = inner.string(&logs::SAMPLED_SAMPLE)?;
     let sample_rate = SampleRate::percent(&text.value);
     if sample_rate.is_none() {
         let message = format!("`audit_log.decisions.sample` cannot be \"{}\"", text.value);

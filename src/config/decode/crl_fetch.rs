@@ -1,28 +1,20 @@
 //! Decodes `[trust_domain.NAME.crl_fetch]`.
 
 use super::TableReader;
-use crate::config::model::{CrlFetchTable, DistributionPoints};
+use crate::config::keys::trust_domain as keys;
+use crate::config::model::CrlFetchTable;
 
 pub(super) fn crl_fetch(table: &mut TableReader<'_>) -> Option<CrlFetchTable> {
-    let mut table = table.table("crl_fetch")?;
+    let mut table = table.table(&keys::CRL_FETCH_TABLE)?;
     Some(CrlFetchTable {
         place: table.place(),
-        urls: table.strings("urls"),
-        distribution_points: table.choice(
-            "distribution_points",
-            &[
-                ("ignore", DistributionPoints::Ignore),
-                ("follow", DistributionPoints::Follow),
-            ],
-        ),
-        allowed_hosts: table.strings("allowed_hosts"),
-        cache: table.required_string(
-            "cache",
-            "name a folder for the lists: `cache = \"crl-cache\"`",
-        ),
-        refresh: table.duration("refresh"),
-        timeout: table.duration("timeout"),
-        size_limit: table.size("size_limit"),
-        anchors: table.strings("anchors"),
+        urls: table.strings(&keys::CRL_FETCH_URLS),
+        distribution_points: table.choice(&keys::CRL_FETCH_DISTRIBUTION_POINTS),
+        allowed_hosts: table.strings(&keys::CRL_FETCH_ALLOWED_HOSTS),
+        cache: table.string(&keys::CRL_FETCH_CACHE),
+        refresh: table.duration(&keys::CRL_FETCH_REFRESH),
+        timeout: table.duration(&keys::CRL_FETCH_TIMEOUT),
+        size_limit: table.size(&keys::CRL_FETCH_SIZE_LIMIT),
+        anchors: table.strings(&keys::CRL_FETCH_ANCHORS),
     })
 }

@@ -1,40 +1,37 @@
 //! Decodes the limits of connections and upstreams. Their keys occur in several tables.
 
-use super::request_limits;
+use super::request_limits::number_or_off;
+use crate::config::keys::limits as keys;
 use crate::config::model::LimitSettings;
 use crate::config::table::TableReader;
 
 /// `[limits]`
 pub(super) fn limits(table: &mut TableReader<'_>) -> LimitSettings {
     LimitSettings {
-        body_size: table.size_or_off("body_size", None),
+        body_size: table.size_or_off(&keys::BODY_SIZE),
         ..merge(connection_limits(table), upstream_limits(table))
     }
 }
 
 pub(super) fn connection_limits(table: &mut TableReader<'_>) -> LimitSettings {
     LimitSettings {
-        connections: table.integer("connections", 1..=10_000_000),
-        half_open_per_source: request_limits::number_or_off(
-            table,
-            "half_open_per_source",
-            10_000_000,
-        )
-        .map(|limit| limit.value),
-        handshake_timeout: table.duration("handshake_timeout"),
-        head_timeout: table.duration("head_timeout"),
-        head_size: table.size("head_size"),
-        keep_alive_timeout: table.duration("keep_alive_timeout"),
-        streams: table.integer("streams", 1..=100_000),
+        connections: table.integer(&keys::CONNECTIONS),
+        half_open_per_source: number_or_off(table, &keys::HALF_OPEN_PER_SOURCE)
+            .map(|limit| limit.value),
+        handshake_timeout: table.duration(&keys::HANDSHAKE_TIMEOUT),
+        head_timeout: table.duration(&keys::HEAD_TIMEOUT),
+        head_size: table.size(&keys::HEAD_SIZE),
+        keep_alive_timeout: table.duration(&keys::KEEP_ALIVE_TIMEOUT),
+        streams: table.integer(&keys::STREAMS),
         ..LimitSettings::default()
     }
 }
 
 pub(super) fn upstream_limits(table: &mut TableReader<'_>) -> LimitSettings {
     LimitSettings {
-        connect_timeout: table.duration("connect_timeout"),
-        response_timeout: table.duration("response_timeout"),
-        idle_timeout: table.duration_or_off("idle_timeout"),
+        connect_timeout: table.duration(&keys::CONNECT_TIMEOUT),
+        response_timeout: table.duration(&keys::RESPONSE_TIMEOUT),
+        idle_timeout: table.duration_or_off(&keys::IDLE_TIMEOUT),
         ..LimitSettings::default()
     }
 }

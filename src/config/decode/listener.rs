@@ -1,41 +1,31 @@
 //! Decodes `[listener.NAME]` with its hosts and its front proxy.
 
-use super::client_auth::client_auth;
 use super::limits::connection_limits;
-use crate::config::model::{
-    Belief, ForwardedIdentity, FrontProxyTable, Host, Listener, RecordLayer,
-};
+use crate::config::keys::listener as keys;
+use crate::config::model::{FrontProxyTable, Host, Listener};
 use crate::config::source::Spanned;
 use crate::config::table::TableReader;
 
 pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Listener {
-    let address = table.required_string(
-        "address",
-        "write `address = \"127.0.0.1:8443\"`, or `0.0.0.0:8443` for all addresses of this machine",
-    );
+    let address = table.string(&keys::ADDRESS);
     let limits = connection_limits(&mut table);
-    let layers = [
-        ("rustls", RecordLayer::Rustls),
-        ("in-place", RecordLayer::InPlace),
-    ];
-    let record_layer = table.choice("record_layer", &layers);
+    let record_layer = table.choice(&keys::RECORD_LAYER);
     let hosts: Vec<Host> = table
-        .listed_tables("host")
+        .listed_tables(&keys::HOST_TABLES)
         .into_iter()
         .map(|mut entry| {
-            let names = entry.strings("names");
-            if names.is_empty() {
-                entry.missing(
-                    "names",
-                    "write the server names of this entry: `names = [\"api.example.org\"]`",
-                );
+            let names = entry.strings(&keys::HOST_NAMES);
+            if names.is_empty()
+                && let Some(hint) = keys::HOST_NAMES.hint_if_missing()
+            {
+                entry.missing(&keys::HOST_NAMES, hint);
             }
             host(&mut entry, names)
         })
         .collect();
-    let half_open_exempt = table.strings("half_open_exempt");
+    let half_open_exempt = table.strings(&keys::HALF_OPEN_EXEMPT);
     let front_proxy = table
-        .table("front_proxy")
+        .table(&keys::FRONT_PROXY_TABLE)
         .map(|mut inner| front_proxy(&mut inner));
     let default_host = host(&mut table, Vec::new());
     let has_default_host = default_host.certificate.is_some()
@@ -57,31 +47,13 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
 }
 
 fn front_proxy(table: &mut TableReader<'_>) -> FrontProxyTable {
-    let identities = [
-        ("rfc9440", ForwardedIdentity::Rfc9440),
-        ("xfcc", ForwardedIdentity::Xfcc),
-        ("proxy-v2", ForwardedIdentity::ProxyV2),
-    ];
-    let beliefs = [
-        ("certificate", Belief::Certificate),
-        ("common-name", Belief::CommonName),
-    ];
-    if !table.has("identity") {
-        table.missing(
-            "identity",
-            "write how the proxy says who the client is: \"rfc9440\", \"xfcc\" or \"proxy-v2\"",
-        );
-    }
     FrontProxyTable {
         place: table.place(),
-        identity: table.choice("identity", &identities),
-        peers: table.strings("peers"),
-        sources: table.strings_if_said("sources"),
-        trust_domain: table.required_string(
-            "trust_domain",
-            "name the domain that verifies the clients of the proxy",
-        ),
-        believe: table.choice("believe", &beliefs),
+        identity: table.choice(&keys::FRONT_PROXY_IDENTITY),
+        peers: table.strings(&keys::FRONT_PROXY_PEERS),
+        sources: table.strings_if_said(&keys::FRONT_PROXY_SOURCES),
+        trust_domain: table.string(&keys::FRONT_PROXY_TRUST_DOMAIN),
+        believe: table.choice(&keys::FRONT_PROXY_BELIEVE),
     }
 }
 
@@ -89,10 +61,10 @@ fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
     Host {
         place: table.place(),
         names,
-        certificate: table.string("certificate"),
-        private_key: table.string("private_key"),
-        client_auth: client_auth(table),
-        trust_domain: table.string("trust_domain"),
-        trust_domains: table.strings("trust_domains"),
+        certificate: table.string(&keys::CERTIFICATE),
+        private_key: table.string(&keys::PRIVATE_KEY),
+        client_auth: table.choice(&keys::CLIENT_AUTH),
+        trust_domain: table.string(&keys::TRUST_DOMAIN),
+        trust_domains: table.strings(&keys::TRUST_DOMAINS),
     }
 }

@@ -20,9 +20,10 @@ pub struct AuditLogTable {
 }
 
 /// The decisions that are written. Denials are always written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuditedDecisions {
     /// All decisions.
+    #[default]
     All,
     /// Only denials.
     Refused,

@@ -13,9 +13,10 @@ pub enum AuthorizerProtocol {
 }
 
 /// Handling of requests while an authorizer does not respond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenUnavailable {
     /// They are denied.
+    #[default]
     Refuse,
     /// They are permitted.
     Permit,

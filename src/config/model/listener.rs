@@ -6,9 +6,10 @@ use super::record_layer::RecordLayer;
 use crate::config::source::{Place, Spanned};
 
 /// Whether a client must present a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientAuth {
     /// A certificate is required.
+    #[default]
     Required,
     /// A certificate is requested, and verified if presented.
     Optional,

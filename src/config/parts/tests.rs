@@ -41,8 +41,13 @@ fn at_once(text: &str) -> (String, String, String) {
             text: &text,
             offset: 0,
         };
-        let mut reader =
-            TableReader::new(String::new(), &users, Place::new(file, &(0..0)), context);
+        let mut reader = TableReader::new(
+            String::new(),
+            &ROOT,
+            &users,
+            Place::new(file, &(0..0)),
+            context,
+        );
         decode::api_users(&mut reader).collect()
     };
     let rest: DeTable<'_> = root

@@ -1,5 +1,8 @@
 //! Values that are a string or a small table: permissions and requirements with their conditions.
 
+use super::super::keys::{
+    BooleanValue, Key, PermissionList, RequirementByMethod, TableKeys, TextMap, policy,
+};
 use super::super::model::{
     Enforcement, PermissionEntry, PermissionQualifiers, RequirementEntry, RouteRequirement,
     TakeOnce,
@@ -9,12 +12,15 @@ use super::super::text::Text;
 use super::{TableReader, UnknownKeys, Value};
 use std::ops::Range;
 
+/// The keys of a table of names chosen by the operator.
+static NAMES: TableKeys = TableKeys { doc: "", keys: &[] };
+
 impl<'a> TableReader<'a> {
     /// `true` or `false`.
-    pub(in crate::config) fn boolean(&mut self, key: &'static str) -> Option<Spanned<bool>> {
+    pub(in crate::config) fn boolean(&mut self, key: &Key<BooleanValue>) -> Option<Spanned<bool>> {
         let value = self.value(key)?;
         let Some(boolean) = value.get_ref().as_bool() else {
-            self.wrong_type(key, value, "true or false");
+            self.wrong_type(key.name(), value, "true or false");
             return None;
         };
         Some(Spanned {
@@ -23,9 +29,12 @@ impl<'a> TableReader<'a> {
         })
     }
 
-    /// The key `shadow`.
-    pub(in crate::config) fn shadow(&mut self) -> Option<Spanned<Enforcement>> {
-        let shadow = self.boolean("shadow")?;
+    /// A key `shadow`.
+    pub(in crate::config) fn shadow(
+        &mut self,
+        key: &Key<BooleanValue>,
+    ) -> Option<Spanned<Enforcement>> {
+        let shadow = self.boolean(key)?;
         Some(shadow.map(|is_shadow| {
             if is_shadow {
                 Enforcement::Shadow
@@ -38,9 +47,14 @@ impl<'a> TableReader<'a> {
     /// A table of names chosen by the operator, with strings as values.
     pub(in crate::config) fn string_pairs(
         &mut self,
-        key: &'static str,
+        key: &Key<TextMap>,
     ) -> Vec<(Spanned<String>, Spanned<String>)> {
-        let Some(mut inner) = self.table(key) else {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let place = self.place_of(value);
+        let Some(mut inner) = self.inner(key.name(), &NAMES, value, place) else {
+            self.wrong_type(key.name(), value, "a table");
             return Vec::new();
         };
         inner.unknown_keys = UnknownKeys::Allow;
@@ -67,7 +81,7 @@ impl<'a> TableReader<'a> {
     /// A permission or a list of permissions.
     pub(in crate::config) fn permissions(
         &mut self,
-        key: &'static str,
+        key: &Key<PermissionList>,
     ) -> TakeOnce<PermissionEntry> {
         let Some(value) = self.value(key) else {
             return TakeOnce::default();
@@ -84,7 +98,11 @@ impl<'a> TableReader<'a> {
         entries.into()
     }
 
-    fn permission(&self, key: &'static str, value: &'a Value<'a>) -> Option<PermissionEntry> {
+    fn permission(
+        &self,
+        key: &Key<PermissionList>,
+        value: &'a Value<'a>,
+    ) -> Option<PermissionEntry> {
         let place = self.place_of(value);
         if let Some(text) = value.get_ref().as_str() {
             let value = self.shared(text, place);
@@ -93,21 +111,18 @@ impl<'a> TableReader<'a> {
                 qualifiers: None,
             });
         }
-        let Some(mut inner) = self.inner(key, value, place) else {
+        let Some(mut inner) = self.inner(key.name(), key.kind().0, value, place) else {
             self.wrong_type(
-                key,
+                key.name(),
                 value,
                 "a permission in quotes, a table `{ permission = \"…\", when = \"…\" }`, or a list",
             );
             return None;
         };
-        let text = inner.required_string(
-            "permission",
-            "write `{ permission = \"GET /*\", when = \"…\" }`",
-        );
+        let text = inner.string(&policy::PERMISSION_PERMISSION);
         let qualifiers = PermissionQualifiers {
-            when: inner.string("when"),
-            shadow: inner.shadow(),
+            when: inner.string(&policy::PERMISSION_WHEN),
+            shadow: inner.shadow(&policy::PERMISSION_SHADOW),
         };
         Some(PermissionEntry {
             text: text?.map(Text::from),
@@ -122,10 +137,17 @@ impl<'a> TableReader<'a> {
         Text::within(self.text, between, text).unwrap_or_else(|| text.into())
     }
 
-    fn inner(&self, key: &str, value: &'a Value<'a>, place: Place) -> Option<TableReader<'a>> {
+    fn inner(
+        &self,
+        key: &str,
+        keys: &'static TableKeys,
+        value: &'a Value<'a>,
+        place: Place,
+    ) -> Option<TableReader<'a>> {
         let table = value.get_ref().as_table()?;
         Some(TableReader::new(
             self.full_name(key),
+            keys,
             table,
             place,
             self.context(),
@@ -133,19 +155,23 @@ impl<'a> TableReader<'a> {
     }
 
     /// The requirement of a route: a name, `{ name, when }`, or one of these per method.
-    pub(in crate::config) fn requirement(&mut self, key: &'static str) -> Option<RouteRequirement> {
+    pub(in crate::config) fn requirement(
+        &mut self,
+        key: &Key<RequirementByMethod>,
+    ) -> Option<RouteRequirement> {
         let value = self.value(key)?;
         let place = self.place_of(value);
         if value.get_ref().is_str() {
-            let name = self.string(key)?;
+            let name = self.text_of(key)?;
             return Some(RouteRequirement::All(RequirementEntry { name, when: None }));
         }
-        let Some(mut inner) = self.inner(key, value, place) else {
-            self.wrong_type(key, value, "a name, or a table of methods and names");
+        let keys = key.kind().0;
+        let Some(mut inner) = self.inner(key.name(), keys, value, place) else {
+            self.wrong_type(key.name(), value, "a name, or a table of methods and names");
             return None;
         };
         // Methods are in capitals, so `name` is no method.
-        if inner.has("name") || inner.has("when") {
+        if inner.has(&policy::REQUIREMENT_NAME) || inner.has(&policy::REQUIREMENT_WHEN) {
             return requirement_entry(&mut inner).map(RouteRequirement::All);
         }
         inner.unknown_keys = UnknownKeys::Allow;
@@ -163,7 +189,7 @@ impl<'a> TableReader<'a> {
                 };
                 return Some((method, RequirementEntry { name, when: None }));
             }
-            let Some(mut entry) = inner.inner(name, value, place) else {
+            let Some(mut entry) = inner.inner(name, keys, value, place) else {
                 inner.wrong_type(
                     name,
                     value,
@@ -178,7 +204,7 @@ impl<'a> TableReader<'a> {
 }
 
 fn requirement_entry(table: &mut TableReader<'_>) -> Option<RequirementEntry> {
-    let name = table.required_string("name", "write `{ name = \"…\", when = \"…\" }`");
-    let when = table.string("when");
+    let name = table.string(&policy::REQUIREMENT_NAME);
+    let when = table.string(&policy::REQUIREMENT_WHEN);
     Some(RequirementEntry { name: name?, when })
 }

@@ -1,5 +1,6 @@
 //! Hints for unknown keys.
 
+use super::super::keys::{TableKeys, root};
 use super::super::mistake::header_with_quotes;
 use super::super::source::Place;
 use super::TableReader;
@@ -7,8 +8,11 @@ use super::TableReader;
 impl TableReader<'_> {
     /// A hint for an unknown key: the likely intended key or header.
     pub(super) fn hint_for_unknown(&self, key: &str, place: Place) -> String {
-        if key == "include" && !self.name.is_empty() {
-            return "`include` stands above the first table: below a header it is a key of that table".to_owned();
+        let include = root::INCLUDE.name();
+        if key == include && !self.name.is_empty() {
+            return format!(
+                "`{include}` stands above the first table: below a header it is a key of that table"
+            );
         }
         let is_table = self
             .table
@@ -19,18 +23,21 @@ impl TableReader<'_> {
             .flatten();
         match header {
             Some(header) => format!("a name with dots stands in quotes: `{header}`"),
-            None => nearest(key, &self.known),
+            None => nearest(key, self.keys),
         }
     }
 }
 
-fn nearest(key: &str, known: &[&'static str]) -> String {
+fn nearest(key: &str, known: &TableKeys) -> String {
     let best = known
-        .iter()
+        .names()
         .map(|name| (strsim::jaro_winkler(key, name), name))
         .max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, name)) if likeness > 0.8 => format!("did you mean `{name}`?"),
-        _ => format!("known keys here: {}", known.join(", ")),
+        _ => {
+            let names: Vec<_> = known.names().collect();
+            format!("known keys here: {}", names.join(", "))
+        }
     }
 }

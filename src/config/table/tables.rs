@@ -1,17 +1,19 @@
 //! Values that are tables: single tables, named tables and lists of tables.
 
 use super::TableReader;
+use crate::config::keys::{Key, ListedTables, NamedTables, TableValue};
 use crate::config::source::Spanned;
 
 impl<'a> TableReader<'a> {
-    pub(in crate::config) fn table(&mut self, key: &'static str) -> Option<TableReader<'a>> {
+    pub(in crate::config) fn table(&mut self, key: &Key<TableValue>) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, value, "a table");
+            self.wrong_type(key.name(), value, "a table");
             return None;
         };
         Some(TableReader::new(
-            self.full_name(key),
+            self.full_name(key.name()),
+            key.kind().0,
             table,
             self.place_of(value),
             self.context(),
@@ -21,11 +23,13 @@ impl<'a> TableReader<'a> {
     /// The tables `[key.NAME]`, each with its name.
     pub(in crate::config) fn named_tables(
         &mut self,
-        key: &'static str,
+        key: &Key<NamedTables>,
     ) -> Vec<(Spanned<String>, TableReader<'a>)> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
+        let keys = key.kind().keys;
+        let key = key.name();
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, value, &format!("tables `[{key}.NAME]`"));
             return Vec::new();
@@ -40,7 +44,8 @@ impl<'a> TableReader<'a> {
                         value: name.get_ref().to_string(),
                         place,
                     };
-                    readers.push((name, TableReader::new(full, inner, place, self.context())));
+                    let reader = TableReader::new(full, keys, inner, place, self.context());
+                    readers.push((name, reader));
                 }
                 None => self.problems.error(
                     self.place_of(entry),
@@ -56,10 +61,15 @@ impl<'a> TableReader<'a> {
     }
 
     /// The entries of `[[key]]`.
-    pub(in crate::config) fn listed_tables(&mut self, key: &'static str) -> Vec<TableReader<'a>> {
+    pub(in crate::config) fn listed_tables(
+        &mut self,
+        key: &Key<ListedTables>,
+    ) -> Vec<TableReader<'a>> {
         let Some(value) = self.value(key) else {
             return Vec::new();
         };
+        let keys = key.kind().0;
+        let key = key.name();
         let expected = format!("a list of tables `[[{}]]`", self.full_name(key));
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, value, &expected);
@@ -72,6 +82,7 @@ impl<'a> TableReader<'a> {
                     let name = format!("{}[{index}]", self.full_name(key));
                     readers.push(TableReader::new(
                         name,
+                        keys,
                         table,
                         self.place_of(item),
                         self.context(),

@@ -1,13 +1,16 @@
 //! Values that are a number with a unit, or `"off"`: durations and sizes.
 
 use super::TableReader;
+use crate::config::keys::{
+    DurationOrOff, DurationOrZero, DurationValue, Key, SizeOrOff, SizeValue,
+};
 use crate::config::source::Spanned;
 use crate::config::unit::{duration_near, expected, size_near};
 use std::time::Duration;
 
 impl TableReader<'_> {
     /// A duration above zero, such as `"10s"`.
-    pub(in crate::config) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+    pub(in crate::config) fn duration(&mut self, key: &Key<DurationValue>) -> Option<Duration> {
         let text = self.string_with_unit(key, duration_near)?;
         match humantime::parse_duration(&text.value) {
             Ok(duration) if duration > Duration::ZERO => Some(duration),
@@ -19,21 +22,21 @@ impl TableReader<'_> {
     }
 
     /// A string with a unit. `near` turns a number without a unit into a hint.
-    pub(in crate::config) fn string_with_unit(
+    pub(in crate::config) fn string_with_unit<K: Copy>(
         &mut self,
-        key: &'static str,
+        key: &Key<K>,
         near: fn(&str) -> Option<String>,
     ) -> Option<Spanned<String>> {
         let value = self.value(key)?;
         let Some(integer) = value.get_ref().as_integer() else {
-            return self.string(key);
+            return self.text_of(key);
         };
         let example = near(integer.as_str())
             .map(|near| format!(" with its unit: \"{near}\""))
             .unwrap_or_default();
         let message = format!(
             "`{}` is a TOML integer, not a string in quotes",
-            self.full_name(key)
+            self.full_name(key.name())
         );
         self.problems.error(
             self.place_of(value),
@@ -46,14 +49,17 @@ impl TableReader<'_> {
     /// As [`Self::duration`], with its place.
     pub(in crate::config) fn spanned_duration(
         &mut self,
-        key: &'static str,
+        key: &Key<DurationValue>,
     ) -> Option<Spanned<Duration>> {
         let value = self.duration(key)?;
         let place = self.place_of_key(key)?;
         Some(Spanned { value, place })
     }
 
-    pub(in crate::config) fn duration_or_zero(&mut self, key: &'static str) -> Option<Duration> {
+    pub(in crate::config) fn duration_or_zero(
+        &mut self,
+        key: &Key<DurationOrZero>,
+    ) -> Option<Duration> {
         let text = self.string_with_unit(key, duration_near)?;
         match humantime::parse_duration(&text.value) {
             Ok(duration) => Some(duration),
@@ -66,17 +72,17 @@ impl TableReader<'_> {
 
     pub(in crate::config) fn duration_or_off(
         &mut self,
-        key: &'static str,
+        key: &Key<DurationOrOff>,
     ) -> Option<Option<Duration>> {
         if self.is_off(key) {
             Some(None)
         } else {
-            self.duration(key).map(Some)
+            self.duration(&key.with_kind(DurationValue)).map(Some)
         }
     }
 
     /// A size in bytes such as `"32KiB"`.
-    pub(in crate::config) fn size(&mut self, key: &'static str) -> Option<u64> {
+    pub(in crate::config) fn size(&mut self, key: &Key<SizeValue>) -> Option<u64> {
         self.size_up_to(
             key,
             u64::MAX,
@@ -84,7 +90,7 @@ impl TableReader<'_> {
         )
     }
 
-    fn size_up_to(&mut self, key: &'static str, most: u64, what: &str) -> Option<u64> {
+    fn size_up_to(&mut self, key: &Key<SizeValue>, most: u64, what: &str) -> Option<u64> {
         let text = self.string_with_unit(key, size_near)?;
         match text.value.parse::<bytesize::ByteSize>() {
             Ok(size) if (1..=most).contains(&size.as_u64()) => Some(size.as_u64()),
@@ -93,26 +99,23 @@ impl TableReader<'_> {
         }
     }
 
-    /// A size or `"off"`. `most` is the maximum in bytes.
-    pub(in crate::config) fn size_or_off(
-        &mut self,
-        key: &'static str,
-        most: Option<u64>,
-    ) -> Option<Option<u64>> {
+    /// A size or `"off"`.
+    pub(in crate::config) fn size_or_off(&mut self, key: &Key<SizeOrOff>) -> Option<Option<u64>> {
         if self.is_off(key) {
             return Some(None);
         }
-        let Some(most) = most else {
-            return self.size(key).map(Some);
+        let size = key.with_kind(SizeValue);
+        let Some(most) = key.kind().most() else {
+            return self.size(&size).map(Some);
         };
         let what = format!(
             "a size above zero and not above {}, or \"off\"",
             bytesize::ByteSize(most)
         );
-        self.size_up_to(key, most, &what).map(Some)
+        self.size_up_to(&size, most, &what).map(Some)
     }
 
-    fn is_off(&mut self, key: &'static str) -> bool {
+    fn is_off<K: Copy>(&self, key: &Key<K>) -> bool {
         self.value(key).and_then(|value| value.get_ref().as_str()) == Some("off")
     }
 }

@@ -40,7 +40,8 @@ pub enum IdentitySet {
 }
 
 impl IdentitySet {
-    const ALL: [(&'static str, Self); 7] = [
+    /// All sets, by their names in the config.
+    pub const ALL: [(&'static str, Self); 7] = [
         ("x-client", Self::XClient),
         ("x-ssl", Self::XSsl),
         ("nginx", Self::Nginx),

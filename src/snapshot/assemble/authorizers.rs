@@ -1,7 +1,7 @@
 //! Assembly of authorizers: endpoint, forwarded header fields and cache key.
 
 use super::remote_servers::{Inputs, RemoteServer};
-use super::{Assembly, Depth};
+use super::{super::defaults, Assembly, Depth};
 use crate::authorizer::{Authorizer, AuthorizerApi, AuthorizerSettings, Authorizers, KeyPart};
 use crate::config::{AuthorizerProtocol, AuthorizerTable, RouteEntry, Spanned, WhenUnavailable};
 use crate::endpoint::{EndpointAddress, EndpointScheme};
@@ -10,10 +10,6 @@ use crate::forward::{BadFieldName, FieldNames};
 use http::HeaderName;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
-
-const TIMEOUT: Duration = Duration::from_millis(500);
-const CONCURRENCY: u32 = 256;
 
 impl Assembly<'_> {
     pub(super) fn authorizers(&self) -> Authorizers {
@@ -72,16 +68,18 @@ impl Assembly<'_> {
             address,
             tls.as_ref().map(|tls| &tls.config),
         )?;
-        let concurrency = table.concurrency.unwrap_or(CONCURRENCY);
+        let concurrency = table
+            .concurrency
+            .unwrap_or(defaults::AUTHORIZER_CONCURRENCY);
         let settings = AuthorizerSettings {
             name: table.name.value.as_str().into(),
             protocol,
             endpoint,
-            timeout: table.timeout.unwrap_or(TIMEOUT),
+            timeout: table.timeout.unwrap_or(defaults::AUTHORIZER_TIMEOUT),
             unavailable: table
                 .unavailable
                 .as_ref()
-                .map_or(WhenUnavailable::Refuse, |setting| setting.value),
+                .map_or_else(WhenUnavailable::default, |setting| setting.value),
             cache: table.cache.flatten().zip(Some(parts?)),
             shown: shown?,
             taken: taken?,

@@ -1,15 +1,11 @@
 //! Assembly of passwords, and of the credentials that a route accepts.
 
-use super::Assembly;
+use super::{super::defaults, Assembly};
 use crate::config::{self, ApiUserTable, ClientAuth, Spanned};
 use crate::credentials::{
     AttemptLimits, CredentialRule, Credentials, HashError, PasswordHash, Passwords, RuleError,
 };
 use crate::file_read::{self, FileKind};
-use std::time::Duration;
-
-/// Default time for which a verified password is cached.
-const REMEMBER: Duration = Duration::from_secs(60);
 
 impl Assembly<'_> {
     pub(super) fn credentials(&self) -> Credentials {
@@ -21,17 +17,18 @@ impl Assembly<'_> {
 
     fn passwords(&self) -> Passwords {
         let table = &self.config.passwords;
-        let defaults = AttemptLimits::default();
+        let usual = AttemptLimits::default();
         let limits = AttemptLimits {
-            failures_per_user: table
-                .failures_per_user
-                .unwrap_or(defaults.failures_per_user),
+            failures_per_user: table.failures_per_user.unwrap_or(usual.failures_per_user),
             failures_per_source: table
                 .failures_per_source
-                .unwrap_or(defaults.failures_per_source),
-            window: table.window.unwrap_or(defaults.window),
+                .unwrap_or(usual.failures_per_source),
+            window: table.window.unwrap_or(usual.window),
         };
-        let mut passwords = Passwords::new(limits, table.remember.unwrap_or(Some(REMEMBER)));
+        let mut passwords = Passwords::new(
+            limits,
+            table.remember.unwrap_or(Some(defaults::PASSWORD_REMEMBER)),
+        );
         for user in &self.config.api_users {
             let hashes = self.password_hashes(user);
             if !hashes.is_empty() && user.name.value.contains(':') {

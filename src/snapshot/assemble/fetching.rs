@@ -1,6 +1,6 @@
 //! Assembly of fetches from URLs: TLS settings for `https`, and sources of revocation lists.
 
-use super::Assembly;
+use super::{super::defaults, Assembly};
 use crate::config::{self, Place, Spanned};
 use crate::fetch::{FetchScheme, FetchUrl};
 use crate::file_read;
@@ -9,11 +9,6 @@ use crate::tls::{Authorities, CrlFetchSettings, CrlFetcher, TrustDomain, provide
 use rustls::{ClientConfig, RootCertStore};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-const REFRESH: Duration = Duration::from_secs(3600);
-const TIMEOUT: Duration = Duration::from_secs(30);
-const SIZE_LIMIT: u64 = 64 * 1024 * 1024;
 
 impl Assembly<'_> {
     /// TLS settings for `https` servers. `None` without anchors, or for an error, which was reported. Appends its inputs to
@@ -74,9 +69,9 @@ impl Assembly<'_> {
             urls: urls?,
             followed: followed?,
             cache: cache?,
-            refresh: table.refresh.unwrap_or(REFRESH),
-            timeout: table.timeout.unwrap_or(TIMEOUT),
-            size_limit: usize::try_from(table.size_limit.unwrap_or(SIZE_LIMIT))
+            refresh: table.refresh.unwrap_or(defaults::CRL_REFRESH),
+            timeout: table.timeout.unwrap_or(defaults::CRL_TIMEOUT),
+            size_limit: usize::try_from(table.size_limit.unwrap_or(defaults::CRL_SIZE_LIMIT))
                 .unwrap_or(usize::MAX),
             tls,
         };

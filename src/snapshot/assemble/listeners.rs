@@ -205,7 +205,7 @@ impl Assembly<'_> {
         let auth = host
             .client_auth
             .as_ref()
-            .map_or(ClientAuth::Required, |setting| setting.value);
+            .map_or_else(ClientAuth::default, |setting| setting.value);
         let mut named = host.trust_domain.iter().chain(&host.trust_domains);
         if auth == ClientAuth::Off {
             return match named.next() {

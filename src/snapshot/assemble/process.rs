@@ -1,7 +1,7 @@
 //! Assembly of process settings: threads, drain, logs, admin and metrics listeners.
 
 use super::{super::defaults, Assembly};
-use crate::config::{AuditedDecisions, LogFormat, MetricsTable, Spanned};
+use crate::config::{MetricsTable, Spanned};
 use crate::forward::ExpiryFieldName;
 use crate::snapshot::{AdminPlace, AdminPlaceError, ExpiryPolicy, ProcessSettings};
 use crate::telemetry::{AccessLogConfig, AuditLogConfig, check_filter};
@@ -34,7 +34,7 @@ impl Assembly<'_> {
             format: access
                 .format
                 .as_ref()
-                .map_or(LogFormat::Json, |setting| setting.value),
+                .map_or(defaults::ACCESS_LOG_FORMAT, |setting| setting.value),
             path: access
                 .path
                 .as_ref()
@@ -57,7 +57,7 @@ impl Assembly<'_> {
             log_format: log
                 .format
                 .as_ref()
-                .map_or(LogFormat::Text, |setting| setting.value),
+                .map_or(defaults::LOG_FORMAT, |setting| setting.value),
         })
     }
 
@@ -160,7 +160,7 @@ impl Assembly<'_> {
         }
         Some(AuditLogConfig {
             path: full(path),
-            decisions: table.decisions.unwrap_or(AuditedDecisions::All),
+            decisions: table.decisions.unwrap_or_default(),
             size_limit: table.size_limit.unwrap_or(Some(defaults::AUDIT_SIZE_LIMIT)),
             keep: table.keep.unwrap_or(defaults::AUDIT_KEEP),
         })

@@ -1,7 +1,7 @@
 //! Assembly of token issuers, their keys, and the mapping of tokens to ApiUsers.
 
-use super::Assembly;
 use super::unusable_file::{CHECK_THE_PATH, unreadable_hint};
+use super::{super::defaults, Assembly};
 use crate::config::{self, CredentialKind, Place, Spanned};
 use crate::credentials::{
     Algorithm, IssuerSettings, KeySet, KeySetError, KeySource, RemoteKeys, TokenIssuer,
@@ -11,10 +11,6 @@ use crate::fetch::{FetchScheme, FetchUrl};
 use crate::file_read::{self, FileKind};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-const REFRESH: Duration = Duration::from_secs(600);
-const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Assembly<'_> {
     pub(super) fn token_issuers(&self) -> TokenIssuers {
@@ -90,9 +86,9 @@ impl Assembly<'_> {
             user_claim: table
                 .user_claim
                 .as_ref()
-                .map_or("sub", |claim| claim.value.as_str())
+                .map_or(defaults::USER_CLAIM, |claim| claim.value.as_str())
                 .to_owned(),
-            leeway: table.leeway.unwrap_or(LEEWAY),
+            leeway: table.leeway.unwrap_or(defaults::TOKEN_LEEWAY),
         })
     }
 
@@ -169,7 +165,7 @@ impl Assembly<'_> {
         }
         let mut signature = url.value.clone().into_bytes();
         let tls = self.fetch_tls(&table.anchors, &mut signature);
-        let refresh = table.refresh.unwrap_or(REFRESH);
+        let refresh = table.refresh.unwrap_or(defaults::TOKEN_KEYS_REFRESH);
         signature.extend_from_slice(&refresh.as_nanos().to_le_bytes());
         let parsed = parsed?;
         let tls = tls?;

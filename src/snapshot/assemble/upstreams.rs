@@ -84,7 +84,7 @@ impl Assembly<'_> {
             host_header: table
                 .host_header
                 .as_ref()
-                .map_or(HostHeader::Client, |setting| setting.value),
+                .map_or_else(HostHeader::default, |setting| setting.value),
             authorization,
             identity: Arc::new(identity?),
             proxy_protocol: table
