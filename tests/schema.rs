@@ -68,71 +68,72 @@ fn the_samples_are_valid() {
     assert_valid_config("gateway.toml", &file_of_the_repository("gateway.toml"));
 }
 
+/// A valid config, and an invalid twin.
+const TWINS: [(&str, &str); 17] = [
+    ("[gateway]\nworkers = 2\n", "[gateway]\nworker = 2\n"),
+    (
+        "[gateway]\nworkers = \"auto\"\n",
+        "[gateway]\nworkers = \"all\"\n",
+    ),
+    ("[gateway]\nworkers = 1024\n", "[gateway]\nworkers = 1025\n"),
+    (
+        "[gateway]\nshadow = true\n",
+        "[gateway]\nshadow = \"true\"\n",
+    ),
+    (
+        "[limits]\nhead_timeout = \"10s\"\n",
+        "[limits]\nhead_timeout = \"10\"\n",
+    ),
+    (
+        "[limits]\nhead_timeout = \"10s\"\n",
+        "[limits]\nhead_timeout = 10\n",
+    ),
+    (
+        "[limits]\nidle_timeout = \"off\"\n",
+        "[limits]\nhead_timeout = \"off\"\n",
+    ),
+    (
+        "[limits]\nhead_size = \"32KiB\"\n",
+        "[limits]\nhead_size = \"32 kilo\"\n",
+    ),
+    (
+        "[gateway]\ndrain_delay = \"0s\"\n",
+        "[gateway]\ndrain_deadline = \"0s\"\n",
+    ),
+    (
+        "[listener.a]\naddress = \"127.0.0.1:1\"\nclient_auth = \"off\"\n",
+        "[listener.a]\naddress = \"127.0.0.1:1\"\nclient_auth = \"never\"\n",
+    ),
+    (
+        "[listener.a]\naddress = \"127.0.0.1:1\"\n",
+        "[listener.a]\n",
+    ),
+    (
+        "[api_user.a]\nrequest_rate = \"1/s\"\n",
+        "[api_user.a]\nrequest_rate = \"1/d\"\n",
+    ),
+    (
+        "[api_user.a]\npermissions = \"*\"\n",
+        "[api_user.a]\npermissions = 1\n",
+    ),
+    (
+        "[api_user.a]\npermissions = [\"*\", { permission = \"*\", shadow = true }]\n",
+        "[api_user.a]\npermissions = [\"*\", { permision = \"*\" }]\n",
+    ),
+    (
+        "[trust_domain.a]\nstale_crls = { allow-for = \"6h\" }\n",
+        "[trust_domain.a]\nstale_crls = { allow_for = \"6h\" }\n",
+    ),
+    ("[[route]]\npath = \"/\"\n", "[route]\npath = \"/\"\n"),
+    (
+        "[[route]]\npath = \"/\"\nrequirement = { GET = { name = \"x\" }, PUT = \"y\" }\n",
+        "[[route]]\npath = \"/\"\nrequirement = { GET = { nam = \"x\" } }\n",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_invalid_and_its_twin_is_valid() {
-    let route = "[[route]]\npath = \"/\"\n";
-    let cases = [
-        ("[gateway]\nworkers = 2\n", "[gateway]\nworker = 2\n"),
-        (
-            "[gateway]\nworkers = \"auto\"\n",
-            "[gateway]\nworkers = \"all\"\n",
-        ),
-        ("[gateway]\nworkers = 1024\n", "[gateway]\nworkers = 1025\n"),
-        (
-            "[gateway]\nshadow = true\n",
-            "[gateway]\nshadow = \"true\"\n",
-        ),
-        (
-            "[limits]\nhead_timeout = \"10s\"\n",
-            "[limits]\nhead_timeout = \"10\"\n",
-        ),
-        (
-            "[limits]\nhead_timeout = \"10s\"\n",
-            "[limits]\nhead_timeout = 10\n",
-        ),
-        (
-            "[limits]\nidle_timeout = \"off\"\n",
-            "[limits]\nhead_timeout = \"off\"\n",
-        ),
-        (
-            "[limits]\nhead_size = \"32KiB\"\n",
-            "[limits]\nhead_size = \"32 kilo\"\n",
-        ),
-        (
-            "[gateway]\ndrain_delay = \"0s\"\n",
-            "[gateway]\ndrain_deadline = \"0s\"\n",
-        ),
-        (
-            "[listener.a]\naddress = \"127.0.0.1:1\"\nclient_auth = \"off\"\n",
-            "[listener.a]\naddress = \"127.0.0.1:1\"\nclient_auth = \"never\"\n",
-        ),
-        (
-            "[listener.a]\naddress = \"127.0.0.1:1\"\n",
-            "[listener.a]\n",
-        ),
-        (
-            "[api_user.a]\nrequest_rate = \"1/s\"\n",
-            "[api_user.a]\nrequest_rate = \"1/d\"\n",
-        ),
-        (
-            "[api_user.a]\npermissions = \"*\"\n",
-            "[api_user.a]\npermissions = 1\n",
-        ),
-        (
-            "[api_user.a]\npermissions = [\"*\", { permission = \"*\", shadow = true }]\n",
-            "[api_user.a]\npermissions = [\"*\", { permision = \"*\" }]\n",
-        ),
-        (
-            "[trust_domain.a]\nstale_crls = { allow-for = \"6h\" }\n",
-            "[trust_domain.a]\nstale_crls = { allow_for = \"6h\" }\n",
-        ),
-        (route, "[route]\npath = \"/\"\n"),
-        (
-            "[[route]]\npath = \"/\"\nrequirement = { GET = { name = \"x\" }, PUT = \"y\" }\n",
-            "[[route]]\npath = \"/\"\nrequirement = { GET = { nam = \"x\" } }\n",
-        ),
-    ];
-    let configs: Vec<Config> = cases
+    let configs: Vec<Config> = TWINS
         .iter()
         .flat_map(|(good, bad)| [config(good, good), config(bad, bad)])
         .collect();

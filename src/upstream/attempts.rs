@@ -6,7 +6,7 @@ use crate::telemetry::UpstreamSeries;
 use std::rc::Rc;
 
 /// The attempts to send one request.
-pub struct Attempts {
+pub struct SendAttempts {
     series: Rc<UpstreamSeries>,
     retry_policy: RetryPolicy,
     /// The endpoint that was chosen, by number.
@@ -35,7 +35,7 @@ pub trait AttemptObserver {
     fn was_not_sent(&mut self) {}
 }
 
-impl Attempts {
+impl SendAttempts {
     /// Chooses an endpoint for a request. The first attempt may use a pooled connection.
     pub fn new(
         upstream: &Upstream,

@@ -21,7 +21,7 @@ mod upload_state;
 pub use account::{Account, Accounts};
 pub use answer::Answer;
 pub use answer_body::{ResponseBody, read_away};
-pub use attempts::{AttemptObserver, Attempts};
+pub use attempts::{AttemptObserver, SendAttempts};
 pub use failure::{AttemptFailure, RetryPolicy, RetryTarget};
 pub use head_search::{ExpectedResponse, ResponseHeadSearch};
 pub use link::{Link, Origin};

@@ -4,7 +4,7 @@
 use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
 use super::{
-    Answer, AttemptFailure, AttemptObserver, Attempts, Link, OutgoingRequest, Upstream,
+    Answer, AttemptFailure, AttemptObserver, Link, OutgoingRequest, SendAttempts, Upstream,
     UpstreamError,
 };
 use crate::clock;
@@ -121,7 +121,7 @@ impl Upstream {
             held_back: outgoing.retry_policy.holds_back(&self.manners),
             response_timeout: outgoing.response_timeout,
         };
-        let mut attempts = Attempts::new(self, self.series(), &outgoing);
+        let mut attempts = SendAttempts::new(self, self.series(), &outgoing);
         let mut upload = Upload::new(&mut outgoing, body, meter);
         let mut pooled = attempts.pooled_link(self, &outgoing);
         let mut timer = ResponseTimer::of_first_attempt(settings.response_timeout, pooled.as_ref());

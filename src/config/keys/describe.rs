@@ -3,7 +3,7 @@
 #[cfg(test)]
 use super::key::AnyKey;
 use super::key::{DefaultValue, Placement, TableKeys};
-use super::shape::{Shape, TextForm, WordDoc};
+use super::shape::{KeyShape, TextForm, WordDoc};
 use serde_json::{Value, json};
 
 /// The tables in a shape, with what stands around their keys.
@@ -19,35 +19,35 @@ pub(super) enum Nested {
 }
 
 /// The tables in the values of a key.
-pub(super) fn nested_tables(shape: &Shape) -> Vec<Nested> {
+pub(super) fn nested_tables(shape: &KeyShape) -> Vec<Nested> {
     match shape {
-        Shape::Table(table) => vec![Nested::Table(table)],
-        Shape::TableList(table) => vec![Nested::Listed(table)],
-        Shape::Map(name, inner) => match **inner {
-            Shape::Table(table) => vec![Nested::Named(name, table)],
+        KeyShape::Table(table) => vec![Nested::Table(table)],
+        KeyShape::TableList(table) => vec![Nested::Listed(table)],
+        KeyShape::Map(name, inner) => match **inner {
+            KeyShape::Table(table) => vec![Nested::Named(name, table)],
             _ => inline_tables(inner),
         },
         _ => inline_tables(shape),
     }
 }
 
-fn inline_tables(shape: &Shape) -> Vec<Nested> {
+fn inline_tables(shape: &KeyShape) -> Vec<Nested> {
     match shape {
-        Shape::Table(table) => vec![Nested::Inline(table)],
-        Shape::List(inner) | Shape::Map(_, inner) => inline_tables(inner),
-        Shape::OneOf(shapes) => shapes.iter().flat_map(inline_tables).collect(),
+        KeyShape::Table(table) => vec![Nested::Inline(table)],
+        KeyShape::List(inner) | KeyShape::Map(_, inner) => inline_tables(inner),
+        KeyShape::OneOf(shapes) => shapes.iter().flat_map(inline_tables).collect(),
         _ => Vec::new(),
     }
 }
 
 /// The words in a shape, with their documentation.
-pub(super) fn words(shape: &Shape) -> Vec<WordDoc> {
+pub(super) fn words(shape: &KeyShape) -> Vec<WordDoc> {
     match shape {
-        Shape::Words(words) => words.clone(),
+        KeyShape::Words(words) => words.clone(),
         // Of a word or a list of words, one is enough.
-        Shape::OneOf(shapes) => shapes
+        KeyShape::OneOf(shapes) => shapes
             .iter()
-            .filter(|shape| !matches!(shape, Shape::List(_)))
+            .filter(|shape| !matches!(shape, KeyShape::List(_)))
             .flat_map(words)
             .collect(),
         _ => Vec::new(),
@@ -55,35 +55,35 @@ pub(super) fn words(shape: &Shape) -> Vec<WordDoc> {
 }
 
 /// The type of a value, in Markdown.
-pub(super) fn type_text(shape: &Shape) -> String {
+pub(super) fn type_text(shape: &KeyShape) -> String {
     match shape {
-        Shape::Text(form) => form_text(*form).to_owned(),
-        Shape::Boolean => "`true` or `false`".to_owned(),
-        Shape::Integer(range) => {
+        KeyShape::Text(form) => form_text(*form).to_owned(),
+        KeyShape::Boolean => "`true` or `false`".to_owned(),
+        KeyShape::Integer(range) => {
             format!("whole number, {} to {}", range.start(), range.end())
         }
-        Shape::Words(words) => {
+        KeyShape::Words(words) => {
             let words: Vec<_> = words
                 .iter()
                 .map(|word| format!("`\"{}\"`", word.word))
                 .collect();
             words.join(", ")
         }
-        Shape::List(inner) => format!("list of: {}", type_text(inner)),
-        Shape::Table(table) => {
+        KeyShape::List(inner) => format!("list of: {}", type_text(inner)),
+        KeyShape::Table(table) => {
             let names: Vec<_> = table.names().map(|name| format!("`{name}`")).collect();
             format!("table of {}", names.join(", "))
         }
-        Shape::TableList(_) => "list of tables".to_owned(),
-        Shape::Map(name, inner) => match **inner {
-            Shape::Table(_) => format!("tables by {name}"),
+        KeyShape::TableList(_) => "list of tables".to_owned(),
+        KeyShape::Map(name, inner) => match **inner {
+            KeyShape::Table(_) => format!("tables by {name}"),
             _ => format!("table of {name}: {}", type_text(inner)),
         },
-        Shape::OneOf(shapes) => {
+        KeyShape::OneOf(shapes) => {
             let texts: Vec<_> = shapes
                 .iter()
                 .map(|shape| match shape {
-                    Shape::List(_) => "list".to_owned(),
+                    KeyShape::List(_) => "list".to_owned(),
                     _ => type_text(shape),
                 })
                 .collect();

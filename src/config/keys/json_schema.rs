@@ -4,7 +4,7 @@ use super::describe::words;
 use super::forms::patterns;
 use super::key::{AnyKey, Presence, TableKeys};
 use super::root::ROOT;
-use super::shape::{Shape, TextForm, WordDoc};
+use super::shape::{KeyShape, TextForm, WordDoc};
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema of config files.
@@ -66,24 +66,24 @@ fn property(key: &dyn AnyKey) -> Value {
     schema
 }
 
-fn schema_of(shape: &Shape) -> Value {
+fn schema_of(shape: &KeyShape) -> Value {
     match shape {
-        Shape::Text(form) => text(*form),
-        Shape::Boolean => json!({ "type": "boolean" }),
-        Shape::Integer(range) => json!({
+        KeyShape::Text(form) => text(*form),
+        KeyShape::Boolean => json!({ "type": "boolean" }),
+        KeyShape::Integer(range) => json!({
             "type": "integer",
             "minimum": range.start(),
             "maximum": range.end(),
         }),
-        Shape::Words(words) => enumeration(words),
-        Shape::List(inner) => json!({ "type": "array", "items": schema_of(inner) }),
-        Shape::Table(keys) => table(keys),
-        Shape::TableList(keys) => json!({ "type": "array", "items": table(keys) }),
-        Shape::Map(_, inner) => json!({
+        KeyShape::Words(words) => enumeration(words),
+        KeyShape::List(inner) => json!({ "type": "array", "items": schema_of(inner) }),
+        KeyShape::Table(keys) => table(keys),
+        KeyShape::TableList(keys) => json!({ "type": "array", "items": table(keys) }),
+        KeyShape::Map(_, inner) => json!({
             "type": "object",
             "additionalProperties": schema_of(inner),
         }),
-        Shape::OneOf(shapes) => {
+        KeyShape::OneOf(shapes) => {
             let schemas: Vec<Value> = shapes.iter().map(schema_of).collect();
             json!({ "anyOf": schemas })
         }

@@ -1,6 +1,6 @@
 //! A key of the config with the kind of its value, and how the table of keys writes it.
 
-use super::shape::Shape;
+use super::shape::KeyShape;
 
 pub(in crate::config) use super::shape::{
     AnyKey, DefaultValue, KeyFacts, Placement, Presence, TableKeys, ValueKind,
@@ -99,7 +99,7 @@ impl<K: ValueKind> AnyKey for Key<K> {
         &self.about
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self) -> KeyShape {
         self.kind.shape()
     }
 }

@@ -3,7 +3,7 @@
 use super::describe::{Nested, nested_tables, placement_text, type_text, words};
 use super::key::{AnyKey, Placement, Presence, TableKeys};
 use super::root::ROOT;
-use super::shape::{Shape, WordDoc};
+use super::shape::{KeyShape, WordDoc};
 use std::collections::BTreeSet;
 
 const INTRODUCTION: &str = "\
@@ -105,7 +105,7 @@ fn row(key: &dyn AnyKey) -> String {
     let cells = [
         format!("`{}`", about.name),
         match shape {
-            Shape::Table(_) => "table".to_owned(),
+            KeyShape::Table(_) => "table".to_owned(),
             _ => type_text(&shape),
         },
         default,

@@ -4,19 +4,19 @@
 use std::ops::RangeInclusive;
 
 /// A set of TOML values.
-pub(in crate::config) enum Shape {
+pub(in crate::config) enum KeyShape {
     Text(TextForm),
     Boolean,
     Integer(RangeInclusive<u32>),
     /// One of these strings.
     Words(Vec<WordDoc>),
-    List(Box<Shape>),
+    List(Box<KeyShape>),
     Table(&'static TableKeys),
     /// A table of names chosen by the operator. The text is the placeholder for such a name.
-    Map(&'static str, Box<Shape>),
+    Map(&'static str, Box<KeyShape>),
     /// `[[key]]`.
     TableList(&'static TableKeys),
-    OneOf(Vec<Shape>),
+    OneOf(Vec<KeyShape>),
 }
 
 /// A word and its meaning.
@@ -57,7 +57,7 @@ pub(in crate::config) enum TextForm {
     Percentage,
 }
 
-impl Shape {
+impl KeyShape {
     pub(super) const OFF: WordDoc = WordDoc {
         word: "off",
         doc: "No limit, or not at all.",
@@ -78,7 +78,7 @@ impl Shape {
 /// The kind of the value of a key.
 pub(in crate::config) trait ValueKind: Copy + Sync {
     /// The TOML values of this kind.
-    fn shape(&self) -> Shape;
+    fn shape(&self) -> KeyShape;
 }
 
 /// What is known about a key beside the kind of its value.
@@ -132,7 +132,7 @@ pub(in crate::config) enum Placement {
 /// A key with any kind of value.
 pub(in crate::config) trait AnyKey: Sync {
     fn about(&self) -> &KeyFacts;
-    fn shape(&self) -> Shape;
+    fn shape(&self) -> KeyShape;
 }
 
 /// The keys of a table, in the order in which messages and the reference name them.

@@ -5,7 +5,7 @@ mod sample;
 use super::describe::{Nested, nested_tables};
 use super::key::{AnyKey, DefaultValue, Placement, Presence, TableKeys};
 use super::root::{EXPECTATIONS, ROOT};
-use super::shape::{Shape, TextForm};
+use super::shape::{KeyShape, TextForm};
 use crate::config::keys_read::is_read;
 use crate::config::{Occasion, Problem, load};
 use std::collections::BTreeSet;
@@ -48,23 +48,23 @@ fn all_keys() -> impl Iterator<Item = (String, &'static dyn AnyKey)> {
 }
 
 /// Values that a key accepts, as TOML: one for each alternative.
-fn values(shape: &Shape) -> Vec<String> {
+fn values(shape: &KeyShape) -> Vec<String> {
     match shape {
-        Shape::Text(form) => vec![format!("\"{}\"", text(*form))],
-        Shape::Boolean => vec!["true".to_owned()],
-        Shape::Integer(range) => vec![range.start().to_string(), range.end().to_string()],
-        Shape::Words(words) => words
+        KeyShape::Text(form) => vec![format!("\"{}\"", text(*form))],
+        KeyShape::Boolean => vec!["true".to_owned()],
+        KeyShape::Integer(range) => vec![range.start().to_string(), range.end().to_string()],
+        KeyShape::Words(words) => words
             .iter()
             .map(|word| format!("\"{}\"", word.word))
             .collect(),
-        Shape::List(inner) => vec![format!("[{}]", values(inner).join(", "))],
-        Shape::Table(table) => vec![inline(table)],
-        Shape::TableList(table) => vec![format!("[{}]", inline(table))],
-        Shape::Map(name, inner) => values(inner)
+        KeyShape::List(inner) => vec![format!("[{}]", values(inner).join(", "))],
+        KeyShape::Table(table) => vec![inline(table)],
+        KeyShape::TableList(table) => vec![format!("[{}]", inline(table))],
+        KeyShape::Map(name, inner) => values(inner)
             .iter()
             .map(|value| format!("{{ {name} = {value} }}"))
             .collect(),
-        Shape::OneOf(shapes) => shapes.iter().flat_map(values).collect(),
+        KeyShape::OneOf(shapes) => shapes.iter().flat_map(values).collect(),
     }
 }
 
@@ -236,10 +236,10 @@ fn nested(found: &Found, key: &str, value: &str) -> String {
 }
 
 /// A value of a key in which this table stands.
-fn wrapped(shape: &Shape, table: &str) -> String {
+fn wrapped(shape: &KeyShape, table: &str) -> String {
     match shape {
-        Shape::TableList(_) => format!("[{table}]"),
-        Shape::Map(name, _) => format!("{{ {name} = {table} }}"),
+        KeyShape::TableList(_) => format!("[{table}]"),
+        KeyShape::Map(name, _) => format!("{{ {name} = {table} }}"),
         _ => table.to_owned(),
     }
 }

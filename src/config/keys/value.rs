@@ -1,7 +1,7 @@
 //! The kinds of values that keys have. Each has a method of `TableReader` that reads it.
 
 use super::key::Key;
-use super::shape::{Shape, TableKeys, ValueKind, WordDoc};
+use super::shape::{KeyShape, TableKeys, ValueKind, WordDoc};
 use crate::config::model::MOST_HELD_BACK;
 use std::ops::RangeInclusive;
 
@@ -12,8 +12,8 @@ pub(in crate::config) use super::shape::TextForm;
 pub(in crate::config) struct TextValue(pub(in crate::config) TextForm);
 
 impl ValueKind for TextValue {
-    fn shape(&self) -> Shape {
-        Shape::Text(self.0)
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(self.0)
     }
 }
 
@@ -22,8 +22,8 @@ impl ValueKind for TextValue {
 pub(in crate::config) struct TextList(pub(in crate::config) TextForm);
 
 impl ValueKind for TextList {
-    fn shape(&self) -> Shape {
-        Shape::or_list(|| Shape::Text(self.0))
+    fn shape(&self) -> KeyShape {
+        KeyShape::or_list(|| KeyShape::Text(self.0))
     }
 }
 
@@ -32,8 +32,8 @@ impl ValueKind for TextList {
 pub(in crate::config) struct BooleanValue;
 
 impl ValueKind for BooleanValue {
-    fn shape(&self) -> Shape {
-        Shape::Boolean
+    fn shape(&self) -> KeyShape {
+        KeyShape::Boolean
     }
 }
 
@@ -51,8 +51,8 @@ impl IntegerValue {
 }
 
 impl ValueKind for IntegerValue {
-    fn shape(&self) -> Shape {
-        Shape::Integer(self.range())
+    fn shape(&self) -> KeyShape {
+        KeyShape::Integer(self.range())
     }
 }
 
@@ -63,8 +63,8 @@ pub(in crate::config) struct IntegerOrOff {
 }
 
 impl ValueKind for IntegerOrOff {
-    fn shape(&self) -> Shape {
-        Shape::Integer(1..=self.most).or_off("No limit.")
+    fn shape(&self) -> KeyShape {
+        KeyShape::Integer(1..=self.most).or_off("No limit.")
     }
 }
 
@@ -73,8 +73,8 @@ impl ValueKind for IntegerOrOff {
 pub(in crate::config) struct DurationValue;
 
 impl ValueKind for DurationValue {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::Duration)
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::Duration)
     }
 }
 
@@ -83,8 +83,8 @@ impl ValueKind for DurationValue {
 pub(in crate::config) struct DurationOrZero;
 
 impl ValueKind for DurationOrZero {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::DurationOrZero)
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::DurationOrZero)
     }
 }
 
@@ -93,8 +93,8 @@ impl ValueKind for DurationOrZero {
 pub(in crate::config) struct DurationOrOff;
 
 impl ValueKind for DurationOrOff {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::Duration).or_off("Not at all.")
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::Duration).or_off("Not at all.")
     }
 }
 
@@ -103,8 +103,8 @@ impl ValueKind for DurationOrOff {
 pub(in crate::config) struct RequestTime;
 
 impl ValueKind for RequestTime {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::Duration).or_off("No limit.")
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::Duration).or_off("No limit.")
     }
 }
 
@@ -113,8 +113,8 @@ impl ValueKind for RequestTime {
 pub(in crate::config) struct SizeValue;
 
 impl ValueKind for SizeValue {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::Size)
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::Size)
     }
 }
 
@@ -138,12 +138,12 @@ impl SizeOrOff {
 }
 
 impl ValueKind for SizeOrOff {
-    fn shape(&self) -> Shape {
+    fn shape(&self) -> KeyShape {
         let off = match self {
             Self::Unbounded => "No limit.",
             Self::HeldBack => "Not at all.",
         };
-        Shape::Text(TextForm::Size).or_off(off)
+        KeyShape::Text(TextForm::Size).or_off(off)
     }
 }
 
@@ -152,29 +152,29 @@ impl ValueKind for SizeOrOff {
 pub(in crate::config) struct RateOrOff;
 
 impl ValueKind for RateOrOff {
-    fn shape(&self) -> Shape {
-        Shape::Text(TextForm::Rate).or_off("No limit.")
+    fn shape(&self) -> KeyShape {
+        KeyShape::Text(TextForm::Rate).or_off("No limit.")
     }
 }
 
 /// A word of a choice, what it stands for, and its documentation.
 #[derive(Clone, Copy)]
-pub(in crate::config) struct Word<T> {
+pub(in crate::config) struct KeyWord<T> {
     pub(in crate::config) word: &'static str,
     pub(in crate::config) value: T,
     doc: &'static str,
 }
 
 /// A word of a choice.
-pub(super) const fn word<T: Copy>(word: &'static str, value: T, doc: &'static str) -> Word<T> {
-    Word { word, value, doc }
+pub(super) const fn word<T: Copy>(word: &'static str, value: T, doc: &'static str) -> KeyWord<T> {
+    KeyWord { word, value, doc }
 }
 
 /// The words of a choice.
-pub(in crate::config) type Words<T> = &'static [Word<T>];
+pub(in crate::config) type Words<T> = &'static [KeyWord<T>];
 
 fn word_docs<T>(words: Words<T>) -> Vec<WordDoc> {
-    let doc = |word: &Word<T>| WordDoc {
+    let doc = |word: &KeyWord<T>| WordDoc {
         word: word.word,
         doc: word.doc,
     };
@@ -186,8 +186,8 @@ fn word_docs<T>(words: Words<T>) -> Vec<WordDoc> {
 pub(in crate::config) struct Choice<T: 'static>(pub(in crate::config) Words<T>);
 
 impl<T: Copy + Sync> ValueKind for Choice<T> {
-    fn shape(&self) -> Shape {
-        Shape::Words(word_docs(self.0))
+    fn shape(&self) -> KeyShape {
+        KeyShape::Words(word_docs(self.0))
     }
 }
 
@@ -196,8 +196,8 @@ impl<T: Copy + Sync> ValueKind for Choice<T> {
 pub(in crate::config) struct ChoiceList<T: 'static>(pub(in crate::config) Words<T>);
 
 impl<T: Copy + Sync> ValueKind for ChoiceList<T> {
-    fn shape(&self) -> Shape {
-        Shape::or_list(|| Shape::Words(word_docs(self.0)))
+    fn shape(&self) -> KeyShape {
+        KeyShape::or_list(|| KeyShape::Words(word_docs(self.0)))
     }
 }
 
@@ -209,9 +209,9 @@ pub(in crate::config) struct ChoiceOr<T: 'static, K> {
 }
 
 impl<T: Copy + Sync, K: ValueKind> ValueKind for ChoiceOr<T, K> {
-    fn shape(&self) -> Shape {
-        Shape::OneOf(vec![
-            Shape::Words(word_docs(self.words)),
+    fn shape(&self) -> KeyShape {
+        KeyShape::OneOf(vec![
+            KeyShape::Words(word_docs(self.words)),
             self.other.shape(),
         ])
     }
@@ -234,8 +234,8 @@ impl<T: Copy, K: Copy> Key<ChoiceOr<T, K>> {
 pub(in crate::config) struct TableValue(pub(in crate::config) &'static TableKeys);
 
 impl ValueKind for TableValue {
-    fn shape(&self) -> Shape {
-        Shape::Table(self.0)
+    fn shape(&self) -> KeyShape {
+        KeyShape::Table(self.0)
     }
 }
 
@@ -248,8 +248,8 @@ pub(in crate::config) struct NamedTables {
 }
 
 impl ValueKind for NamedTables {
-    fn shape(&self) -> Shape {
-        Shape::Map(self.name, Box::new(Shape::Table(self.keys)))
+    fn shape(&self) -> KeyShape {
+        KeyShape::Map(self.name, Box::new(KeyShape::Table(self.keys)))
     }
 }
 
@@ -258,8 +258,8 @@ impl ValueKind for NamedTables {
 pub(in crate::config) struct ListedTables(pub(in crate::config) &'static TableKeys);
 
 impl ValueKind for ListedTables {
-    fn shape(&self) -> Shape {
-        Shape::TableList(self.0)
+    fn shape(&self) -> KeyShape {
+        KeyShape::TableList(self.0)
     }
 }
 
@@ -268,8 +268,8 @@ impl ValueKind for ListedTables {
 pub(in crate::config) struct TextMap;
 
 impl ValueKind for TextMap {
-    fn shape(&self) -> Shape {
-        Shape::Map("NAME", Box::new(Shape::Text(TextForm::Any)))
+    fn shape(&self) -> KeyShape {
+        KeyShape::Map("NAME", Box::new(KeyShape::Text(TextForm::Any)))
     }
 }
 
@@ -278,11 +278,16 @@ impl ValueKind for TextMap {
 pub(in crate::config) struct PermissionList(pub(in crate::config) &'static TableKeys);
 
 impl ValueKind for PermissionList {
-    fn shape(&self) -> Shape {
-        let one = || vec![Shape::Text(TextForm::Permission), Shape::Table(self.0)];
+    fn shape(&self) -> KeyShape {
+        let one = || {
+            vec![
+                KeyShape::Text(TextForm::Permission),
+                KeyShape::Table(self.0),
+            ]
+        };
         let mut shapes = one();
-        shapes.push(Shape::List(Box::new(Shape::OneOf(one()))));
-        Shape::OneOf(shapes)
+        shapes.push(KeyShape::List(Box::new(KeyShape::OneOf(one()))));
+        KeyShape::OneOf(shapes)
     }
 }
 
@@ -291,10 +296,10 @@ impl ValueKind for PermissionList {
 pub(in crate::config) struct RequirementByMethod(pub(in crate::config) &'static TableKeys);
 
 impl ValueKind for RequirementByMethod {
-    fn shape(&self) -> Shape {
-        let one = || vec![Shape::Text(TextForm::Any), Shape::Table(self.0)];
+    fn shape(&self) -> KeyShape {
+        let one = || vec![KeyShape::Text(TextForm::Any), KeyShape::Table(self.0)];
         let mut shapes = one();
-        shapes.push(Shape::Map("METHOD", Box::new(Shape::OneOf(one()))));
-        Shape::OneOf(shapes)
+        shapes.push(KeyShape::Map("METHOD", Box::new(KeyShape::OneOf(one()))));
+        KeyShape::OneOf(shapes)
     }
 }

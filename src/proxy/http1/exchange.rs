@@ -12,7 +12,7 @@ use super::{Connection, KeepAlive, NextStep, UnreadInput};
 use crate::forward::{Asked, Framing, HttpVersion, Upgrade};
 use crate::respond::{Consequence, Refusal, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{AttemptFailure, AttemptObserver, Attempts, Link, UpstreamError};
+use crate::upstream::{AttemptFailure, AttemptObserver, Link, SendAttempts, UpstreamError};
 use std::future::poll_fn;
 use std::task::Poll;
 use tokio::time::Instant;
@@ -91,7 +91,7 @@ impl<R: Records> Connection<R> {
         request: &mut ForwardedRequest,
     ) -> Result<ForwardOutcome, Option<Refusal<'static>>> {
         let series = request.upstream.series.clone();
-        let mut attempts = Attempts::new(&request.upstream, series, &request.outgoing);
+        let mut attempts = SendAttempts::new(&request.upstream, series, &request.outgoing);
         loop {
             let mut link = match attempts.pooled_link(&request.upstream, &request.outgoing) {
                 Some(link) => link,

@@ -55,7 +55,7 @@ impl<R: Records> Connection<R> {
                 let sent = self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await;
                 sent.map_err(|_| BodyEnd::Broken)?;
             }
-            while reader.take(&mut self.input)? == Progress::Incomplete {
+            while reader.take(&mut self.input)? == BodyProgress::Incomplete {
                 let filled = poll_fn(|context| self.records.poll_fill(context, &mut self.input));
                 match filled.await {
                     Ok(FillOutcome::Some) => {}
@@ -87,7 +87,7 @@ enum Rest {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum BodyProgress {
     Complete,
     Incomplete,
 }
@@ -110,13 +110,15 @@ impl BodyReader {
     }
 
     /// Takes all bytes of the body that are in the input.
-    fn take(&mut self, input: &mut ReceiveBuffer) -> Result<Progress, BodyFault> {
+    fn take(&mut self, input: &mut ReceiveBuffer) -> Result<BodyProgress, BodyFault> {
         loop {
             let piece = input.first();
             let taken = match &mut self.rest {
-                Rest::Length(0) => return Ok(Progress::Complete),
-                Rest::Chunked(scanner) if scanner.is_complete() => return Ok(Progress::Complete),
-                _ if piece.is_empty() => return Ok(Progress::Incomplete),
+                Rest::Length(0) => return Ok(BodyProgress::Complete),
+                Rest::Chunked(scanner) if scanner.is_complete() => {
+                    return Ok(BodyProgress::Complete);
+                }
+                _ if piece.is_empty() => return Ok(BodyProgress::Incomplete),
                 Rest::Length(left) => {
                     let taken = piece.len().min(*left);
                     self.bytes

@@ -42,43 +42,43 @@ fn or_off<T>(value: Option<T>, actual: impl Fn(T) -> Actual) -> Actual {
 
 /// Durations, sizes, numbers, texts and lists.
 fn constants() -> BTreeMap<&'static str, Actual> {
+    process_constants()
+        .into_iter()
+        .chain(identity_constants())
+        .collect()
+}
+
+fn plain(value: Value) -> Actual {
+    Actual::Value(value)
+}
+
+/// Of the process, listeners and limits.
+fn process_constants() -> BTreeMap<&'static str, Actual> {
     use Actual::{Duration, Size};
-    let value = |value: Value| Actual::Value(value);
     let connection = connection_limits(&[]);
     let route = route_limits(&[]);
-    let attempts = AttemptLimits::default();
-    let usual: Vec<&str> = Algorithm::ALL
-        .iter()
-        .filter(|(_, algorithm)| Algorithm::USUAL.contains(algorithm))
-        .map(|(name, _)| *name)
-        .collect();
-    let sets: Vec<&str> = IdentitySet::ALL
-        .iter()
-        .filter(|(_, set)| *set == IdentitySet::XClient)
-        .map(|(word, _)| *word)
-        .collect();
     let is_shadow = json!(Enforcement::default() == Enforcement::Shadow);
     let head_size = u64::try_from(connection.head_size).unwrap();
     BTreeMap::from([
         ("gateway.drain_deadline", Duration(DRAIN_DEADLINE)),
         ("gateway.drain_delay", Duration(DRAIN_DELAY)),
-        ("gateway.shadow", value(is_shadow.clone())),
-        ("api_user.shadow", value(is_shadow.clone())),
-        ("api_user.permissions.shadow", value(is_shadow.clone())),
-        ("route.shadow", value(is_shadow)),
+        ("gateway.shadow", plain(is_shadow.clone())),
+        ("api_user.shadow", plain(is_shadow.clone())),
+        ("api_user.permissions.shadow", plain(is_shadow.clone())),
+        ("route.shadow", plain(is_shadow)),
         (
             "admin.recent_decisions",
             or_off(Option::default(), Duration),
         ),
-        ("metrics.address", value(json!(METRICS_ADDRESS.to_string()))),
+        ("metrics.address", plain(json!(METRICS_ADDRESS.to_string()))),
         ("audit_log.size_limit", Size(AUDIT_SIZE_LIMIT)),
-        ("audit_log.keep", value(json!(AUDIT_KEEP))),
-        ("log.level", value(json!(LOG_FILTER))),
+        ("audit_log.keep", plain(json!(AUDIT_KEEP))),
+        ("log.level", plain(json!(LOG_FILTER))),
         ("limits.body_size", or_off(route.body_size, Size)),
-        ("limits.connections", value(json!(connection.connections))),
+        ("limits.connections", plain(json!(connection.connections))),
         (
             "limits.half_open_per_source",
-            value(json!(connection.half_open_per_source)),
+            plain(json!(connection.half_open_per_source)),
         ),
         (
             "limits.handshake_timeout",
@@ -90,27 +90,45 @@ fn constants() -> BTreeMap<&'static str, Actual> {
             "limits.keep_alive_timeout",
             Duration(connection.keep_alive_timeout),
         ),
-        ("limits.streams", value(json!(connection.streams))),
+        ("limits.streams", plain(json!(connection.streams))),
         ("limits.connect_timeout", Duration(connect_timeout(&[]))),
         ("limits.response_timeout", Duration(route.response_timeout)),
         ("limits.idle_timeout", or_off(route.idle_timeout, Duration)),
-        ("identity_headers.jwt.issuer", value(json!(JWT_ISSUER))),
+    ])
+}
+
+/// Of identities, credentials, trust domains, upstreams and authorizers.
+fn identity_constants() -> BTreeMap<&'static str, Actual> {
+    use Actual::{Duration, Size};
+    let attempts = AttemptLimits::default();
+    let usual: Vec<&str> = Algorithm::ALL
+        .iter()
+        .filter(|(_, algorithm)| Algorithm::USUAL.contains(algorithm))
+        .map(|(name, _)| *name)
+        .collect();
+    let sets: Vec<&str> = IdentitySet::ALL
+        .iter()
+        .filter(|(_, set)| *set == IdentitySet::XClient)
+        .map(|(word, _)| *word)
+        .collect();
+    BTreeMap::from([
+        ("identity_headers.jwt.issuer", plain(json!(JWT_ISSUER))),
         ("identity_headers.jwt.lifetime", Duration(JWT_LIFETIME)),
-        ("identity_headers.sets", value(json!(sets))),
+        ("identity_headers.sets", plain(json!(sets))),
         ("expiry.warn_before", Duration(WARN_BEFORE_EXPIRY)),
         (
             "passwords.failures_per_user",
-            value(json!(attempts.failures_per_user)),
+            plain(json!(attempts.failures_per_user)),
         ),
         (
             "passwords.failures_per_source",
-            value(json!(attempts.failures_per_source)),
+            plain(json!(attempts.failures_per_source)),
         ),
         ("passwords.window", Duration(attempts.window)),
         ("passwords.remember", Duration(PASSWORD_REMEMBER)),
         (
             "trust_domain.chain_depth",
-            value(json!(TrustSettings::default().chain_depth)),
+            plain(json!(TrustSettings::default().chain_depth)),
         ),
         ("trust_domain.crl_fetch.refresh", Duration(CRL_REFRESH)),
         ("trust_domain.crl_fetch.timeout", Duration(CRL_TIMEOUT)),
@@ -125,12 +143,12 @@ fn constants() -> BTreeMap<&'static str, Actual> {
         ),
         ("token_issuer.refresh", Duration(TOKEN_KEYS_REFRESH)),
         ("token_issuer.leeway", Duration(TOKEN_LEEWAY)),
-        ("token_issuer.user_claim", value(json!(USER_CLAIM))),
-        ("token_issuer.algorithms", value(json!(usual))),
+        ("token_issuer.user_claim", plain(json!(USER_CLAIM))),
+        ("token_issuer.algorithms", plain(json!(usual))),
         ("authorizer.timeout", Duration(AUTHORIZER_TIMEOUT)),
         (
             "authorizer.concurrency",
-            value(json!(AUTHORIZER_CONCURRENCY)),
+            plain(json!(AUTHORIZER_CONCURRENCY)),
         ),
         ("authorizer.cache", or_off(Option::default(), Duration)),
     ])

@@ -4,7 +4,7 @@ use super::{Found, all_tables};
 use crate::config::keys::describe::nested_tables;
 use crate::config::keys::key::{AnyKey, TableKeys};
 use crate::config::keys::root::ROOT;
-use crate::config::keys::shape::Shape;
+use crate::config::keys::shape::KeyShape;
 use crate::config::keys::{limits, role};
 use std::collections::BTreeSet;
 
@@ -49,9 +49,9 @@ fn the_sample_has_every_key() {
     );
 }
 
-fn is_table(shape: &Shape) -> bool {
-    matches!(shape, Shape::Table(_) | Shape::TableList(_))
-        || matches!(shape, Shape::Map(_, inner) if is_table(inner))
+fn is_table(shape: &KeyShape) -> bool {
+    matches!(shape, KeyShape::Table(_) | KeyShape::TableList(_))
+        || matches!(shape, KeyShape::Map(_, inner) if is_table(inner))
 }
 
 /// The path of a heading without the names that operators choose.
@@ -63,7 +63,7 @@ fn tables_of_heading(heading: &str) -> String {
         let key = table.keys.iter().find(|key| key.about().name == part);
         let key = key.unwrap_or_else(|| panic!("{heading}: {part}"));
         let shape = key.shape();
-        if matches!(shape, Shape::Map(..)) {
+        if matches!(shape, KeyShape::Map(..)) {
             parts.next();
         }
         path = format!("{path}.{part}");
