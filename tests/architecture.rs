@@ -285,10 +285,18 @@ fn shipping_code(text: &str) -> String {
             }
             continue;
         }
-        code.push_str(line.split("//").next().unwrap_or(""));
+        code.push_str(without_comment(line));
         code.push('\n');
     }
     code
+}
+
+/// A line up to its comment. Two slashes behind an odd number of quotes are part of a string.
+fn without_comment(line: &str) -> &str {
+    let comment = line
+        .match_indices("//")
+        .find(|(at, _)| line[..*at].matches('"').count().is_multiple_of(2));
+    comment.map_or(line, |(at, _)| &line[..at])
 }
 
 /// The `X` of each `crate::X` and of each `crate::{X, …}`.

@@ -135,9 +135,16 @@ fn denies(snapshot: &Snapshot, user: &str) -> bool {
     snapshot.trust_domains[0].revocation().denies_user(user)
 }
 
-/// Waits until something is so. A test that waits for what never comes is ended by the deadline of its pass.
+/// Waits until something is so.
 async fn until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let deadline = Duration::from_secs(60);
+    assert!(
+        tokio::time::timeout(deadline, wait).await.is_ok(),
+        "not in time"
+    );
 }

@@ -84,7 +84,7 @@ impl Upstream {
     /// head is returned.
     ///
     /// Retries only if no byte was sent, or if that is safe and the connection was closed (RFC 9110
-    /// section 9.2.2): see [`RetryPolicy`].
+    /// section 9.2.2): see [`RetryPolicy`](super::RetryPolicy).
     ///
     /// # Errors
     /// [`UpstreamError`]
@@ -97,7 +97,10 @@ impl Upstream {
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
         let result = self.try_send(request, observer).await;
-        if let Err(error) = &result {
+        // A failed request body is the client's fault.
+        if let Err(error) = &result
+            && !matches!(error, UpstreamError::RequestBody(_))
+        {
             self.series().failed(error.reason());
         }
         result

@@ -9,20 +9,20 @@ use std::path::Path;
 /// other proxies.
 const OTHER_MEANINGS: [(&str, &str); 17] = [
     ("authorize/verdicts.rs", "denied"),
-    ("config/decode/limits.rs", "head_timeout"),
-    ("config/decode/limits.rs", "connect_timeout"),
-    ("config/decode/limits.rs", "response_timeout"),
-    ("config/decode/route.rs", "method_override"),
-    ("config/decode/route.rs", "encoded_slash"),
-    ("config/decode/route.rs", "encoded_backslash"),
-    ("config/decode/route.rs", "encoded_control"),
-    ("config/decode/route.rs", "double_encoding"),
-    ("config/decode/route.rs", "invalid_utf8"),
-    ("config/decode/route.rs", "empty_segments"),
-    ("config/decode/route.rs", "dot_segments"),
-    ("config/decode/route.rs", "raw_backslash"),
-    ("config/decode/route.rs", "path_parameters"),
-    ("config/decode/route.rs", "look_alike_path"),
+    ("config/keys/limits.rs", "head_timeout"),
+    ("config/keys/limits.rs", "connect_timeout"),
+    ("config/keys/limits.rs", "response_timeout"),
+    ("config/keys/route.rs", "method_override"),
+    ("config/keys/route.rs", "encoded_slash"),
+    ("config/keys/route.rs", "encoded_backslash"),
+    ("config/keys/route.rs", "encoded_control"),
+    ("config/keys/route.rs", "double_encoding"),
+    ("config/keys/route.rs", "invalid_utf8"),
+    ("config/keys/route.rs", "empty_segments"),
+    ("config/keys/route.rs", "dot_segments"),
+    ("config/keys/route.rs", "raw_backslash"),
+    ("config/keys/route.rs", "path_parameters"),
+    ("config/keys/route.rs", "look_alike_path"),
     ("explain/text.rs", "permission"),
     ("import/imported_users.rs", "denied"),
 ];
@@ -100,7 +100,10 @@ fn no_source_writes_or_compares_a_reason_as_a_string() {
         }
     }
     assert!(wrong.is_empty(), "use the enum:\n{}", wrong.join("\n"));
-    assert_eq!(excused.len(), OTHER_MEANINGS.len(), "an excuse is unused");
+    let unused = OTHER_MEANINGS
+        .iter()
+        .filter(|excuse| !excused.contains(*excuse));
+    assert_eq!(unused.collect::<Vec<_>>(), [] as [&(&str, &str); 0]);
 }
 
 #[test]

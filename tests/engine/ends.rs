@@ -1,7 +1,7 @@
 //! When a connection stays, and when it ends.
 
 use super::{LAYERS, own};
-use crate::support::client::{Version, get, status};
+use crate::support::client::{BOTH, Version, get, request, status};
 use crate::support::gateway::{listener_with, route_to, user};
 use crate::support::upstream::{full, read_head, write};
 use crate::support::{Chain, Client, Gateway, Pki, Upstream};
@@ -145,4 +145,43 @@ fn an_upload_that_is_answered_early_ends_with_the_answer() {
         );
         assert_eq!(chain.client.get("/").body, "early");
     }
+}
+
+#[test]
+fn an_empty_line_behind_a_request_begins_no_other() {
+    for layer in LAYERS {
+        let limits = "[limits]\nhead_timeout = \"100ms\"\nkeep_alive_timeout = \"1s\"\n";
+        let chain = Chain::on(&own(layer), Upstream::start(), limits);
+        let mut raw = chain.client.raw();
+        raw.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi\r\n");
+        assert_eq!(status(&raw.read_until("hello")), 200, "{layer}");
+        assert_eq!(raw.read_to_end(), "", "{layer}: closed without a word");
+        // Of a request that begins and does not end, the client hears.
+        let mut raw = chain.client.raw();
+        raw.write(b"\r\nGET / HTTP/1.1\r\n");
+        assert_eq!(status(&raw.read_to_end()), 408, "{layer}");
+    }
+}
+
+#[test]
+fn a_response_of_the_gateway_to_head_has_its_length_and_no_content() {
+    let route = "[[route]]\npath = \"/who\"\nrespond = \"whoami\"\n";
+    let chain = Chain::on("", Upstream::start(), route);
+    for version in BOTH {
+        for (path, code) in [("/who", 200), ("/a/../b", 400)] {
+            let answer = chain
+                .client
+                .send(version, request("HEAD", path, ""))
+                .unwrap();
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                (code, ""),
+                "{version:?} {path}"
+            );
+            let length = answer.header("content-length").unwrap_or_default();
+            assert!(length.parse::<usize>().unwrap() > 0, "{version:?} {path}");
+        }
+    }
+    let line = chain.gateway.wait_for_access(|line| line["path"] == "/who");
+    assert_eq!(line["response_bytes"], 0, "{line}");
 }

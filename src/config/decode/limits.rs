@@ -30,6 +30,13 @@ pub(super) fn connection_limits(table: &mut TableReader<'_>) -> LimitSettings {
 pub(super) fn upstream_limits(table: &mut TableReader<'_>) -> LimitSettings {
     LimitSettings {
         connect_timeout: table.duration(&keys::CONNECT_TIMEOUT),
+        ..exchange_limits(table)
+    }
+}
+
+/// Limits of one request and its response.
+pub(super) fn exchange_limits(table: &mut TableReader<'_>) -> LimitSettings {
+    LimitSettings {
         response_timeout: table.duration(&keys::RESPONSE_TIMEOUT),
         idle_timeout: table.duration_or_off(&keys::IDLE_TIMEOUT),
         ..LimitSettings::default()

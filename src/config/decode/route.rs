@@ -1,6 +1,6 @@
 //! Decodes `[[route]]`.
 
-use super::limits::upstream_limits;
+use super::limits::exchange_limits;
 use super::request_limits;
 use crate::config::keys::limits;
 use crate::config::keys::route::{self as keys, OddityRule};
@@ -11,7 +11,7 @@ use crate::config::table::TableReader;
 pub(super) fn route(table: &mut TableReader<'_>) -> RouteEntry {
     let limits = LimitSettings {
         body_size: table.size_or_off(&limits::BODY_SIZE),
-        ..upstream_limits(table)
+        ..exchange_limits(table)
     };
     RouteEntry {
         place: table.place(),

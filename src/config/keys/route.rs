@@ -333,11 +333,9 @@ pub(in crate::config) static CREDENTIALS_REQUIRED: Key<Choice<CredentialsRequire
 pub(in crate::config) static ROUTE: TableKeys = TableKeys {
     doc: "A route to an upstream. The most specific host is used first: a name, then \
      `*.example.org`, then routes without `host`. Among the routes of a host the most \
-     specific path is used. The order of routes does not matter. `connect_timeout` has no \
-     effect in a route.",
+     specific path is used. The order of routes does not matter.",
     keys: &[
         &limits::BODY_SIZE,
-        &limits::CONNECT_TIMEOUT,
         &limits::RESPONSE_TIMEOUT,
         &limits::IDLE_TIMEOUT,
         &PATH,

@@ -150,6 +150,10 @@ impl<R: Records> Connection<R> {
         body: &mut WholeBody,
     ) {
         if let EvidenceSource::Body(limit) = pending.source {
+            // It is read once. A need that is left is a denial.
+            if !matches!(body, WholeBody::Unread) {
+                return;
+            }
             self.hold_head(pending.head_length);
             *body = self
                 .read_body(pending.framing, pending.expectation, limit)

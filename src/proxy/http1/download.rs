@@ -69,6 +69,7 @@ impl<R: Records> Connection<R> {
             reader,
             mut link,
         } = attempt;
+        upload.free_sent_body();
         let mut download = Download::new(&mut response, self.now);
         let head_sent = self
             .send_head(
@@ -181,7 +182,8 @@ impl<R: Records> Connection<R> {
             }
             // The response has begun, so a failed upload only stops.
             Poll::Ready(Err(_)) => upload.state = UploadState::Stopped,
-            Poll::Ready(Ok(_)) | Poll::Pending => {}
+            Poll::Ready(Ok(_)) => upload.free_sent_body(),
+            Poll::Pending => {}
         }
         loop {
             if download.sending {

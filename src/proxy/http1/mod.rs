@@ -252,9 +252,13 @@ impl<R: Records> Connection<R> {
                         return self.decide_with_evidence(*pending, slot).await;
                     }
                     Some(outcome) => return outcome,
-                    None => {}
+                    // An empty line was skipped.
+                    None if self.is_between_requests() => {
+                        head_since = None;
+                        idle_since + self.limits.keep_alive_timeout
+                    }
+                    None => *head_since.get_or_insert(self.now) + self.limits.head_timeout,
                 }
-                *head_since.get_or_insert(self.now) + self.limits.head_timeout
             };
             self.timer.set(Some(due));
             match std::future::poll_fn(|context| self.poll_input(context)).await {

@@ -98,6 +98,14 @@ impl RequestUpload {
         self.state == UploadState::Complete
     }
 
+    /// Frees a body that was sent completely. Only for a request with a response: no further attempt can follow.
+    pub(super) fn free_sent_body(&mut self) {
+        if self.is_complete() && (self.kept.is_some() || !self.tail.is_empty()) {
+            self.tail = PooledBuffer::default();
+            self.kept = None;
+        }
+    }
+
     /// The side that the upload waits for.
     pub(super) fn waits_for(&self) -> SlowPeer {
         if self.state == UploadState::WaitsForClient {
@@ -253,7 +261,7 @@ impl RequestUpload {
         self.state = UploadState::WaitsForUpstream;
         self.advance(count, input);
         // A request that fits one write needs no second clock reading.
-        if !matches!(self.body, UploadBody::Tail) {
+        if !matches!(self.body, UploadBody::Tail) || self.tail_sent < self.tail.len() {
             self.progress = Instant::now();
         }
         Ok(())

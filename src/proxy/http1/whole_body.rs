@@ -49,9 +49,18 @@ impl<R: Records> Connection<R> {
         expectation: ExpectHeader,
         limit: Option<u64>,
     ) -> WholeBody {
+        let mut reader = match BodyReader::new(framing, max_length(limit)) {
+            Ok(reader) => reader,
+            Err(fault) => return WholeBody::Failed(fault),
+        };
+        // A body that is in the input needs no place.
+        match reader.take(&mut self.input) {
+            Ok(BodyProgress::Complete) => return WholeBody::Read(reader.bytes),
+            Ok(BodyProgress::Incomplete) => {}
+            Err(fault) => return WholeBody::Failed(fault),
+        }
         let read = read_in_time(async {
-            let mut reader = BodyReader::new(framing, max_length(limit))?;
-            if expectation == ExpectHeader::Continue && self.input.is_empty() {
+            if expectation == ExpectHeader::Continue && reader.bytes.is_empty() {
                 let sent = self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await;
                 sent.map_err(|_| BodyEnd::Broken)?;
             }

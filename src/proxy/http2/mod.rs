@@ -78,6 +78,7 @@ pub(super) async fn serve_request(
             view: &current.view,
             checked: &checked,
             format: ResponseFormat::of_accept(&parts.headers),
+            method: Asked::by(parts.method.as_str()),
         };
         let Some(mut decision) = decision else {
             return exchange.refuse(record, &Refusal::ListenerGone);
@@ -121,6 +122,8 @@ struct Exchange<'a> {
     view: &'a Rc<ClientView>,
     checked: &'a CheckedEvidence,
     format: ResponseFormat,
+    /// Kind of the client's method.
+    method: Asked,
 }
 
 impl Exchange<'_> {
@@ -159,10 +162,7 @@ impl Exchange<'_> {
         };
         match plan(&mut record, &client, &request, decision) {
             Ok(Plan::Respond(response)) => self.gateway_response(record, response),
-            Ok(Plan::Forward(plan)) => {
-                let method = Asked::by(head.method.as_str());
-                self.forward(record, method, content, plan).await
-            }
+            Ok(Plan::Forward(plan)) => self.forward(record, content, plan).await,
             Err(refusal) => self.refuse(record, &refusal),
         }
     }
@@ -170,7 +170,6 @@ impl Exchange<'_> {
     async fn forward(
         &self,
         mut record: Record,
-        client_method: Asked,
         content: Content,
         plan: ForwardPlan,
     ) -> Response<RecordedBody> {
@@ -185,7 +184,7 @@ impl Exchange<'_> {
         let open = self.context.open.begin(live_permit);
         let observer = ForwardObserver {
             record: &mut record,
-            client_method,
+            client_method: self.method,
         };
         let outcome = tokio::select! {
             biased;
@@ -206,7 +205,7 @@ impl Exchange<'_> {
         };
         record.answered_at(clock::now());
         // With a method override, the upstream's response can have a body that one to HEAD must not have.
-        if client_method == Asked::Head && !body.is_end_stream() {
+        if self.method == Asked::Head && !body.is_end_stream() {
             body.discard();
         }
         self.send_response(record, open, head, body, limits)

@@ -2,6 +2,7 @@
 
 use super::Exchange;
 use super::upstream_request::{ClientResponseHead, REQUEST_ID_NAME, RequestBody, request_id_value};
+use crate::forward::Asked;
 use crate::limit::{BodyEnd, BodyFailure, BodyMeter, MeteredBody};
 use crate::proxy::activity::StallTimer;
 use crate::proxy::date::date;
@@ -57,9 +58,19 @@ impl Exchange<'_> {
         content: GatewayResponse,
     ) -> Response<RecordedBody> {
         record.status(content.status.as_u16());
-        record.gateway_response(content.body.len());
+        let length = content.body.len();
+        // A response to HEAD has no content (RFC 9110 section 9.3.2), only its length.
+        let body = match self.method {
+            Asked::Head => Full::default(),
+            Asked::Other => Full::from(content.body),
+        };
+        record.gateway_response(if self.method == Asked::Head {
+            0
+        } else {
+            length
+        });
         let id = request_id_value(record.request_id().as_bytes());
-        let body = ResponseSource::Gateway(Full::from(content.body));
+        let body = ResponseSource::Gateway(body);
         let recorder = ResponseRecorder {
             record,
             meter: None,
@@ -77,6 +88,9 @@ impl Exchange<'_> {
             http::header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         );
+        if self.method == Asked::Head {
+            headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
         for (name, value) in content.fields {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.append(name, value);
