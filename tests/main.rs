@@ -24,7 +24,7 @@ mod architecture;
 mod overlay;
 /// What is wrong with a config is said at once, with place and hint.
 mod config_errors;
-/// Our own HTTP/1.1 engine against hyper.
+/// What upstreams get, against what an HTTP/1 server of hyper reads in the same bytes.
 mod differential;
 /// `portcullis schema`: JSON Schema and reference of the config keys.
 mod schema;

@@ -219,7 +219,7 @@ impl ProxyHandler {
         })
     }
 
-    fn serve_records<R: Records + Send + 'static>(
+    fn serve_records<R: Records + 'static>(
         &self,
         records: R,
         input: ReceiveBuffer,
@@ -260,7 +260,7 @@ impl ProxyHandler {
         }
     }
 
-    fn serve_http1<R: Records + Send + 'static>(
+    fn serve_http1<R: Records + 'static>(
         &self,
         records: R,
         input: ReceiveBuffer,

@@ -1,4 +1,4 @@
-//! Reads an upstream response head for hyper, strictly. Reads only as much of the body as arrives
+//! Reads an upstream response head for an HTTP/2 client, strictly. Reads only as much of the body as arrives
 //! with the head.
 
 use super::{AttemptFailure, ExpectedResponse, Link, ResponseHeadSearch};

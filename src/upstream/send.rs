@@ -1,4 +1,4 @@
-//! Sends one request from hyper: connection, upload, response head, and retries. Polls both
+//! Sends one request of an HTTP/2 client: connection, upload, response head, and retries. Polls both
 //! directions in one task.
 
 use super::response_reader::{ResponseReader, ResponseSummary};

@@ -1,4 +1,4 @@
-//! Sends a request from hyper to the upstream: head and body frames as they arrive, without a copy
+//! Sends a request of an HTTP/2 client to the upstream: head and body frames as they arrive, without a copy
 //! of the body. Reads no response.
 
 use super::{AttemptFailure, Link, OutgoingRequest, UploadState};

@@ -1,4 +1,4 @@
-//! The content of a request on hyper. It is streamed, or read completely where the decision depends on it: then the upstream
+//! The content of an HTTP/2 request. It is streamed, or read completely where the decision depends on it: then the upstream
 //! gets exactly the bytes that were decided on.
 
 use crate::limit::{BodyEnd, BodyMeter, MeteredBody};
