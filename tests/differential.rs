@@ -84,7 +84,7 @@ fn difference(sent: &Request, read: &ReadRequest) -> Option<String> {
         let is_ours = OWN_FIELDS.contains(&name.as_str())
             || name.starts_with("x-client-")
             || name.starts_with("x-forwarded-");
-        !is_ours && !read_fields.contains(&(name.clone(), value.clone()))
+        !is_ours && !is_read(name, value, &read_fields)
     });
     if let Some(field) = invented {
         return differs("field", field, &read.fields);
@@ -94,6 +94,17 @@ fn difference(sent: &Request, read: &ReadRequest) -> Option<String> {
         .iter()
         .find(|trailer| !read.trailers.contains(trailer));
     trailer.and_then(|trailer| differs("trailer", trailer, &read.trailers))
+}
+
+/// Whether hyper reads this field. The gateway writes `TE: trailers` itself if the client sent it in any letter case.
+fn is_read(name: &str, value: &str, read_fields: &[(String, String)]) -> bool {
+    read_fields.iter().any(|(read_name, read_value)| {
+        let has_same_value = match name {
+            "te" => value == "trailers" && read_value.to_ascii_lowercase().contains(value),
+            _ => read_value == value,
+        };
+        read_name == name && has_same_value
+    })
 }
 
 /// Fields with one cookie field, as the gateway sends them.
