@@ -72,7 +72,7 @@ fn main() {
         fields: FIELDS.as_slice(),
         policy: FieldPolicy {
             reserved: &reserved,
-            judged: &reserved,
+            decision_fields: &reserved,
             kept: &[],
         },
     };

@@ -341,7 +341,7 @@ struct About {
 impl About {
     fn new() -> Self {
         Self {
-            identity: IdentityBlock::for_nobody(&[IdentitySet::XClient]),
+            identity: IdentityBlock::without_user(&[IdentitySet::XClient]),
             client: ClientAddress::new(std::net::Ipv4Addr::new(192, 0, 2, 1).into()),
             reserved: FieldNames::default(),
         }
@@ -352,7 +352,7 @@ impl About {
         let edit = RequestEdit {
             policy: FieldPolicy {
                 reserved: &self.reserved,
-                judged: &self.reserved,
+                decision_fields: &self.reserved,
                 kept: &[],
             },
             authorizer: &[],

@@ -105,7 +105,7 @@ impl Scene {
             listener,
             host: &self.host,
             identity: &self.identity,
-            vouched_by: None,
+            verified_by: None,
             certificate: None,
             source: Ipv4Addr::LOCALHOST.into(),
             now: 1_800_000_000,

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn time_stands_still_within_a_moment_and_goes_on_behind_it() {
+    fn the_clock_is_constant_within_a_task_and_advances_after_it() {
         let outside = now();
         wait();
         let inside = one_moment(|| {

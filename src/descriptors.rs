@@ -1,6 +1,6 @@
 //! The budget of the process's file descriptors: the limit, its shares, and the number in use.
 //!
-//! Descriptors belong to the process, so the shares are statics. Shares are unlimited until [`Budget::put_into_force`], which
+//! Descriptors belong to the process, so the shares are statics. Shares are unlimited until [`Budget::activate`], which
 //! only `run` calls.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -65,7 +65,7 @@ impl DescriptorShare {
         }
     }
 
-    /// Takes a descriptor. `None` if none is left, which counts as a refusal.
+    /// Takes a descriptor. `None` if none is left, which counts as a rejection.
     pub fn take(&'static self) -> Option<Descriptor> {
         let descriptor = self.take_for_another(0);
         if descriptor.is_none() {
@@ -74,7 +74,7 @@ impl DescriptorShare {
         descriptor
     }
 
-    /// As [`Self::take`], up to `beyond` above the limit, and without counting a refusal: in place of a connection that was asked
+    /// As [`Self::take`], up to `beyond` above the limit, and without counting a rejection: in place of a connection that was asked
     /// to close and may still be open.
     pub fn take_for_another(&'static self, beyond: usize) -> Option<Descriptor> {
         let before = self.used.fetch_add(1, Ordering::Relaxed);
@@ -213,7 +213,7 @@ impl Budget {
     }
 
     /// Activates the limits. Descriptors in use beyond a limit stay in use.
-    pub fn put_into_force(self) {
+    pub fn activate(self) {
         CLIENTS.limit.store(self.clients, Ordering::Relaxed);
         UPSTREAMS.limit.store(self.upstreams, Ordering::Relaxed);
         RESERVE.store(self.reserve, Ordering::Relaxed);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn who_replaces_another_may_go_beyond_by_so_many() {
+    fn a_replacement_may_exceed_the_limit_by_the_given_number() {
         let share = share(1);
         let _held = share.take().unwrap();
         let beyond: Vec<_> = (0..2).map(|_| share.take_for_another(2)).collect();

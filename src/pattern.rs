@@ -273,7 +273,7 @@ impl<B: AsRef<[u8]>> Pattern<B> {
     }
 
     /// The text of the pattern.
-    pub fn octets(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         self.bytes.as_ref()
     }
 

@@ -1,4 +1,4 @@
-//! Maps each refusal and error to its reason and to the body of the response; no other module does. Decides nothing.
+//! Maps each rejection and error to its reason and to the body of the response; no other module does. Decides nothing.
 //!
 //! The client gets a reason word and the request id. Details that would help an attacker go only to the log.
 
@@ -14,7 +14,7 @@ pub use response::{GatewayResponse, ResponseFormat, escape_html, page, refuse};
 use crate::authorize::Denied;
 use crate::credentials::{CredentialFailure, CredentialRule};
 use crate::forward::{BadUpgrade, FramingError};
-use crate::identity::ForwardedRefusal;
+use crate::identity::ForwardedRejection;
 use crate::limit::BodyEnd;
 use crate::reason::Reason;
 use crate::route::icinga2::BadRequest;
@@ -25,7 +25,7 @@ use http::StatusCode;
 
 /// The reason that a request gets no response from an upstream.
 #[derive(Debug)]
-pub enum Refusal<'s> {
+pub enum Rejection<'s> {
     /// The target has no canonical path.
     BadPath(PathError),
     /// The path is ambiguous, and the route does not accept it.
@@ -70,7 +70,7 @@ pub enum Refusal<'s> {
     /// The certificate was verified by another trust domain than the route's.
     WrongTrustDomain,
     /// The identity from a front proxy is missing, malformed, not allowed, or not valid.
-    Forwarded(ForwardedRefusal),
+    Forwarded(ForwardedRejection),
     /// Denied by authorization.
     Denied(Denied<'s>),
     /// Denied or not found, on a route that hides the difference.
@@ -111,7 +111,7 @@ pub enum Refusal<'s> {
     Internal(&'static str),
 }
 
-impl Refusal<'_> {
+impl Rejection<'_> {
     /// The reason. For a withdrawal that of the denial that caused it.
     pub fn reason(&self) -> Reason {
         match self {
@@ -136,7 +136,7 @@ impl Refusal<'_> {
             Self::AmbiguousIdentity { .. } => Reason::AmbiguousIdentity,
             Self::ReservedName(_) => Reason::ReservedName,
             Self::WrongTrustDomain => Reason::WrongTrustDomain,
-            Self::Forwarded(refusal) => refusal.reason(),
+            Self::Forwarded(rejection) => rejection.reason(),
             Self::Limited(limited) => limited.reason(),
             Self::RequestTime(SlowPeer::Client) => Reason::SlowClient,
             Self::RequestTime(SlowPeer::Upstream) => Reason::SlowUpstream,
@@ -205,11 +205,11 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
-    /// The withdrawal for a refusal during the request.
-    pub fn of(refusal: &Refusal<'_>) -> Self {
+    /// The withdrawal for a rejection during the request.
+    pub fn of(rejection: &Rejection<'_>) -> Self {
         Self {
-            reason: refusal.reason(),
-            status: refusal.status(),
+            reason: rejection.reason(),
+            status: rejection.status(),
         }
     }
 
@@ -217,7 +217,7 @@ impl Withdrawal {
     #[must_use]
     pub fn while_waiting_for(self, slow: SlowPeer) -> Self {
         if self.is_late() {
-            Self::of(&Refusal::RequestTime(slow))
+            Self::of(&Rejection::RequestTime(slow))
         } else {
             self
         }
@@ -228,7 +228,7 @@ impl Withdrawal {
         matches!(self.reason, Reason::SlowClient | Reason::SlowUpstream)
     }
 
-    /// The reason of the refusal.
+    /// The reason of the rejection.
     pub fn reason(&self) -> Reason {
         self.reason
     }

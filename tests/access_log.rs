@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 #[test]
-fn a_permitted_request_is_told_in_full() {
+fn a_permitted_request_is_logged_in_full() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let alice = pki.client("alice");
@@ -62,7 +62,7 @@ fn a_permitted_request_is_told_in_full() {
 }
 
 #[test]
-fn a_refused_request_is_told_with_what_was_missing() {
+fn a_denied_request_is_logged_with_the_missing_permission() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream, "");
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address());
@@ -121,7 +121,7 @@ fn a_stranger_is_named_by_the_certificate_but_is_no_user() {
 }
 
 #[test]
-fn an_upstream_that_fails_is_told_with_the_cause() {
+fn a_failed_upstream_is_logged_with_the_cause() {
     let pki = Pki::new();
     let closed = ReservedPort::new();
     let nobody = closed.address();

@@ -204,7 +204,7 @@ const ALICE: &str = "Basic YWxpY2U6b25l";
 const BOB: &str = "Basic Ym9iOnR3bw==";
 
 #[test]
-fn each_user_has_its_own_password_there_and_nobody_sees_what_the_client_sent() {
+fn each_user_has_its_own_upstream_password_and_client_credentials_are_removed() {
     for (lines, version) in WAYS {
         let (pki, mirror) = (Pki::new(), Mirror::start());
         let users = by_password(&pki, "alice", "alice:one")
@@ -304,7 +304,7 @@ fn each_user_has_its_own_certificate_there_on_connections_that_no_other_shares()
 }
 
 #[test]
-fn where_users_must_be_known_nobody_goes_as_the_gateway() {
+fn with_required_accounts_no_request_uses_the_gateway_account() {
     for (lines, version) in WAYS {
         let (pki, mirror) = (Pki::new(), Mirror::start());
         let users = by_password(&pki, "alice", "alice:one")

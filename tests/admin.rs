@@ -46,7 +46,7 @@ fn health_answers_and_unknown_paths_and_methods_do_not() {
 }
 
 #[test]
-fn bytes_that_are_no_http_harm_nobody() {
+fn bytes_that_are_no_http_affect_no_other_client() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let answer = ask(&gateway, "\u{16}\u{3}\u{1} nonsense\r\n\r\n");
@@ -246,7 +246,7 @@ fn ask(gateway: &Gateway, request: &str) -> String {
     answer
 }
 
-/// The length of the body of one more refusal, which is as long as the one before.
+/// The length of the body of one more rejection, which is as long as the one before.
 fn refusal_length(connection: &mut crate::support::client::Connection<'_>) -> f64 {
     connection
         .send(request("PUT", "/a", "12345"))

@@ -25,7 +25,7 @@ fn modules_import_only_from_modules_above_them() {
 }
 
 #[test]
-fn every_module_in_the_folder_stands_in_the_map() {
+fn every_module_in_the_folder_is_in_the_map() {
     let order = module_order(&read(&sources_root().join("lib.rs")));
     let mut found: Vec<String> = source_files()
         .iter()

@@ -210,7 +210,7 @@ fn is_refused(answer: &Answer, line: &serde_json::Value, reason: &str) {
 }
 
 #[test]
-fn what_an_authorizer_permits_passes_and_what_it_refuses_does_not() {
+fn what_an_authorizer_permits_passes_and_what_it_rejects_does_not() {
     for speaks in BOTH {
         let scene = Scene::new(speaks, "", PATIENT, "");
         let client = scene.client("alice");
@@ -252,7 +252,7 @@ fn what_an_authorizer_permits_passes_and_what_it_refuses_does_not() {
 }
 
 #[test]
-fn what_the_gateway_refuses_itself_is_never_asked_about() {
+fn what_the_gateway_rejects_itself_is_never_asked_about() {
     let scene = Scene::new(
         Speaks::ForwardAuth,
         "client_auth = \"optional\"\n",
@@ -281,7 +281,7 @@ fn what_the_gateway_refuses_itself_is_never_asked_about() {
 }
 
 #[test]
-fn bodies_and_pipelined_requests_wait_for_the_verdict_and_go_up_whole() {
+fn bodies_and_pipelined_requests_wait_for_the_verdict_and_are_forwarded_complete() {
     for speaks in BOTH {
         let scene = Scene::new(speaks, "", PATIENT, "");
         let client = scene.client("alice");

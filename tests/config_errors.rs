@@ -43,7 +43,7 @@ fn each_mistake_is_reported_with_place_and_hint() {
 }
 
 #[test]
-fn what_is_refused_by_check_is_refused_by_run_with_the_same_words() {
+fn what_is_rejected_by_check_is_rejected_by_run_with_the_same_words() {
     let pki = fixtures();
     for path in golden_files() {
         let text = std::fs::read_to_string(&path).unwrap();

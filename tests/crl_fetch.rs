@@ -154,7 +154,7 @@ impl Scene {
         Client::new(&self.pki, Some(identity), gateway.address())
     }
 
-    /// Waits until a list with so many entries is in force.
+    /// Waits until a list with so many entries is active.
     fn wait_for_entries(&self, gateway: &Gateway, count: usize) {
         // What is new is an overlay at first, and then a snapshot.
         let wanted = |status: &serde_json::Value| {
@@ -163,7 +163,7 @@ impl Scene {
                     .as_array()
                     .is_some_and(|lists| lists.iter().any(|it| it["entries"] == count))
         };
-        eventually("a list in force", || wanted(&status(gateway)).then_some(()));
+        eventually("an active list", || wanted(&status(gateway)).then_some(()));
     }
 
     fn cached(&self) -> Vec<Vec<u8>> {
@@ -192,7 +192,7 @@ fn der(pem: &str) -> Vec<u8> {
 }
 
 #[test]
-fn without_a_list_nobody_gets_in_and_with_the_first_all_but_the_revoked() {
+fn without_a_list_all_are_denied_and_with_the_first_only_the_revoked() {
     let scene = Scene::new();
     let (gateway, lenient) = (
         scene.start(),
@@ -243,7 +243,7 @@ fn without_a_list_nobody_gets_in_and_with_the_first_all_but_the_revoked() {
 }
 
 #[test]
-fn a_newer_list_is_in_force_on_open_connections_and_the_same_one_is_not_sent_again() {
+fn a_newer_list_is_active_on_open_connections_and_an_unchanged_one_is_not_sent_again() {
     let scene = Scene::new();
     scene.server.serve_list(&scene.pki.crl(&[], 1));
     let gateway = scene.start();
@@ -335,7 +335,7 @@ fn useless_replies(pki: &Pki, elsewhere: &Server) -> Vec<(Reply, &'static str)> 
 }
 
 #[test]
-fn whatever_else_a_server_sends_changes_nothing() {
+fn other_server_messages_change_nothing() {
     let scene = Scene::new();
     let good = scene.pki.crl(&[&scene.alice], 5);
     scene.server.serve_list(&good);

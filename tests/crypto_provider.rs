@@ -85,7 +85,7 @@ fn the_version_names_provider_groups_and_fips() {
 }
 
 #[test]
-fn records_in_place_are_refused_by_a_fips_build_alone() {
+fn records_in_place_are_rejected_by_a_fips_build_alone() {
     let pki = Pki::new();
     let file = pki.path("gateway.toml");
     let rest = user("alice", &["GET /*"]) + &route_to("127.0.0.1:1".parse().unwrap());

@@ -70,7 +70,7 @@ impl Scene {
             .send(Version::Http1, get("/whoami"));
         assert!(
             answer.is_err() || answer.is_ok_and(|answer| answer.status == 403),
-            "the entry is in force"
+            "the entry is active"
         );
         assert!(gateway.reload_with(&(config.to_owned() + &user("carol", &["*"]))) > denied);
         gateway.wait_for_metric("portcullis_api_users", &[], 3.0);

@@ -166,7 +166,7 @@ fn config() -> Config {
 }
 
 #[test]
-fn every_known_trick_is_read_as_hyper_reads_it_or_refused() {
+fn every_known_trick_is_read_as_hyper_reads_it_or_rejected() {
     let scene = Scene::start();
     let mut found = Vec::new();
     for stream in corpus() {
@@ -214,7 +214,7 @@ fn correct_streams_are_served_completely() {
 }
 
 #[test]
-fn bent_streams_are_read_as_hyper_reads_them_or_refused() {
+fn bent_streams_are_read_as_hyper_reads_them_or_rejected() {
     let scene = Scene::start();
     let all = [corpus(), correct()].concat();
     let outcome = TestRunner::new(config()).run(&bent(all), |bent| {

@@ -31,7 +31,7 @@ fn readiness_fails_first_while_requests_still_work_on_new_connections() {
 }
 
 #[test]
-fn a_request_that_runs_is_answered_and_its_connection_told_to_close() {
+fn a_request_in_progress_gets_its_response_and_its_connection_closes() {
     let (pki, held) = (Pki::new(), HeldUpstream::start());
     let mut gateway = gateway(&pki, held.upstream.address, "0s", NEVER);
     let client = client(&pki, &gateway);
@@ -50,7 +50,7 @@ fn a_request_that_runs_is_answered_and_its_connection_told_to_close() {
 }
 
 #[test]
-fn an_http2_stream_that_runs_is_answered() {
+fn an_http2_stream_in_progress_gets_its_response() {
     let (pki, held) = (Pki::new(), HeldUpstream::start());
     let mut gateway = gateway(&pki, held.upstream.address, "0s", NEVER);
     let client = client(&pki, &gateway);
@@ -155,7 +155,7 @@ fn term_int_and_quit_all_drain() {
 }
 
 #[test]
-fn a_request_on_a_connection_that_is_told_to_close_is_not_lost_silently() {
+fn a_request_on_a_closing_connection_is_not_lost_silently() {
     let (pki, held) = (Pki::new(), HeldUpstream::start());
     let mut gateway = gateway(&pki, held.upstream.address, "0s", NEVER);
     let mut raw = client(&pki, &gateway).raw();

@@ -59,7 +59,7 @@ fn what_certificates_have_left_is_counted_once_for_each_handshake() {
 }
 
 #[test]
-fn a_handshake_counts_without_a_request_and_a_failed_one_does_not() {
+fn a_handshake_is_counted_without_a_request_and_a_failed_one_is_not() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream));
     let expired = pki.of_kind("alice", Kind::Expired);
@@ -216,7 +216,7 @@ fn the_log_warns_once_for_each_user() {
 }
 
 #[test]
-fn a_client_is_told_when_its_certificate_expires_soon() {
+fn a_response_announces_that_the_client_certificate_expires_soon() {
     let (pki, upstream) = (Pki::new(), boasting_upstream());
     let gateway = Gateway::start(&(config(&pki, &upstream) + FIELD_IS_ON));
     let soon = pki.of_kind("alice", Kind::ExpiresIn(5 * DAY));

@@ -142,16 +142,16 @@ impl Explanation {
             .any(|line| line.starts_with(&format!("{name}:")))
     }
 
-    /// `200`, or status and reason of the refusal.
+    /// `200`, or status and reason of the rejection.
     fn decision(&self) -> String {
         let decision = self.value("decision");
-        let refusal = decision
+        let rejection = decision
             .strip_prefix("refuse (")
             .and_then(|rest| rest.strip_suffix(')'));
-        match (decision, refusal, self.code) {
+        match (decision, rejection, self.code) {
             ("permit", None, 0) => "200".to_owned(),
             // What follows a colon are further words.
-            (_, Some(refusal), 1) => refusal.split(':').next().unwrap_or_default().to_owned(),
+            (_, Some(rejection), 1) => rejection.split(':').next().unwrap_or_default().to_owned(),
             _ => panic!("exit code {} with {:?}", self.code, self.output),
         }
     }
@@ -196,7 +196,7 @@ fn a_named_requirement_and_a_role_are_named() {
 }
 
 #[test]
-fn a_refusal_says_what_denies_or_that_nothing_grants() {
+fn a_denial_names_the_denying_permission_or_that_none_grants() {
     let question = Question::new();
     let denied = question.ask(&["--cn", "alice", "GET", "/api/secret/x"]);
     assert_eq!(denied.decision(), "403 denied");
@@ -255,7 +255,7 @@ fn strangers_are_explained_too() {
 }
 
 #[test]
-fn a_certificate_is_judged_as_in_a_handshake() {
+fn a_certificate_is_verified_as_in_a_handshake() {
     let question = Question::new();
     let other = Pki::named("Other CA");
     for (identity, expected) in [

@@ -127,7 +127,7 @@ fn refused(status: u16, reason: &str) -> (u16, String) {
 }
 
 #[test]
-fn each_request_is_of_whom_the_front_proxy_names() {
+fn each_request_belongs_to_the_forwarded_client() {
     let scene = Scene::new();
     let bob = scene.partners.client("bob");
     let gateway = scene.start("", "identity = \"rfc9440\"\nsources = [\"127.0.0.0/8\"]");
@@ -173,7 +173,7 @@ fn each_request_is_of_whom_the_front_proxy_names() {
 }
 
 #[test]
-fn nobody_else_speaks_for_others() {
+fn only_front_proxies_may_forward_identities() {
     let scene = Scene::new();
     let other = scene.ours.client("other");
     let fields = [("client-cert", &*byte_sequence(&scene.alice))];
@@ -264,7 +264,7 @@ fn forwarded_certificates_are_verified_by_us() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_read_or_stands_twice_is_refused() {
+fn an_unreadable_or_repeated_certificate_is_rejected() {
     let scene = Scene::new();
     let alice = byte_sequence(&scene.alice);
     let broken = alice.replace(':', ":!");

@@ -67,7 +67,7 @@ impl Scene {
 }
 
 #[test]
-fn a_user_that_cannot_read_a_file_or_a_folder_is_refused_at_start_and_by_check() {
+fn a_user_that_cannot_read_a_file_or_a_folder_is_rejected_at_start_and_by_check() {
     if !is_root() {
         return;
     }

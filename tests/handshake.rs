@@ -47,13 +47,13 @@ fn a_certificate_without_extended_key_usage_is_accepted_as_icinga_makes_none_wit
 }
 
 #[test]
-fn a_client_without_certificate_is_refused() {
-    Refusal::new(|_| None, Alert::CertificateRequired, "no_certificate").happens();
+fn a_client_without_certificate_is_rejected() {
+    Rejection::new(|_| None, Alert::CertificateRequired, "no_certificate").happens();
 }
 
 #[test]
-fn a_certificate_of_an_unknown_ca_is_refused() {
-    Refusal::new(
+fn a_certificate_of_an_unknown_ca_is_rejected() {
+    Rejection::new(
         |_| Some(Pki::named("Other CA").client("alice")),
         Alert::UnknownCA,
         "unknown_issuer",
@@ -62,8 +62,8 @@ fn a_certificate_of_an_unknown_ca_is_refused() {
 }
 
 #[test]
-fn a_certificate_of_another_ca_with_the_same_name_is_refused() {
-    Refusal::new(
+fn a_certificate_of_another_ca_with_the_same_name_is_rejected() {
+    Rejection::new(
         |_| Some(Pki::new().client("alice")),
         Alert::DecryptError,
         "invalid_certificate",
@@ -72,8 +72,8 @@ fn a_certificate_of_another_ca_with_the_same_name_is_refused() {
 }
 
 #[test]
-fn an_expired_certificate_is_refused() {
-    Refusal::new(
+fn an_expired_certificate_is_rejected() {
+    Rejection::new(
         |pki| Some(pki.of_kind("alice", Kind::Expired)),
         Alert::CertificateExpired,
         "expired",
@@ -82,9 +82,9 @@ fn an_expired_certificate_is_refused() {
 }
 
 #[test]
-fn a_certificate_that_is_not_yet_valid_is_refused() {
+fn a_certificate_that_is_not_yet_valid_is_rejected() {
     // RFC 8446 section 6.2: `certificate_expired` also stands for "not currently valid".
-    Refusal::new(
+    Rejection::new(
         |pki| Some(pki.of_kind("alice", Kind::NotYetValid)),
         Alert::CertificateExpired,
         "not_yet_valid",
@@ -93,8 +93,8 @@ fn a_certificate_that_is_not_yet_valid_is_refused() {
 }
 
 #[test]
-fn a_server_certificate_is_refused_as_a_client_certificate() {
-    Refusal::new(
+fn a_server_certificate_is_rejected_as_a_client_certificate() {
+    Rejection::new(
         |pki| Some(pki.of_kind("alice", Kind::Server)),
         Alert::UnsupportedCertificate,
         "wrong_usage",
@@ -103,8 +103,8 @@ fn a_server_certificate_is_refused_as_a_client_certificate() {
 }
 
 #[test]
-fn the_certificate_of_an_authority_is_refused_as_a_client_certificate() {
-    Refusal::new(
+fn the_certificate_of_an_authority_is_rejected_as_a_client_certificate() {
+    Rejection::new(
         |pki| Some(pki.of_kind("alice", Kind::Authority)),
         Alert::CertificateUnknown,
         "ca_certificate",
@@ -113,8 +113,8 @@ fn the_certificate_of_an_authority_is_refused_as_a_client_certificate() {
 }
 
 #[test]
-fn a_self_signed_certificate_is_refused() {
-    Refusal::new(
+fn a_self_signed_certificate_is_rejected() {
+    Rejection::new(
         |pki| Some(pki.self_signed("alice")),
         Alert::UnknownCA,
         "unknown_issuer",
@@ -124,7 +124,7 @@ fn a_self_signed_certificate_is_refused() {
 
 /// The alert must not be lost because the gateway closes while the rest of a long flight is still unread.
 #[test]
-fn a_certificate_of_many_records_is_refused_with_an_alert_too() {
+fn a_certificate_of_many_records_is_rejected_with_an_alert_too() {
     let fat = |_: &Pki| {
         let names: Vec<String> = (0..800)
             .map(|number| format!("name-{number}.fat.test"))
@@ -134,12 +134,12 @@ fn a_certificate_of_many_records_is_refused_with_an_alert_too() {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         Some(Pki::named("Other CA").sign("fat", params))
     };
-    Refusal::new(fat, Alert::UnknownCA, "unknown_issuer").happens();
+    Rejection::new(fat, Alert::UnknownCA, "unknown_issuer").happens();
 }
 
 /// In TLS 1.3 a client may send its request before it learns that it is refused.
 #[test]
-fn a_refused_client_that_sends_at_once_still_gets_its_alert() {
+fn a_rejected_client_that_sends_at_once_still_gets_its_alert() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     for _ in 0..20 {
@@ -153,13 +153,13 @@ fn a_refused_client_that_sends_at_once_still_gets_its_alert() {
 }
 
 /// A client that must not get in, and what everybody learns about it.
-struct Refusal<F> {
+struct Rejection<F> {
     identity: F,
     alert: Alert,
     reason: &'static str,
 }
 
-impl<F: Fn(&Pki) -> Option<Identity>> Refusal<F> {
+impl<F: Fn(&Pki) -> Option<Identity>> Rejection<F> {
     fn new(identity: F, alert: Alert, reason: &'static str) -> Self {
         Self {
             identity,
@@ -251,7 +251,7 @@ fn failures_in(mut lines: Vec<serde_json::Value>) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn an_expired_anchor_vouches_for_nobody() {
+fn an_expired_anchor_verifies_no_chain() {
     let (pki, old, upstream) = (Pki::new(), Pki::expired("Old CA"), Upstream::start());
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
     let anchors = format!("anchors = [\"{}\"", old.ca_file().display());

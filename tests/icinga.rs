@@ -136,7 +136,7 @@ const QUERY: &str =
 const ACTION: &str = "/v1/actions/process-check-result";
 
 #[test]
-fn queries_pass_for_the_right_user_and_are_refused_for_others() {
+fn queries_pass_for_the_right_user_and_are_rejected_for_others() {
     let Some(front) = Front::start() else { return };
     let (reader, operator, stranger) = (
         front.client("reader"),
@@ -183,7 +183,7 @@ fn queries_pass_for_the_right_user_and_are_refused_for_others() {
 }
 
 #[test]
-fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
+fn a_query_with_a_body_is_decided_by_the_overriding_method() {
     let Some(front) = Front::start() else { return };
     let reader = front.client("reader");
     for version in BOTH {
@@ -222,7 +222,7 @@ fn a_query_with_a_body_is_judged_as_the_method_that_overrides() {
 }
 
 #[test]
-fn actions_pass_for_the_right_user_and_are_refused_for_others() {
+fn actions_pass_for_the_right_user_and_are_rejected_for_others() {
     let Some(front) = Front::start() else { return };
     let (reader, operator) = (front.client("reader"), front.client("operator"));
     for version in BOTH {
@@ -335,7 +335,7 @@ fn events_are_followed(reader: &Client, operator: &Client, version: Version) {
 
 /// `PORTCULLIS_ICINGA_RELOADS=20 cargo test icinga::reloads` makes so many.
 #[test]
-fn reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
+fn reloads_under_load_are_invisible_to_clients_that_may_retry() {
     let Some(front) = Front::start() else { return };
     let reloads = std::env::var("PORTCULLIS_ICINGA_RELOADS")
         .ok()

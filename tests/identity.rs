@@ -33,7 +33,7 @@ impl Scene {
         Client::new(&self.pki, Some(identity), self.gateway.address())
     }
 
-    /// Status and, for a refusal, the reason, for a client whose subject has these common names.
+    /// Status and, for a rejection, the reason, for a client whose subject has these common names.
     fn judge(&self, common_names: &[DnValue]) -> (u16, String) {
         self.judge_subject(subject(common_names))
     }
@@ -107,7 +107,7 @@ fn a_user_named_like_another_ones_common_name_is_not_that_user() {
 }
 
 #[test]
-fn a_subject_that_can_be_read_in_two_ways_names_nobody() {
+fn an_ambiguous_subject_identifies_no_user() {
     let scene = Scene::new();
     for common_names in [
         vec!["alice".into(), "alice".into()],
@@ -154,7 +154,7 @@ fn every_string_type_with_one_reading_names_its_user() {
 }
 
 #[test]
-fn a_subject_without_common_name_is_nobody_whatever_else_it_has() {
+fn a_subject_without_common_name_identifies_no_user() {
     let scene = Scene::new();
     assert_eq!(scene.judge(&[]), refused("unusable_name"));
     let mut organization = DistinguishedName::new();
@@ -249,13 +249,13 @@ fn one_common_name_is_a_different_user_in_each_trust_domain() {
 }
 
 #[test]
-fn a_certificate_that_expires_on_an_open_connection_is_refused_at_the_next_request() {
+fn a_certificate_that_expires_on_an_open_connection_is_rejected_at_the_next_request() {
     let scene = Scene::new();
     for version in BOTH {
         let client = scene.client(&scene.pki.of_kind("alice", Kind::ExpiresIn(5)));
         let mut connection = client.connect(version).unwrap();
         assert_eq!(connection.send(get("/")).unwrap().status, 200);
-        let answer = eventually("the refusal", || {
+        let answer = eventually("the rejection", || {
             let answer = connection.send(get("/")).unwrap();
             (answer.status != 200).then_some(answer)
         });

@@ -113,7 +113,7 @@ fn facts(identity: &Identity) -> (String, String, i64) {
 }
 
 #[test]
-fn the_upstream_is_told_exactly_who_the_client_is() {
+fn the_upstream_gets_the_exact_client_identity() {
     let scene = Scene::new();
     let alice = scene.pki.client("alice");
     let client = Client::new(&scene.pki, Some(&alice), scene.gateway.address());
@@ -228,7 +228,7 @@ fn what_connection_names_cannot_take_our_fields_away() {
 }
 
 #[test]
-fn fields_by_which_other_gateways_vouch_never_arrive() {
+fn identity_fields_of_other_gateways_are_removed() {
     let scene = Scene::new();
     for name in [
         "X-Forwarded-Client-Cert",
@@ -299,7 +299,7 @@ fn what_only_resembles_an_identity_field_passes() {
 }
 
 #[test]
-fn without_a_set_nothing_is_told_and_nothing_believed() {
+fn without_a_set_no_identity_header_is_sent_or_accepted() {
     let scene = Scene::with("[identity_headers]\nsets = []\n");
     let up = scene.sent(
         Version::Http1,

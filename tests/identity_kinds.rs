@@ -24,7 +24,7 @@ struct Scene {
     gateway: Gateway,
 }
 
-/// What came of a request: the ApiUser that it went up as, or the reason of its refusal.
+/// What came of a request: the ApiUser that it went up as, or the reason of its rejection.
 type Verdict = Result<String, String>;
 
 impl Scene {
@@ -253,7 +253,7 @@ fn a_fingerprint_is_one_certificate_and_a_pin_is_one_key() {
 }
 
 #[test]
-fn a_digest_counts_only_if_the_chain_does() {
+fn a_digest_identifies_only_with_a_verified_chain() {
     let (pki, other) = (Pki::new(), Pki::named("Other CA"));
     let (good, stranger) = (pki.client("good"), other.client("stranger"));
     let both = format!(

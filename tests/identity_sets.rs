@@ -114,7 +114,7 @@ fn one_upstream_for_each(pki: &Pki, upstream: &Upstream) -> String {
 }
 
 #[test]
-fn each_upstream_is_told_in_its_own_words() {
+fn each_upstream_gets_its_configured_header_set() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let alice = alice_with(&pki, |params| {
         params.subject_alt_names = vec![
@@ -171,7 +171,7 @@ fn each_upstream_is_told_in_its_own_words() {
 }
 
 #[test]
-fn the_chain_that_a_client_sent_goes_up_without_the_leaf() {
+fn the_client_chain_is_forwarded_without_the_leaf() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener(&pki)
         + &user("alice", &["*"])
@@ -238,7 +238,7 @@ fn a_huge_certificate_is_left_out_and_the_client_still_served() {
 }
 
 #[test]
-fn our_own_uri_is_said_to_envoys_friends() {
+fn xfcc_contains_the_uri_of_the_gateway() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.subject_alt_names.push(SanType::URI(
@@ -261,7 +261,7 @@ fn our_own_uri_is_said_to_envoys_friends() {
 }
 
 #[test]
-fn a_reload_changes_what_is_told_on_open_connections() {
+fn a_reload_changes_identity_headers_on_open_connections() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config =
         |sets: &str| listener(&pki) + &user("alice", &["*"]) + &told("api", &upstream, sets);
@@ -281,7 +281,7 @@ fn a_reload_changes_what_is_told_on_open_connections() {
 }
 
 #[test]
-fn where_nothing_may_be_told_nothing_is_told_in_any_set() {
+fn without_identity_no_header_set_contains_any() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let sets =
         "identity_headers = [\"x-client\", \"x-ssl\", \"nginx\", \"xfcc-cert\", \"rfc9440\"]";

@@ -118,7 +118,7 @@ fn has_the_same_permissions(config: &str, fact: &serde_json::Value, user: &toml:
 }
 
 #[test]
-fn what_the_daemon_says_of_each_user_is_carried_over_or_stands_as_a_comment() {
+fn settings_of_each_icinga_user_are_imported_or_written_as_comments() {
     let scene = Scene::new();
     let facts: serde_json::Value = serde_json::from_str(
         &std::fs::read_to_string(data("import/icinga2-expected.json")).unwrap(),

@@ -83,7 +83,7 @@ fn route(path: &str, upstream: &str, lines: &str) -> String {
     format!("[[route]]\npath = \"{path}\"\nupstream = \"{upstream}\"\n{lines}\n")
 }
 
-/// What a request comes to: `ok`, or the reason of the refusal.
+/// What a request comes to: `ok`, or the reason of the rejection.
 fn outcome(answer: &Answer) -> String {
     if answer.status == 200 {
         "ok".to_owned()

@@ -149,7 +149,7 @@ fn warnings_are_logged_with_place_and_remedy_at_start_and_after_a_reload() {
 
 /// Starts without the privilege for ports below 1024, also where the tests are root.
 #[test]
-fn a_port_below_1024_without_the_privilege_is_told_its_remedy() {
+fn a_port_below_1024_without_the_privilege_is_reported_with_its_remedy() {
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if first.trim() == "0" || !require_program("setpriv") {
         return;

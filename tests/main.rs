@@ -75,7 +75,7 @@ mod limits;
 /// `portcullis pki`, checked by openssl.
 mod pki_tools;
 /// Whoever loses a right loses what is open by it.
-mod present_counts;
+mod recheck;
 /// `portcullis quickstart`.
 mod quickstart;
 /// Every example of README and docs.
@@ -84,8 +84,8 @@ mod readme;
 mod real_clients;
 /// Both ways of opening and sealing TLS records, and key updates of a real client.
 mod record_layers;
-/// Upstreams with manners of their own: HEAD, redirects, events, reloads.
-mod manners;
+/// Upstreams with quirks of their own: HEAD, redirects, events, reloads.
+mod quirks;
 /// Who ApiUsers are at upstreams.
 mod accounts;
 /// Users, certificates, routes and listeners change while the gateway runs.

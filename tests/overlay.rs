@@ -106,7 +106,7 @@ const BREAKS: [(&str, Break); 5] = [
 ];
 
 #[test]
-fn a_deny_entry_is_in_force_whatever_is_wrong_with_the_config() {
+fn a_deny_entry_is_active_with_any_error_in_the_config() {
     for (what, spoil) in BREAKS {
         let scene = Scene::new();
         let good = scene.config(&both());
@@ -206,7 +206,7 @@ fn an_entry_that_is_taken_off_the_list_denies_until_the_config_is_right() {
 }
 
 #[test]
-fn a_newer_revocation_list_counts_and_what_it_leaves_out_stays_revoked() {
+fn a_newer_revocation_list_is_used_and_entries_it_omits_stay_revoked() {
     let scene = Scene::new();
     let good = scene.config(&both());
     let gateway = Gateway::start(&good);
@@ -261,7 +261,7 @@ fn a_newer_revocation_list_counts_and_what_it_leaves_out_stays_revoked() {
 }
 
 #[test]
-fn a_user_who_is_removed_is_out_although_another_file_is_broken() {
+fn a_removed_user_is_denied_although_another_file_is_broken() {
     let scene = Scene::new();
     let main = |more: &str| {
         format!(
@@ -322,7 +322,7 @@ fn a_user_who_is_removed_is_out_although_another_file_is_broken() {
 }
 
 #[test]
-fn a_user_whose_time_is_cut_short_is_out_although_the_config_is_rejected() {
+fn a_user_with_a_shortened_time_is_denied_although_the_config_is_rejected() {
     let scene = Scene::new();
     let gateway = Gateway::start(&scene.config(&both()));
     let (alice, bob) = (

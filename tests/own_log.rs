@@ -186,7 +186,7 @@ fn a_mistyped_level_is_an_error_wherever_it_is_written() {
 }
 
 #[test]
-fn colours_are_for_terminals_whose_user_wants_them() {
+fn colours_are_for_terminals_and_can_be_disabled() {
     const ESCAPE: char = '\u{1b}';
     for (variables, has_colours) in [
         (&[][..], true),

@@ -50,7 +50,7 @@ impl Scene {
         )
     }
 
-    /// `200`, or status and reason of a refusal; checked against what reached the upstream and against the log.
+    /// `200`, or status and reason of a rejection; checked against what reached the upstream and against the log.
     fn judge(&self, name: &str, method: &str, path: &str) -> String {
         let before = self.upstream.recorded().len();
         let answer = self

@@ -89,7 +89,7 @@ fn the_authority_may_sign_certificates_but_no_other_authorities() {
 }
 
 #[test]
-fn a_revocation_list_says_what_the_last_one_said_and_more() {
+fn a_new_revocation_list_contains_the_previous_entries() {
     let Some(desk) = Desk::new() else { return };
     desk.succeeds("pki new-ca");
     for name in ["alice", "bob", "carol"] {

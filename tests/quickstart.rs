@@ -157,7 +157,7 @@ fn the_user_is_revoked_and_that_is_undone_by_the_commands_that_it_prints() {
         .unwrap();
     let has_curl = require_program("curl");
     for (command, status) in [(commands[0], 403), (commands[1], 200), (commands[0], 403)] {
-        assert!(run_command(command).contains("in force since"), "{command}");
+        assert!(run_command(command).contains("active since"), "{command}");
         assert!(!has_curl || first.shell(request).1 == status, "{command}");
     }
     assert_eq!(first.interrupt(), 0);

@@ -77,7 +77,7 @@ fn every_command_runs_and_prints_what_is_shown() {
 }
 
 #[test]
-fn the_first_commands_of_readme_get_an_answer_from_the_upstream_and_503_without_one() {
+fn the_first_commands_of_readme_get_a_response_from_the_upstream_and_503_without_one() {
     if !commands::can_run() {
         return;
     }

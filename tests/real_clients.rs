@@ -94,7 +94,7 @@ fn curl_uploads_and_posts_with_expectation() {
 }
 
 #[test]
-fn curl_is_told_no_before_it_sends_a_body_for_nothing() {
+fn curl_is_denied_before_it_sends_its_body() {
     if !require_program("curl") {
         return;
     }
@@ -118,7 +118,7 @@ fn curl_is_told_no_before_it_sends_a_body_for_nothing() {
 }
 
 #[test]
-fn curl_sees_head_and_compressed_answers_as_the_upstream_gave_them() {
+fn curl_gets_head_and_compressed_responses_unchanged() {
     if !require_program("curl") {
         return;
     }
@@ -159,7 +159,7 @@ fn curl_without_a_certificate_fails_in_the_handshake() {
 }
 
 #[test]
-fn openssl_without_a_certificate_is_told_so_by_alert() {
+fn openssl_without_a_certificate_gets_an_alert() {
     if !require_program("openssl") {
         return;
     }

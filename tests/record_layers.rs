@@ -21,7 +21,7 @@ fn start(pki: &Pki, upstream: &Upstream, layer: &str) -> Gateway {
 }
 
 #[test]
-fn every_client_is_served_whatever_it_speaks() {
+fn every_client_is_served_with_every_protocol() {
     for layer in LAYERS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);
@@ -82,7 +82,7 @@ fn a_hello_of_many_records_is_read_whole() {
 }
 
 #[test]
-fn a_refused_client_learns_why_on_both() {
+fn a_rejected_client_learns_why_on_both() {
     for layer in LAYERS {
         let (pki, upstream) = (Pki::new(), Upstream::start());
         let gateway = start(&pki, &upstream, layer);

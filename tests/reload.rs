@@ -1,4 +1,4 @@
-//! What changes in the files is in force at the next request, on open connections too; what is wrong changes nothing.
+//! What changes in the files is active at the next request, on open connections too; what is wrong changes nothing.
 
 mod certificates;
 mod failures;
@@ -43,7 +43,7 @@ fn ask(connection: &mut Connection<'_>, path: &str) -> String {
 }
 
 #[test]
-fn a_user_who_is_added_gets_in_on_the_connection_that_is_open() {
+fn an_added_user_is_permitted_on_its_open_connection() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, ""));
     let client = client(&pki, "alice", &gateway);
@@ -60,7 +60,7 @@ fn a_user_who_is_added_gets_in_on_the_connection_that_is_open() {
 }
 
 #[test]
-fn a_user_who_is_removed_is_out_at_the_next_request() {
+fn a_removed_user_is_denied_at_the_next_request() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let both = alice() + &user("bob", &["GET /*"]);
     let gateway = Gateway::start(&config(&pki, &upstream, &both));
@@ -246,7 +246,7 @@ fn no_request_fails_while_snapshots_come_and_go() {
         answered.load(Ordering::Relaxed) > RELOADS,
         "there was some load"
     );
-    // A reload is counted when its snapshot is in force, and its files are watched.
+    // A reload is counted when its snapshot is active, and its files are watched.
     eventually("all reloads are counted", || {
         (gateway.reloads("success") >= RELOADS as f64).then_some(())
     });

@@ -65,7 +65,7 @@ const CRLS: &str = "crls = [\"ca.crl\"]";
 const DENY_LIST: &str = "deny_list = \"denied\"";
 
 #[test]
-fn who_is_on_the_revocation_list_gets_the_alert_that_says_so() {
+fn a_revoked_client_gets_the_certificate_revoked_alert() {
     let scene = Scene::new();
     scene.write("ca.crl", &scene.pki.crl(&[&scene.alice], 1));
     let gateway = scene.start(CRLS);
@@ -88,7 +88,7 @@ fn who_is_on_the_revocation_list_gets_the_alert_that_says_so() {
 }
 
 #[test]
-fn a_new_list_is_in_force_at_the_next_request_of_an_open_connection() {
+fn a_new_list_is_active_at_the_next_request_of_an_open_connection() {
     let scene = Scene::new();
     scene.write("ca.crl", &scene.pki.crl(&[], 1));
     let gateway = scene.start(CRLS);
@@ -245,7 +245,7 @@ fn a_list_that_appears_in_a_folder_or_under_a_pattern_is_noticed() {
 }
 
 #[test]
-fn a_list_that_cannot_be_used_refuses_the_reload_and_the_old_one_stays_in_force() {
+fn an_unusable_list_rejects_the_reload_and_the_old_one_stays_active() {
     let scene = Scene::new();
     let stranger = Pki::named("Stranger");
     let good = scene.pki.crl(&[&scene.alice], 1);

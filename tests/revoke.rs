@@ -1,5 +1,5 @@
 //! `portcullis revoke`: who is put on a deny list is out when the command says so, and the file stays what it was
-//! otherwise. `/status` says what is in force.
+//! otherwise. `/status` says what is active.
 
 mod broken_config;
 mod lists;
@@ -69,11 +69,11 @@ impl Scene {
 }
 
 #[test]
-fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
+fn a_revoked_user_is_denied_on_confirmation_and_permitted_after_undo() {
     let scene = Scene::new();
     let certificate = scene.pki.path("alice.crt");
     let serial = scene.alice.serial_text();
-    for (who, refusal) in [
+    for (who, rejection) in [
         (["--user", "alice"], "revoked"),
         (["--cn", "alice"], "deny_listed"),
         (["--serial", &serial], "deny_listed"),
@@ -88,8 +88,8 @@ fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
             scene.revoke(&[&who[..], &["--reason", "laptop stolen"]].concat());
         assert_eq!(code, 0, "{who:?}: {said}{error}");
         assert!(said.contains("\nin force since generation "), "{said}");
-        open.must_be_refused(refusal);
-        match refusal {
+        open.must_be_refused(rejection);
+        match rejection {
             "revoked" => assert_eq!(alice.get("/").reason(), "revoked"),
             _ => assert_eq!(alice.alert(), Alert::CertificateRevoked),
         }
@@ -117,7 +117,7 @@ fn who_is_revoked_is_out_when_the_command_says_so_and_in_again_after_undo() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
+fn what_cannot_be_meant_is_rejected_and_nothing_is_written() {
     let scene = Scene::new();
     for (arguments, reason) in [
         (
@@ -164,7 +164,7 @@ fn what_cannot_be_meant_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
+fn an_unconfirmed_entry_is_reported_as_written_but_not_confirmed() {
     let scene = Scene::new();
     // Port 0: only the gateway knows the real one.
     let (said, error, code) = scene.revoke_elsewhere(&["--user", "alice"]);
@@ -174,7 +174,7 @@ fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
             && error.contains("not confirmed: the config has no admin listener"),
         "{error}"
     );
-    eventually("in force all the same", || {
+    eventually("active all the same", || {
         (scene.client(&scene.alice).get("/").status == 403).then_some(())
     });
     let closed = ReservedPort::new();
@@ -184,7 +184,7 @@ fn what_nobody_confirms_is_said_to_be_written_but_not_confirmed() {
 }
 
 #[test]
-fn a_revocation_is_in_force_while_the_config_is_broken() {
+fn a_revocation_is_active_while_the_config_is_broken() {
     let scene = Scene::new();
     let good = std::fs::read_to_string(&scene.gateway.config_file).unwrap();
     scene
@@ -192,7 +192,7 @@ fn a_revocation_is_in_force_while_the_config_is_broken() {
         .write_config(&(good.clone() + "\n[api_user.alice2]\nclient_cn = \"alice\"\n"));
     let (said, error, code) = scene.revoke(&["--user", "alice"]);
     assert!(
-        code == 0 && said.contains("in force since generation 1, overlay "),
+        code == 0 && said.contains("active since generation 1, overlay "),
         "{said}{error}"
     );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
@@ -238,7 +238,7 @@ fn where_there_is_no_deny_list_the_two_steps_that_make_one_are_enough() {
     scene.gateway.reload_with(&with);
     let (said, error, code) = scene.revoke(&["--user", "alice"]);
     assert!(
-        code == 0 && said.contains("in force since generation"),
+        code == 0 && said.contains("active since generation"),
         "{said}{error}"
     );
     assert_eq!(scene.client(&scene.alice).get("/").reason(), "revoked");
@@ -273,7 +273,7 @@ fn what_does_not_come_into_force_in_time_is_an_error_with_the_reason() {
     let (said, error, code) = run(PORTCULLIS, &arguments);
     assert_eq!(code, 1, "{said}{error}");
     assert!(
-        error.contains("NOT in force after 1s: the running gateway has no deny list"),
+        error.contains("NOT active after 1s: the running gateway has no deny list"),
         "{error}"
     );
     // A list that the gateway does not read is no help, either.
@@ -323,7 +323,7 @@ fn a_list_is_found_in_a_config_that_cannot_be_read_or_is_named() {
         }
         let (said, error, code) = scene.revoke(&arguments);
         assert!(
-            code == 0 && said.contains("in force since generation 1"),
+            code == 0 && said.contains("active since generation 1"),
             "{what}: {said}{error}"
         );
         assert!(

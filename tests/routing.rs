@@ -52,7 +52,7 @@ impl Scene {
         self.client("alice")
     }
 
-    /// `GET target` as it is: what the upstream saw, or status and reason of the refusal.
+    /// `GET target` as it is: what the upstream saw, or status and reason of the rejection.
     fn outcome(&self, target: &str) -> String {
         self.outcome_of(
             format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -95,7 +95,7 @@ fn route(path: &str, lines: &str) -> String {
 }
 
 #[test]
-fn the_most_specific_path_wins_whatever_the_order() {
+fn the_most_specific_path_wins_in_any_order() {
     let scene = Scene::new(
         &(route("/", "")
             + &route("/v1/{kind}", "")

@@ -69,7 +69,7 @@ fn an_upstream_sees_the_beginning_of_a_body_before_its_end() {
 }
 
 #[test]
-fn a_client_sees_each_piece_of_an_answer_when_it_comes() {
+fn a_client_receives_each_piece_of_a_response_at_once() {
     for (version, chunked) in BOTH
         .into_iter()
         .flat_map(|version| [(version, true), (version, false)])
@@ -149,7 +149,7 @@ fn large_bodies_pass_whole_both_ways() {
 }
 
 #[test]
-fn an_answer_that_nobody_reads_does_not_pile_up() {
+fn an_unread_response_is_not_buffered_without_bound() {
     const MOST: f64 = 96.0 * 1024.0 * 1024.0;
     for version in BOTH {
         let pushed = Arc::new(AtomicUsize::new(0));
@@ -194,7 +194,7 @@ fn an_answer_that_nobody_reads_does_not_pile_up() {
 }
 
 #[test]
-fn a_silent_answer_is_cut_after_the_idle_timeout() {
+fn a_stalled_response_is_cut_after_the_idle_timeout() {
     let chain = Chain::with(silent_in_the_middle(), "idle_timeout = \"300ms\"\n");
     for version in BOTH {
         let mut connection = chain.client.connect(version).unwrap();
@@ -221,7 +221,7 @@ fn a_silent_answer_is_cut_after_the_idle_timeout() {
 }
 
 #[test]
-fn a_silent_answer_may_be_silent_where_the_idle_timeout_is_off() {
+fn a_stalled_response_stays_open_where_the_idle_timeout_is_off() {
     let spoken = Arc::new(AtomicBool::new(false));
     let end = spoken.clone();
     let upstream = Upstream::scripted(move |mut stream, _| {

@@ -1,4 +1,4 @@
-//! Trust domains side by side on one port: which of them vouches is part of who a client is.
+//! Trust domains side by side on one port: the verifying one is part of the identity.
 
 use crate::support::client::{BOTH, get};
 use crate::support::gateway::{named_listener, process, route_to, trust_domain, user};

@@ -169,9 +169,9 @@ fn an_end_from_the_upstream_leaves_the_other_direction_open() {
 }
 
 #[test]
-fn an_upgrade_that_the_upstream_refuses_is_an_ordinary_answer() {
-    for refusal in ["200 OK", "403 Forbidden", "426 Upgrade Required"] {
-        let answer = format!("HTTP/1.1 {refusal}\r\ncontent-length: 2\r\n\r\nno");
+fn an_upgrade_that_the_upstream_rejects_is_an_ordinary_response() {
+    for rejection in ["200 OK", "403 Forbidden", "426 Upgrade Required"] {
+        let answer = format!("HTTP/1.1 {rejection}\r\ncontent-length: 2\r\n\r\nno");
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
             while !read_head(&mut stream).is_empty() {
                 write(&mut stream, answer.as_bytes());
@@ -182,7 +182,7 @@ fn an_upgrade_that_the_upstream_refuses_is_an_ordinary_answer() {
             raw.write(HANDSHAKE);
             let answer = raw.read_until("\r\n\r\nno");
             assert!(
-                answer.starts_with(&format!("HTTP/1.1 {refusal}")),
+                answer.starts_with(&format!("HTTP/1.1 {rejection}")),
                 "{answer}"
             );
         }
@@ -217,7 +217,7 @@ fn no_other_protocol_is_asked_for() {
 }
 
 #[test]
-fn an_upgrade_that_the_client_did_not_ask_for_is_refused() {
+fn an_upgrade_that_the_client_did_not_ask_for_is_rejected() {
     let chain = Chain::to(Upstream::scripted(|mut stream, _| {
         read_head(&mut stream);
         write(&mut stream, &[SWITCHING, b"smuggled"].concat());
@@ -237,7 +237,7 @@ fn an_upgrade_that_the_client_did_not_ask_for_is_refused() {
 }
 
 #[test]
-fn an_upgrade_to_something_else_than_was_asked_for_is_refused() {
+fn an_upgrade_to_something_else_than_was_asked_for_is_rejected() {
     let chain = Chain::to(Upstream::scripted(|mut stream, _| {
         read_head(&mut stream);
         write(&mut stream, b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nsmuggled");

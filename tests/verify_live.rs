@@ -118,7 +118,7 @@ fn a_right_gateway_passes_and_everything_is_proven_with_a_ca() {
 }
 
 #[test]
-fn without_a_good_certificate_refusals_are_unproven_and_with_one_they_are_proven() {
+fn without_a_good_certificate_denials_are_unproven_and_with_one_they_are_proven() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener(&pki) + &user("alice", &["*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&config);
@@ -192,7 +192,7 @@ fn a_gateway_that_lets_in_more_than_the_config_says_is_found() {
 }
 
 #[test]
-fn a_gateway_that_refuses_what_the_config_lets_in_is_found() {
+fn a_gateway_that_rejects_what_the_config_lets_in_is_found() {
     let (pki, other, upstream) = (Pki::new(), Pki::named("Other CA"), Upstream::start());
     let rest = user("alice", &["GET /*"]) + &route_to(upstream.address);
     let gateway = Gateway::start(&(listener(&pki) + &rest));

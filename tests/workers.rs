@@ -183,7 +183,7 @@ fn a_second_gateway_at_the_same_address_does_not_start() {
 }
 
 #[test]
-fn who_connects_before_a_shutdown_is_served() {
+fn connections_before_a_shutdown_are_served() {
     let mut scene = scene(4);
     let client = &scene.client;
     let address = scene.gateway.address();

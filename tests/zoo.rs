@@ -101,7 +101,7 @@ fn each_certificate_has_the_verdict_of_the_table() {
 }
 
 #[test]
-fn whatever_is_refused_has_a_twin_that_gets_in() {
+fn every_denial_has_an_allowing_twin() {
     let zoo = Zoo::new();
     let rows: Vec<Row> = table::table(&zoo)
         .into_iter()

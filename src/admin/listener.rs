@@ -2,7 +2,7 @@
 
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use super::unix_socket::{self, SocketFile};
-use super::{AdminState, Audience, answer};
+use super::{AdminState, Audience, respond};
 use crate::descriptors::{ADMIN_CONNECTIONS, METRICS_CONNECTIONS};
 use crate::snapshot::AdminPlace;
 use hyper::service::service_fn;
@@ -178,8 +178,8 @@ async fn serve_connection(
         let state = state.clone();
         let slot = request_slot.clone();
         async move {
-            let _answer = slot.begin_answer();
-            Ok::<_, Infallible>(answer(&state, audience, request).await)
+            let _answer = slot.begin_response();
+            Ok::<_, Infallible>(respond(&state, audience, request).await)
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()

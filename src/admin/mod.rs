@@ -51,23 +51,26 @@ const INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 w
                      /explain  POST a question as JSON: what would be decided, and why (portcullis explain --live)\n\
                      /expiring client certificates that expire first, of those seen; ?limit=100\n\
                      /decisions what was decided lately, as JSON lines, where recent_decisions asks for it\n\
-                     /status   what is in force: generation, last reload, listeners, trust domains, revocation\n";
+                     /status   the active snapshot: generation, last reload, listeners, trust domains, revocation\n";
 
 const METRICS_INDEX: &str = "Portcullis\n\n/metrics  Prometheus metrics\n/livez    200 while the process lives\n\
                              /readyz   200 while it takes connections, 503 while it drains\n";
 
-async fn answer(
+async fn respond(
     state: &AdminState,
     audience: Audience,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     match audience {
-        Audience::Operators => answer_operators(state, request).await,
-        Audience::Monitoring => answer_monitoring(state, &request).await,
+        Audience::Operators => respond_to_operator(state, request).await,
+        Audience::Monitoring => respond_to_monitoring(state, &request).await,
     }
 }
 
-async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond_to_operator(
+    state: &AdminState,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     if let Err(rejection) = origin::check(&request) {
         return problem(rejection);
     }
@@ -109,7 +112,7 @@ async fn answer_operators(state: &AdminState, request: Request<Incoming>) -> Res
 }
 
 /// Any Host is accepted: a kubelet uses the address of the pod.
-async fn answer_monitoring(
+async fn respond_to_monitoring(
     state: &AdminState,
     request: &Request<Incoming>,
 ) -> Response<Full<Bytes>> {

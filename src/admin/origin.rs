@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_and_localhost_are_here() {
+    fn only_loopback_and_localhost_are_local() {
         for good in [
             "127.0.0.1:9190",
             "127.0.0.1",
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_foreign_page_can_send_is_rejected_and_the_same_from_here_is_not() {
+    fn cross_site_requests_are_rejected_and_local_ones_are_not() {
         let checked = |uri: &str, fields: &[(&str, &str)]| {
             let mut request = Request::builder().uri(uri);
             for (name, value) in fields {

@@ -29,7 +29,7 @@ pub(super) struct ConnectionSlot {
 }
 
 /// A request in progress, until this is dropped.
-pub(super) struct AnswerGuard<'s>(&'s ConnectionSlot);
+pub(super) struct ResponseGuard<'s>(&'s ConnectionSlot);
 
 impl ConnectionSlots {
     pub(super) fn new(max_connections: usize) -> Arc<Self> {
@@ -68,9 +68,9 @@ impl ConnectionSlots {
 }
 
 impl ConnectionSlot {
-    pub(super) fn begin_answer(&self) -> AnswerGuard<'_> {
+    pub(super) fn begin_response(&self) -> ResponseGuard<'_> {
         self.slot_use.answering.fetch_add(1, Ordering::Relaxed);
-        AnswerGuard(self)
+        ResponseGuard(self)
     }
 
     /// Completes when the connection must close for a new one.
@@ -94,7 +94,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-impl Drop for AnswerGuard<'_> {
+impl Drop for ResponseGuard<'_> {
     fn drop(&mut self) {
         self.0.touch();
         self.0.slot_use.answering.fetch_sub(1, Ordering::Relaxed);
@@ -106,17 +106,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_connection_that_was_idle_for_longest_gives_way_and_none_that_is_answered() {
+    async fn the_longest_idle_connection_is_evicted_and_no_active_one() {
         let slots = ConnectionSlots::new(3);
         let [first, second, third] = [(); 3].map(|()| slots.take().unwrap());
-        drop(first.begin_answer());
-        let under_way = second.begin_answer();
+        drop(first.begin_response());
+        let under_way = second.begin_response();
         let fourth = slots.take().unwrap();
         third.closed_for_another().await;
         drop(third);
         let fifth = slots.take().unwrap();
         first.closed_for_another().await;
-        let all_busy = [fourth.begin_answer(), fifth.begin_answer()];
+        let all_busy = [fourth.begin_response(), fifth.begin_response()];
         assert!(slots.take().is_none(), "no connection is idle");
         drop((under_way, all_busy));
         assert!(slots.take().is_some());

@@ -52,7 +52,7 @@ impl<'a> RequirementSubject<'a> {
 
     /// Prepares one name.
     pub fn of_name(name: &'a Name<'_>) -> Self {
-        let kind = SubjectKind::Named(Subject::new(name.as_octets()));
+        let kind = SubjectKind::Named(Subject::new(name.as_bytes()));
         Self {
             kind,
             text: name.as_str(),

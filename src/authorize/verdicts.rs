@@ -60,7 +60,7 @@ fn all_needed(needs: &Needs<'_>) -> Vec<String> {
     }
 }
 
-fn judged(case: &VerdictRow) -> (RecordedVerdict, Vec<String>) {
+fn recorded_verdict(case: &VerdictRow) -> (RecordedVerdict, Vec<String>) {
     let overriding = case
         .fields
         .iter()
@@ -108,15 +108,15 @@ fn stricter_on_purpose(case: &VerdictRow) -> Option<&'static str> {
 
 /// What Icinga itself refuses, and is sent on for those who have the right: the field Accept is its own business, and a
 /// path is written as it should be.
-fn answered_by_icinga(case: &VerdictRow) -> bool {
+fn decided_by_icinga(case: &VerdictRow) -> bool {
     case.tag == "accept" || case.target.contains(['|', '"'])
 }
 
 #[test]
-fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
+fn every_recorded_verdict_is_matched_or_stricter_for_a_reason() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let (verdict, needed) = judged(&case);
+        let (verdict, needed) = recorded_verdict(&case);
         let fits = match case.verdict.as_str() {
             // Icinga's own filters come behind the permission.
             "allowed" | "filtered" => {
@@ -124,7 +124,7 @@ fn every_recorded_verdict_is_ours_or_ours_is_stricter_for_a_reason() {
             }
             "denied" => verdict == RecordedVerdict::Denied || stricter_on_purpose(&case).is_some(),
             "no-route" => verdict != RecordedVerdict::Allowed,
-            "bad-request" => verdict != RecordedVerdict::Allowed || answered_by_icinga(&case),
+            "bad-request" => verdict != RecordedVerdict::Allowed || decided_by_icinga(&case),
             other => panic!("unknown verdict {other}"),
         };
         // Of several that are missing, Icinga names the first.

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_one_message_that_is_not_compressed() {
+    fn a_grpc_response_is_one_uncompressed_message() {
         assert_eq!(
             unframed(Bytes::from_static(b"\0\0\0\0\x03abc")).unwrap(),
             b"abc"[..]
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_stands_once_and_is_a_number() {
+    fn a_status_appears_once_and_is_a_number() {
         let fields = |values: &[&'static str]| {
             let mut fields = HeaderMap::new();
             for value in values {

@@ -98,7 +98,7 @@ enum AuthorizerClient {
 }
 
 /// An encoded question, independent of the lifetime of the client request.
-pub struct Asking {
+pub struct EncodedQuestion {
     /// The ApiUser of the request.
     about: Option<Arc<str>>,
     key: Option<VerdictKey>,
@@ -156,7 +156,7 @@ impl Authorizer {
     }
 
     /// Encodes a question.
-    pub fn asking(&self, question: &Question<'_>) -> Asking {
+    pub fn encode(&self, question: &Question<'_>) -> EncodedQuestion {
         let message = match &self.client {
             AuthorizerClient::ForwardAuth(url, _) => {
                 forward_auth::request(url, question).map(Message::Http)
@@ -168,7 +168,7 @@ impl Authorizer {
             }
         };
         let about = question.known.user.map(|user| user.name.clone());
-        Asking {
+        EncodedQuestion {
             about,
             key: self.cache.as_ref().and_then(|cache| cache.key(question)),
             message,
@@ -176,17 +176,17 @@ impl Authorizer {
     }
 
     /// Returns the cached verdict, or queries the authorizer. Takes at most the timeout.
-    pub async fn ask(&self, asking: Asking) -> Verdict {
-        let cache_entry = self.cache.as_ref().zip(asking.key);
+    pub async fn ask(&self, encoded: EncodedQuestion) -> Verdict {
+        let cache_entry = self.cache.as_ref().zip(encoded.key);
         if let Some(cached) = cache_entry
             .as_ref()
             .and_then(|(cache, key)| cache.get(key, Instant::now()))
         {
             self.count("remembered");
-            return self.verdict(cached, asking.about);
+            return self.verdict(cached, encoded.about);
         }
         let start = Instant::now();
-        let result = self.query(asking.message).await;
+        let result = self.query(encoded.message).await;
         let duration = self
             .telemetry
             .metrics
@@ -205,9 +205,9 @@ impl Authorizer {
                 if let Some((cache, key)) = cache_entry {
                     cache.put(key, answer.clone(), Instant::now());
                 }
-                self.verdict(answer, asking.about)
+                self.verdict(answer, encoded.about)
             }
-            Err(error) => self.unavailable_verdict(error, asking.about),
+            Err(error) => self.unavailable_verdict(error, encoded.about),
         }
     }
 

@@ -108,7 +108,7 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 async fn ask(authorizer: &Authorizer) -> Verdict {
-    authorizer.ask(authorizer.asking(&question())).await
+    authorizer.ask(authorizer.encode(&question())).await
 }
 
 /// Runs on a thread like a worker's.
@@ -192,7 +192,7 @@ async fn answering(
 }
 
 #[test]
-fn both_ways_permit_refuse_and_fail() {
+fn both_ways_permit_reject_and_fail() {
     for speaks in BOTH {
         for (status, expected) in [(200, "permit"), (403, "deny"), (500, "failed")] {
             let verdict = run(async {
@@ -282,7 +282,7 @@ fn no_more_questions_are_open_than_may_be() {
 }
 
 #[test]
-fn a_verdict_is_remembered_only_where_that_was_said() {
+fn a_verdict_is_cached_only_where_configured() {
     for (cache, questions) in [
         (None, 3),
         (Some((Duration::from_secs(600), vec![KeyPart::User])), 1),
@@ -307,7 +307,7 @@ fn a_verdict_is_remembered_only_where_that_was_said() {
 }
 
 #[test]
-fn that_nobody_answers_is_never_remembered() {
+fn an_unavailable_authorizer_is_never_cached() {
     run(async {
         let counts = Rc::new(Cell::new((0, 0)));
         let address = answering(Speaks::ExtAuthz, 503, counts.clone()).await;

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_found_while_somebody_holds_it() {
+    fn a_value_is_found_while_it_is_referenced() {
         let mut values = SharedValues::default();
         let first = Rc::new("one");
         values.insert(1, &first);
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_holds_does_not_pile_up() {
+    fn unreferenced_values_are_dropped() {
         let mut values = SharedValues::default();
         let held: Vec<_> = (0..100).map(Rc::new).collect();
         held.iter().for_each(|value| values.insert(**value, value));

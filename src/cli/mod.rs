@@ -74,7 +74,7 @@ enum Command {
     Learn(learn::Learn),
     /// Try a running gateway: what is let in, and what is refused
     Verify(verify::Verify),
-    /// Put a certificate or a user on a deny list, and say when it is in force
+    /// Put a certificate or a user on a deny list, and say when it is active
     Revoke(revoke::Revoke),
     /// Make a CA, keys, certificate requests and certificates
     #[command(subcommand)]

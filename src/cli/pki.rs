@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Subcommand, value_parser};
 use crate::file_read::FileKind;
 use crate::pki::{
     Authority, CertificateRequest, DnsName, Lifetime, OutputFile, Overwrite, PkiError, Profile,
-    RevocationList, SerialNumberText, SignedCertificate, create_folder, refuse_shared_paths,
+    RevocationList, SerialNumberText, SignedCertificate, create_folder, reject_shared_paths,
     self_signed, write_files,
 };
 
@@ -186,7 +186,7 @@ fn sign_csr(flags: &SignCsr, out: &mut dyn Write) -> Result<(), PkiError> {
         .map(OutputFile::path)
         .chain([flags.csr.as_path()])
         .collect();
-    refuse_shared_paths(&[&flags.cert], &inputs)?;
+    reject_shared_paths(&[&flags.cert], &inputs)?;
     let file = OutputFile::certificate(&flags.cert, &signed.certificate_pem, signed.valid_until);
     write_and_report(&[file], overwrite(flags.force), out)?;
     report_signed(&request, &profile, &signed, out).map_err(PkiError::Report)
@@ -200,7 +200,7 @@ fn new_crl(flags: &NewCrl, out: &mut dyn Write) -> Result<(), PkiError> {
         .map(OutputFile::path)
         .chain(flags.cert.iter().map(PathBuf::as_path))
         .collect();
-    refuse_shared_paths(&[&flags.crl], &inputs)?;
+    reject_shared_paths(&[&flags.crl], &inputs)?;
     let read = |path: &Path| {
         std::fs::read(path).map_err(|source| PkiError::Read {
             path: path.to_owned(),

@@ -24,7 +24,7 @@ fn after_help(command: &Command) -> String {
 }
 
 #[test]
-fn examples_of_help_stand_on_lines_of_their_own_at_80_columns() {
+fn examples_of_help_have_lines_of_their_own_at_80_columns() {
     for command in commands() {
         let text = after_help(&command);
         let help = command

@@ -67,13 +67,13 @@ impl Request {
         }
     }
 
-    fn with_facts<T>(&self, judge: impl FnOnce(&Facts<'_>) -> T) -> T {
+    fn with_facts<T>(&self, evaluate: impl FnOnce(&Facts<'_>) -> T) -> T {
         let captures: Vec<(&str, &str)> = self
             .captures
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        judge(&Facts {
+        evaluate(&Facts {
             method: &self.method,
             path: &self.path,
             query: self.query.as_deref(),
@@ -88,7 +88,7 @@ impl Request {
         })
     }
 
-    fn judge(&self, text: &str) -> Result<bool, EvaluationError> {
+    fn evaluate(&self, text: &str) -> Result<bool, EvaluationError> {
         let condition =
             Condition::compile(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
         self.with_facts(|facts| condition.holds(facts))
@@ -149,9 +149,9 @@ fn conditions_hold_for_what_they_say() {
         "request.headers['x-none'] == '' || true",
         "// what it is for\n true",
     ] {
-        assert_eq!(request.judge(holds), Ok(true), "{holds}");
+        assert_eq!(request.evaluate(holds), Ok(true), "{holds}");
         assert_eq!(
-            request.judge(&format!("!({holds}\n)")),
+            request.evaluate(&format!("!({holds}\n)")),
             Ok(false),
             "{holds}"
         );

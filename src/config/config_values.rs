@@ -13,10 +13,10 @@ pub struct ConfigValues {
     tables: BTreeMap<String, Keys>,
 }
 
-type Keys = BTreeMap<String, Value>;
+type Keys = BTreeMap<String, ConfigValue>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Value {
+enum ConfigValue {
     Text(String),
     List(Vec<String>),
     /// Hash, which only shows whether the secret has changed.
@@ -105,7 +105,7 @@ impl ConfigValues {
                 self.tables
                     .entry("(top)".to_owned())
                     .or_default()
-                    .insert(key.to_owned(), Value::of(key, other));
+                    .insert(key.to_owned(), ConfigValue::of(key, other));
             }
         }
     }
@@ -156,7 +156,9 @@ fn keys_changed(old: &Keys, new: &Keys, record: &mut impl FnMut(ChangeKind)) {
     for key in keys {
         match (old.get(key), new.get(key)) {
             (one, other) if one == other => {}
-            (Some(Value::List(one)), Some(Value::List(other))) if has_other_entries(one, other) => {
+            (Some(ConfigValue::List(one)), Some(ConfigValue::List(other)))
+                if has_other_entries(one, other) =>
+            {
                 record(ChangeKind::List {
                     key: key.clone(),
                     added: only_in(other, one),
@@ -164,8 +166,8 @@ fn keys_changed(old: &Keys, new: &Keys, record: &mut impl FnMut(ChangeKind)) {
                 });
             }
             (one, other) => {
-                let old = one.map(Value::shown);
-                let new = other.map(Value::shown);
+                let old = one.map(ConfigValue::shown);
+                let new = other.map(ConfigValue::shown);
                 record(ChangeKind::Value {
                     key: key.clone(),
                     old,
@@ -195,7 +197,7 @@ fn shown(keys: &Keys) -> BTreeMap<String, String> {
         .collect()
 }
 
-impl Value {
+impl ConfigValue {
     fn of(key: &str, value: &DeValue<'_>) -> Self {
         if is_secret(key, value) {
             let mut hasher = DefaultHasher::new();
@@ -288,7 +290,7 @@ fn flatten(prefix: &str, value: &DeValue<'_>, keys: &mut Keys) {
             }
         }
         other => {
-            keys.insert(prefix.to_owned(), Value::of(prefix, other));
+            keys.insert(prefix.to_owned(), ConfigValue::of(prefix, other));
         }
     }
 }

@@ -163,7 +163,7 @@ fn decode_identity_headers(table: &mut TableReader<'_>) -> IdentityHeaders {
             lifetime: jwt.spanned_duration(&identity_headers::JWT_LIFETIME),
         });
     IdentityHeaders {
-        sets: table.strings_if_said(&identity_headers::SETS),
+        sets: table.optional_strings(&identity_headers::SETS),
         jwt,
     }
 }
@@ -227,7 +227,7 @@ fn decode_upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstre
         host_header: table.choice(&upstream::HOST_HEADER),
         pool_idle_timeout: table.duration(&upstream::POOL_IDLE_TIMEOUT),
         pool_size: table.integer(&upstream::POOL_SIZE),
-        identity_headers: table.strings_if_said(&upstream::IDENTITY_HEADERS),
+        identity_headers: table.optional_strings(&upstream::IDENTITY_HEADERS),
         jwt_audience: table.string(&upstream::JWT_AUDIENCE),
         proxy_protocol: table.choice(&upstream::PROXY_PROTOCOL),
         quirks: quirks::quirks(table),

@@ -37,7 +37,7 @@ pub(super) struct ReaderContext<'a> {
     pub(super) offset: usize,
 }
 
-type Value<'a> = toml::Spanned<DeValue<'a>>;
+type TomlValue<'a> = toml::Spanned<DeValue<'a>>;
 
 impl<'a> TableReader<'a> {
     pub(super) fn new(
@@ -91,7 +91,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn value<K: Copy>(&self, key: &Key<K>) -> Option<&'a Value<'a>> {
+    fn value<K: Copy>(&self, key: &Key<K>) -> Option<&'a TomlValue<'a>> {
         #[cfg(test)]
         super::keys_read::record(self.keys, key.name());
         self.table.get(key.name())
@@ -105,11 +105,11 @@ impl<'a> TableReader<'a> {
         )
     }
 
-    fn place_of(&self, value: &Value<'_>) -> Place {
+    fn place_of(&self, value: &TomlValue<'_>) -> Place {
         self.place_at(value.span())
     }
 
-    fn wrong_type(&self, key: &str, value: &Value<'_>, expected: &str) {
+    fn wrong_type(&self, key: &str, value: &TomlValue<'_>, expected: &str) {
         let actual = value.get_ref().type_str();
         self.problems.error(
             self.place_of(value),
@@ -192,7 +192,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// As [`Self::strings`], but `None` if the key is missing.
-    pub(super) fn strings_if_said(&mut self, key: &Key<TextList>) -> Option<Vec<Spanned<String>>> {
+    pub(super) fn optional_strings(&mut self, key: &Key<TextList>) -> Option<Vec<Spanned<String>>> {
         let is_present = self.has(key);
         let strings = self.strings(key);
         is_present.then_some(strings)

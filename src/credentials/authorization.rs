@@ -14,7 +14,7 @@ const LONGEST_TOKEN: usize = 8192;
 
 /// The credential in `Authorization`, of a kind that the route accepts.
 #[derive(Debug)]
-pub enum Shown {
+pub enum PresentedCredential {
     /// No field, or a scheme that the route does not accept. Such a field is forwarded to the upstream unchanged.
     Nothing,
     /// Several fields, or a malformed one. Another parser might read an accepted scheme from it, so it is never forwarded to
@@ -42,7 +42,7 @@ impl std::fmt::Debug for BasicCredentials {
     }
 }
 
-impl Shown {
+impl PresentedCredential {
     /// The credential in these fields, for a route with this rule.
     pub fn of<F: Fields + ?Sized>(fields: &F, rule: CredentialRule) -> Self {
         let value = match fields.only("authorization") {
@@ -96,12 +96,12 @@ fn begins_with(scheme: &str, name: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case(name))
 }
 
-fn read_token(text: &str) -> Shown {
+fn read_token(text: &str) -> PresentedCredential {
     let is_token = !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(is_jwt_byte);
     if is_token {
-        Shown::Token(text.into())
+        PresentedCredential::Token(text.into())
     } else {
-        Shown::Malformed
+        PresentedCredential::Malformed
     }
 }
 
@@ -135,7 +135,7 @@ mod tests {
     use crate::config::CredentialsRequired;
     use proptest::prelude::*;
 
-    fn shown(values: &[&str]) -> Shown {
+    fn shown(values: &[&str]) -> PresentedCredential {
         let rule = CredentialRule::new(
             [CredentialKind::Password, CredentialKind::Token],
             CredentialsRequired::Any,
@@ -144,7 +144,7 @@ mod tests {
             .iter()
             .map(|value| ("Authorization", value.as_bytes()))
             .collect();
-        Shown::of(fields.as_slice(), rule.unwrap())
+        PresentedCredential::of(fields.as_slice(), rule.unwrap())
     }
 
     #[test]
@@ -179,19 +179,27 @@ mod tests {
             &[",Basic YTpi"],
             &["Negotiate,abc"],
         ] {
-            assert!(matches!(shown(bad), Shown::Malformed), "{bad:?}");
+            assert!(
+                matches!(shown(bad), PresentedCredential::Malformed),
+                "{bad:?}"
+            );
         }
-        assert!(matches!(shown(&[]), Shown::Nothing));
+        assert!(matches!(shown(&[]), PresentedCredential::Nothing));
         for other in [
             "Negotiate abc",
             "Negotiate",
             "Digest username=\"a\", realm=\"b\"",
             "Bas YTpi",
         ] {
-            assert!(matches!(shown(&[other]), Shown::Nothing), "{other}");
+            assert!(
+                matches!(shown(&[other]), PresentedCredential::Nothing),
+                "{other}"
+            );
         }
-        assert!(matches!(shown(&["bearer a.b-c_D"]), Shown::Token(token) if &*token == "a.b-c_D"));
-        let Shown::Password(read) = shown(&["bAsIc YTpiOmM="]) else {
+        assert!(
+            matches!(shown(&["bearer a.b-c_D"]), PresentedCredential::Token(token) if &*token == "a.b-c_D")
+        );
+        let PresentedCredential::Password(read) = shown(&["bAsIc YTpiOmM="]) else {
             panic!("credentials")
         };
         assert_eq!((&*read.user, read.password.as_str()), ("a", "b:c"));
@@ -202,8 +210,8 @@ mod tests {
     fn a_scheme_that_the_route_does_not_accept_is_ignored() {
         let fields: &[(&str, &[u8])] = &[("authorization", b"Basic !")];
         assert!(matches!(
-            Shown::of(fields, CredentialRule::default()),
-            Shown::Nothing
+            PresentedCredential::of(fields, CredentialRule::default()),
+            PresentedCredential::Nothing
         ));
     }
 
@@ -211,7 +219,7 @@ mod tests {
         #[test]
         fn what_is_read_is_what_was_written(user in "[^:\\pC]{1,20}", password in "[^\\pC]{0,20}") {
             let value = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-            let Shown::Password(read) = shown(&[&value]) else { panic!("credentials") };
+            let PresentedCredential::Password(read) = shown(&[&value]) else { panic!("credentials") };
             prop_assert_eq!((&*read.user, read.password.as_str()), (&*user, &*password));
         }
 

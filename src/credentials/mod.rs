@@ -5,7 +5,7 @@ mod password;
 mod rule;
 mod token;
 
-pub use authorization::{BasicCredentials, Shown};
+pub use authorization::{BasicCredentials, PresentedCredential};
 pub use password::{
     AttemptLimits, HashDigest, HashError, PasswordChecks, PasswordFailure, PasswordHash,
     PasswordVerdict, Passwords, Source, hash_password,
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_stands_for_as_long_as_its_user_and_its_hash() {
+    fn a_password_is_valid_as_long_as_its_user_and_its_hash() {
         let before = credentials(HASHES[0], KEYS, "a");
         let proof = CredentialProof {
             principal: users(&["alice"]).named("alice").unwrap(),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_stands_for_as_long_as_its_user_its_key_and_its_time() {
+    fn a_token_is_valid_as_long_as_its_user_its_key_and_its_time() {
         let before = credentials(HASHES[0], KEYS, "a");
         let key = before.issuers.iter().next().unwrap().any_key().unwrap();
         let token = TokenProof {

@@ -93,7 +93,7 @@ mod tests {
     use CredentialKind::{Certificate, Password, Token};
 
     #[test]
-    fn rules_that_nobody_could_mean_are_refused() {
+    fn contradictory_rules_are_rejected() {
         let rule = |kinds: &[CredentialKind], required| {
             CredentialRule::new(kinds.iter().copied(), required)
         };

@@ -145,7 +145,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
-    async fn a_drain_begins_later_for_those_who_came_at_the_last_moment() {
+    async fn a_drain_begins_later_for_connections_accepted_last() {
         let drain = Drain::default();
         let (soon, late) = (drain.later(Duration::ZERO), drain.later(LONG));
         assert!(!soon.has_begun() && !late.has_begun());

@@ -135,7 +135,7 @@ mod tests {
     use tokio::task::{LocalSet, spawn_local, yield_now};
 
     #[tokio::test]
-    async fn all_who_watch_are_woken_and_nobody_else() {
+    async fn all_watchers_are_woken_and_no_others() {
         let (drain, other) = (Drain::default(), Drain::default());
         let child = drain.child();
         let tasks = LocalSet::new();

@@ -301,7 +301,7 @@ fn errors_are_put_into_words_also_where_others_wrap_them() {
 }
 
 #[test]
-fn names_are_told_as_a_certificate_has_them() {
+fn names_are_forwarded_as_in_the_certificate() {
     let error = CertificateError::NotValidForNameContext {
         expected: name(),
         presented: vec![

@@ -4,7 +4,7 @@
 use super::context::QuestionContext;
 use super::question::{ConnectionPeer, ExplainError, QuestionClient};
 use crate::identity::{
-    ForwardedRefusal, FrontProxy, Identifier, IdentifierError, IdentityKind, UserId,
+    ForwardedRejection, FrontProxy, Identifier, IdentifierError, IdentityKind, UserId,
 };
 use crate::proxy::{
     ClientIdentification, ClientIdentity, identify_chain, identify_forwarded_chain,
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// The identity of a client, and the trust domain that verified it.
 pub(super) struct ExplainedClient {
     pub(super) identity: ClientIdentity,
-    pub(super) vouched_by: Option<TrustDomainId>,
+    pub(super) verified_by: Option<TrustDomainId>,
     pub(super) certificate: Option<PeerCertificate>,
     /// The user whose password or token is assumed to be valid on routes that accept one.
     pub(super) assumed: Option<String>,
@@ -31,7 +31,7 @@ impl From<ClientIdentification> for ExplainedClient {
     fn from(client: ClientIdentification) -> Self {
         Self {
             identity: client.identity,
-            vouched_by: client.vouched_by,
+            verified_by: client.verified_by,
             certificate: client.certificate,
             assumed: None,
         }
@@ -42,7 +42,7 @@ impl ExplainedClient {
     fn of(identity: ClientIdentity) -> Self {
         Self {
             identity,
-            vouched_by: None,
+            verified_by: None,
             certificate: None,
             assumed: None,
         }
@@ -89,7 +89,7 @@ impl ExplainedClient {
                     ClientIdentity::Known(user)
                         if front.as_ref().is_some_and(|front| front.is_peer(user.id)) =>
                     {
-                        Self::of(ClientIdentity::Forwarded(ForwardedRefusal::Missing))
+                        Self::of(ClientIdentity::Forwarded(ForwardedRejection::Missing))
                     }
                     _ => client,
                 })
@@ -125,7 +125,7 @@ impl ExplainedClient {
         front: &FrontProxy,
         provable: Provable<'_>,
     ) -> Result<Self, ExplainError> {
-        let missing = || Self::of(ClientIdentity::Forwarded(ForwardedRefusal::Missing));
+        let missing = || Self::of(ClientIdentity::Forwarded(ForwardedRejection::Missing));
         let client = match who {
             QuestionClient::Certificate(text) => {
                 let chain = chain(text)?;
@@ -142,10 +142,10 @@ impl ExplainedClient {
         };
         Ok(match &client.identity {
             ClientIdentity::Refused(reason) => Self::of(ClientIdentity::Forwarded(
-                ForwardedRefusal::Certificate(*reason),
+                ForwardedRejection::Certificate(*reason),
             )),
             ClientIdentity::Known(user) if front.is_peer(user.id) => Self::of(
-                ClientIdentity::Forwarded(ForwardedRefusal::FrontProxyItself),
+                ClientIdentity::Forwarded(ForwardedRejection::FrontProxyItself),
             ),
             ClientIdentity::Anonymous => missing(),
             _ => client,
@@ -181,7 +181,7 @@ fn assumed_client(
     let identity = unless_denied_by(domain, identified(context.snapshot, domain, kind, text)?);
     Ok(Some(ExplainedClient {
         identity,
-        vouched_by: Some(domain.id),
+        verified_by: Some(domain.id),
         certificate: None,
         assumed: None,
     }))
@@ -237,7 +237,7 @@ fn user(
             let identity = unless_denied_by(domain, ClientIdentity::Known(user));
             Ok(ExplainedClient {
                 identity,
-                vouched_by: Some(domain.id),
+                verified_by: Some(domain.id),
                 certificate: None,
                 assumed: None,
             })
@@ -269,13 +269,13 @@ fn verifying_domain<'h>(
         (all, Some(name)) => match all.iter().find(|domain| *domain.name == *name) {
             Some(domain) => Ok(Some(domain)),
             None => Err(ExplainError::InvalidQuestion(format!(
-                "trust domain \"{name}\" does not vouch here: {}",
+                "trust domain \"{name}\" does not verify clients here: {}",
                 names(all)
             ))),
         },
         ([only], None) => Ok(Some(only)),
         (several, None) => {
-            let message = "several trust domains may vouch here, so a name says too little";
+            let message = "several trust domains verify clients here, so a name is ambiguous";
             let hint = "use --trust-domain, --user or --cert";
             Err(ExplainError::InvalidQuestion(format!(
                 "{message}: {}; {hint}",
@@ -285,7 +285,7 @@ fn verifying_domain<'h>(
     }
 }
 
-/// The identity, or its refusal if the deny list of the trust domain has the user.
+/// The identity, or its rejection if the deny list of the trust domain has the user.
 fn unless_denied_by(domain: &TrustDomain, identity: ClientIdentity) -> ClientIdentity {
     match &identity {
         ClientIdentity::Known(user) if domain.revocation().denies_user(&user.name) => {

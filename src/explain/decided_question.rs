@@ -50,7 +50,7 @@ impl QuestionContext<'_> {
             listener: self.listener,
             host: self.host,
             identity: &explained_client.identity,
-            vouched_by: explained_client.vouched_by,
+            verified_by: explained_client.verified_by,
             certificate: explained_client.certificate.as_ref(),
             source: self.source,
             now: self.at,
@@ -154,7 +154,7 @@ impl DecidedQuestion<'_> {
     pub(super) fn handshake_failure(&self) -> Option<FailureReason> {
         match self.client.identity {
             ClientIdentity::Refused(FailureReason::Denied) => Some(FailureReason::Denied),
-            ClientIdentity::Refused(reason) if self.client.vouched_by.is_none() => Some(*reason),
+            ClientIdentity::Refused(reason) if self.client.verified_by.is_none() => Some(*reason),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use crate::authorize::{Denied, Effect, Grant};
 use crate::limit::BodyEnd;
 use crate::proxy::{self, Need};
 use crate::reason::{DecisionReason, Reason};
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 
 /// A decision in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl DecisionSummary {
         let decided = decided_question.decided;
         match &decided.decision {
             proxy::Decision::Permit(_) if is_too_large(decided_question) => {
-                Self::refused(&Refusal::Body(BodyEnd::TooLarge), None)
+                Self::refused(&Rejection::Body(BodyEnd::TooLarge), None)
             }
             proxy::Decision::Permit(permit) => {
                 let granted = if let Grant::Permission(matched) = permit.grant() {
@@ -63,22 +63,22 @@ impl DecisionSummary {
                 permission: None,
             },
             proxy::Decision::Needs(need) => Self::refused(&need.unmet(), None),
-            proxy::Decision::Deny(refusal) => {
-                let matched = refusal
+            proxy::Decision::Deny(rejection) => {
+                let matched = rejection
                     .denied()
                     .and_then(|denied| caused_by(denied, places));
-                Self::refused(refusal, matched)
+                Self::refused(rejection, matched)
             }
         }
     }
 
-    fn refused(refusal: &Refusal<'_>, permission: Option<PermissionFacts>) -> Self {
-        let status = Some(refusal.status().as_u16());
+    fn refused(rejection: &Rejection<'_>, permission: Option<PermissionFacts>) -> Self {
+        let status = Some(rejection.status().as_u16());
         Self {
             decision: ExplainedDecision::Refuse,
-            reason: refusal.reason().into(),
+            reason: rejection.reason().into(),
             status,
-            detail: refusal.detail(),
+            detail: rejection.detail(),
             permission,
         }
     }

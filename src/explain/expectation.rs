@@ -198,7 +198,7 @@ fn claimed(
 fn nearest(snapshot: &Snapshot, name: &str) -> String {
     match super::nearest_user(snapshot, name) {
         Some(known) => format!("did you mean \"{known}\"?"),
-        None => "name one, or say `cn` of a certificate that is nobody's".to_owned(),
+        None => "name one, or write `cn` of a certificate without a user".to_owned(),
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn undecided_request_facts(
 pub(super) fn client_facts(decided_question: &DecidedQuestion<'_>) -> ClientFacts {
     let client = decided_question.client;
     let snapshot = decided_question.context.snapshot;
-    let trust_domain = client.vouched_by.and_then(|id| snapshot.trust_domain(id));
+    let trust_domain = client.verified_by.and_then(|id| snapshot.trust_domain(id));
     let (user, nobody) = match (&decided_question.evidence.presented, client.identity) {
         (PresentedCredentials::Proven(proof), _) => (
             Some(user_facts(decided_question, &proof.principal, proof.kind())),
@@ -121,7 +121,7 @@ fn missing_user(identity: &ClientIdentity) -> String {
             format!("the name \"{name}\" is reserved in its trust domain")
         }
         ClientIdentity::UnusableName(error) => error.to_string(),
-        ClientIdentity::Forwarded(refusal) => refusal.reason().word().to_owned(),
+        ClientIdentity::Forwarded(rejection) => rejection.reason().word().to_owned(),
         ClientIdentity::Refused(FailureReason::NoCertificate) => "no certificate".to_owned(),
         ClientIdentity::Refused(FailureReason::CaCertificate) => {
             "this is a CA's certificate (CA:TRUE), with which no client may identify itself"

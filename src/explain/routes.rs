@@ -162,7 +162,7 @@ fn row(
             let mut row = RouteRow::of(decided_question, route, &request.method);
             let is_sure = match &decided.decision {
                 Decision::Permit(_) | Decision::Needs(_) => false,
-                Decision::Deny(refusal) => refusal.denied().is_none_or(|denied| {
+                Decision::Deny(rejection) => rejection.denied().is_none_or(|denied| {
                     matches!(denied, Denied::UserDisabled | Denied::RouteDisabled)
                 }),
             };
@@ -193,7 +193,7 @@ fn agreement(reach: &RouteAccess, decision: &Decision<'_>) -> Result<(), Explain
         Decision::Permit(permit) => permit
             .shadowed()
             .map_or("permit", |denied| denied.reason().word()),
-        Decision::Deny(refusal) => refusal.reason().word(),
+        Decision::Deny(rejection) => rejection.reason().word(),
         Decision::Needs(need) => need.unmet().reason().word(),
     };
     match agrees {

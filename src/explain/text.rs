@@ -35,7 +35,7 @@ impl TextLines {
         if let Some(generation) = generation {
             self.line(
                 "generation",
-                format!("{generation}, in force in the running gateway"),
+                format!("{generation}, active in the running gateway"),
             );
         }
     }
@@ -127,7 +127,7 @@ impl Explanation {
 
     fn client(&self, lines: &mut TextLines) {
         if let Some(domain) = &self.client.trust_domain {
-            lines.line("vouched by", domain);
+            lines.line("verified by", domain);
         }
         let Some(user) = &self.client.user else {
             lines.line(

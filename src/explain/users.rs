@@ -70,7 +70,7 @@ pub(super) fn all_users(
 ) -> Result<AllUsers, ExplainError> {
     if question.who != QuestionClient::NoCertificate {
         return Err(ExplainError::invalid_question(
-            "all users are asked about, so nobody is to be named",
+            "the question is about all users, so name none",
         ));
     }
     let (context, request) = QuestionContext::of(snapshot, question)?;

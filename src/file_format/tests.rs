@@ -17,7 +17,7 @@ fn bits(content: &str) -> Option<F> {
 }
 
 #[test]
-fn labels_of_pem_are_told_apart() {
+fn labels_of_pem_are_distinguished() {
     for (label, format) in [
         ("CERTIFICATE", F::Certificate),
         ("TRUSTED CERTIFICATE", F::TrustedCertificate),
@@ -59,7 +59,7 @@ fn labels_of_pem_are_told_apart() {
 }
 
 #[test]
-fn structures_in_der_are_told_apart() {
+fn structures_in_der_are_distinguished() {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -109,7 +109,7 @@ fn structures_in_der_are_told_apart() {
 }
 
 #[test]
-fn configs_of_others_are_told_apart_and_ours_is_ours() {
+fn configs_of_other_proxies_are_recognized() {
     for (text, format) in [
         (
             "# x\nserver {\n  listen 443 ssl;\n  location / { proxy_pass http://a; }\n}\n",

@@ -121,7 +121,7 @@ fn an_operation_that_makes_no_progress_is_given_up_and_named() {
 }
 
 #[test]
-fn work_that_goes_on_is_waited_for_and_a_panic_is_told() {
+fn running_work_is_awaited_and_a_panic_is_reported() {
     let (runtime, mut thread, long) = (runtime(), FileThread::default(), Duration::from_secs(30));
     let slow = || {
         for _ in 0..3 {

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_with_two_readings_are_refused() {
+    fn chunks_with_two_readings_are_rejected() {
         for body in [
             "5\nhello\r\n0\r\n\r\n",
             "5 \r\nhello\r\n",

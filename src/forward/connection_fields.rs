@@ -7,7 +7,7 @@ use crate::head::Fields;
 
 /// A `Connection` field that names a protected field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Connection names a field that every hop needs, or that the request is judged by")]
+#[error("Connection names a field that every hop needs, or that the decision depends on")]
 pub struct BadConnection;
 
 /// The names that the `Connection` fields of a message list.
@@ -21,13 +21,14 @@ fn names_in(value: &[u8]) -> impl Iterator<Item = &str> {
     names.map(str::trim).filter(|name| !name.is_empty())
 }
 
-/// Checks the names in one `Connection` field. `judged` holds the fields that conditions and
+/// Checks the names in one `Connection` field. `decision_fields` holds the fields that conditions and
 /// authorizers read.
 ///
 /// # Errors
 /// [`BadConnection`] if it names a field that must not be removed.
-pub fn check_connection(value: &[u8], judged: &FieldNames) -> Result<(), BadConnection> {
-    let may_be_named = |name: &str| may_be_named_by_connection(name) && judged.find(name).is_none();
+pub fn check_connection(value: &[u8], decision_fields: &FieldNames) -> Result<(), BadConnection> {
+    let may_be_named =
+        |name: &str| may_be_named_by_connection(name) && decision_fields.find(name).is_none();
     if names_in(value).all(may_be_named) {
         Ok(())
     } else {

@@ -19,7 +19,7 @@ pub(super) fn reuse_after_request(authorization: &[u8]) -> Reuse {
 }
 
 /// Whether a connection may carry another request after a response with this field.
-pub(super) fn reuse_after_answer(name: &str, value: &[u8]) -> Reuse {
+pub(super) fn reuse_after_response(name: &str, value: &[u8]) -> Reuse {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     let logs_in = match name.len() {
         // IIS sends these two fields if the connection keeps a login.
@@ -93,7 +93,7 @@ mod tests {
             ("Proxy-Support", "Session-Based-Authentication"),
         ] {
             assert_eq!(
-                reuse_after_answer(name, value.as_bytes()),
+                reuse_after_response(name, value.as_bytes()),
                 Reuse::Close,
                 "{name}: {value}"
             );
@@ -105,7 +105,7 @@ mod tests {
             ("Server", "Negotiate"),
         ] {
             assert_eq!(
-                reuse_after_answer(name, value.as_bytes()),
+                reuse_after_response(name, value.as_bytes()),
                 Reuse::Keep,
                 "{name}: {value}"
             );

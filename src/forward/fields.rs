@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_lose_their_hop_by_hop_fields() {
+    fn responses_lose_their_hop_by_hop_fields() {
         for name in [
             "Connection",
             "keep-alive",

@@ -327,7 +327,7 @@ mod tests {
     ];
 
     #[test]
-    fn heads_with_two_readings_are_refused() {
+    fn heads_with_two_readings_are_rejected() {
         for (fields, error) in TWO_READINGS {
             assert_eq!(
                 head(&format!("POST / HTTP/1.1\r\n{fields}\r\n")),

@@ -1,7 +1,7 @@
 //! Builds upstream requests from permitted requests, and client responses from upstream responses.
 //! Requires a [`Permit`](crate::authorize::Permit); makes no authorization decision.
 
-mod answer;
+mod response_head;
 mod chunks;
 mod client_address;
 mod connection_fields;
@@ -26,7 +26,6 @@ mod trailers;
 mod tunnel;
 mod upgrade;
 
-pub use answer::{Asked, ResponseFraming, ResponseHead, ResponseHeadError, parse_response_head};
 pub use chunks::{ChunkPart, ChunkScanner};
 pub use client_address::ClientAddress;
 pub use connection_fields::{BadConnection, check_connection};
@@ -40,10 +39,13 @@ pub use framing::{
     ExpectHeader, FieldSpace, Framing, FramingError, HttpVersion, MAX_FIELDS, ParsedHead,
     field_space, parse_head,
 };
-pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_judged};
+pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_decision_field};
 pub use request_head::{RequestHeadParts, WrittenHead, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames};
 pub use response_body::{BodyPart, IncompleteBody, ResponseBodyScanner};
+pub use response_head::{
+    RequestKind, ResponseFraming, ResponseHead, ResponseHeadError, parse_response_head,
+};
 pub use reuse::Reuse;
 pub use search::HeadSearch;
 pub use shown_fields::shown_fields;

@@ -18,7 +18,7 @@ pub struct FieldPolicy<'a> {
     pub kept: &'a [Box<str>],
     /// Names of fields that conditions and authorizers read. Trailers of these names are not sent,
     /// since they were not evaluated.
-    pub judged: &'a FieldNames,
+    pub decision_fields: &'a FieldNames,
 }
 
 impl FieldPolicy<'_> {
@@ -31,7 +31,9 @@ impl FieldPolicy<'_> {
         match kind(name) {
             FieldKind::Identity | FieldKind::Forwarding if self.keeps(name) => FieldKind::EndToEnd,
             FieldKind::EndToEnd if self.reserved.forbid(name, value) => FieldKind::Reserved,
-            FieldKind::EndToEnd if self.judged.is_announced_by(name, value) => FieldKind::Reserved,
+            FieldKind::EndToEnd if self.decision_fields.is_announced_by(name, value) => {
+                FieldKind::Reserved
+            }
             kind => kind,
         }
     }
@@ -54,7 +56,7 @@ pub fn check_kept(text: &str) -> Result<(), BadFieldName> {
 
 /// Whether a condition may read fields of this name, i.e. whether an upstream can receive one from
 /// a client.
-pub fn may_be_judged(name: &str) -> bool {
+pub fn may_be_decision_field(name: &str) -> bool {
     matches!(
         kind(name),
         FieldKind::EndToEnd | FieldKind::Cookie | FieldKind::Authorization

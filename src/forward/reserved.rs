@@ -47,7 +47,7 @@ impl FieldNames {
     }
 
     /// Adds the name of a field that the gateway evaluates. Accepts every field name.
-    pub fn add_judged(&mut self, name: &str) {
+    pub fn add_decision_field(&mut self, name: &str) {
         // An invalid name matches no field.
         let _ = self.add(name, |_| true);
     }
@@ -202,7 +202,7 @@ mod tests {
                 &names.0,
                 FieldPolicy {
                     reserved: &names.1,
-                    judged: &FieldNames::default(),
+                    decision_fields: &FieldNames::default(),
                     kept: &[],
                 },
                 authorization,

@@ -1,7 +1,7 @@
 //! Finds the end of a response body, for both HTTP engines (RFC 9112 section 6.3). Sends nothing.
 
-use super::answer::{ResponseFraming, ResponseHeadError};
 use super::chunks::{ChunkPart, ChunkScanner};
+use super::response_head::{ResponseFraming, ResponseHeadError};
 
 /// The part of a response body that is to come.
 pub struct ResponseBodyScanner(Rest);

@@ -113,7 +113,7 @@ mod tests {
         writer.add("host", b"example.org");
         writer.add_parts("via", &[b"1.1", b" portcullis"]);
         writer.add_parts("empty", &[]);
-        writer.add_identity(&IdentityBlock::for_nobody(&[IdentitySet::XClient]));
+        writer.add_identity(&IdentityBlock::without_user(&[IdentitySet::XClient]));
         let expected = "GET / HTTP/1.1\r\nhost: example.org\r\nvia: 1.1 portcullis\r\nempty: \r\nx-client-verify: NONE\r\n";
         assert_eq!(String::from_utf8(head).unwrap(), expected);
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_uri_is_refused() {
+    fn what_is_no_uri_is_rejected() {
         for target in [
             "",
             "/a#b",

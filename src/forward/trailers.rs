@@ -81,7 +81,7 @@ mod tests {
     const SECTION: &[u8] = b"grpc-status: 0\r\nX_Client_CN: root\r\nhost: x\r\nx-sum: 1\r\n\r\n";
 
     #[test]
-    fn trailers_go_up_that_may_and_were_announced() {
+    fn permitted_announced_trailers_are_forwarded() {
         let head: &[(&str, &[u8])] = &[("trailer", b"X-Sum, host"), ("Trailer", b"x_client_cn")];
         let mut written = Vec::new();
         let mut from_map = Vec::new();

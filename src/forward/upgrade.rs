@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_of_the_standard_is_agreed_to_by_its_answer_alone() {
+    fn the_websocket_example_of_the_standard_is_accepted_only_with_its_response() {
         let asked = asked(&[("Sec-WebSocket-Version", b"13"), ("Sec-WebSocket-Key", KEY)]).unwrap();
         let granted = |fields: &[(&str, &[u8])]| granted_upgrade(fields);
         assert_eq!(

@@ -150,7 +150,7 @@ impl Gateway {
     /// Makes a snapshot the active one. Every load passes through here. Cannot fail.
     pub(super) fn activate(&mut self, snapshot: Arc<Snapshot>, bound: BoundSockets) {
         self.log_descriptors(bound.descriptors, snapshot.generation);
-        bound.descriptors.put_into_force();
+        bound.descriptors.activate();
         self.shared
             .telemetry
             .audit_version(snapshot.generation, snapshot.overlay);

@@ -4,7 +4,7 @@ use crate::clock::{self, rfc3339};
 use crate::config::Change;
 use crate::snapshot::{ContentDigest, Snapshot, SnapshotVersion};
 use crate::telemetry::build::VERSION;
-use crate::telemetry::{AuditOverlay, AuditRefusedSnapshot, AuditSnapshot, Telemetry};
+use crate::telemetry::{AuditOverlay, AuditRejectedSnapshot, AuditSnapshot, Telemetry};
 use serde::Serialize;
 
 /// Changes of the config since the previous snapshot.
@@ -59,7 +59,7 @@ pub(super) fn log_rejection(
     errors: &[String],
     cause: &str,
 ) {
-    telemetry.audit_event(&AuditRefusedSnapshot {
+    telemetry.audit_event(&AuditRejectedSnapshot {
         time: rfc3339(clock::signed_seconds()),
         generation: version.generation,
         overlay: version.overlay,

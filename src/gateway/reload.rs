@@ -122,7 +122,7 @@ impl Gateway {
         // A retry with the same errors must not fill the logs.
         if cause == ReloadCause::Retry && errors == self.last_errors {
             metrics.reload_retries.inc();
-            return tracing::debug!(generation, overlay, "reload refused again:\n{reason}");
+            return tracing::debug!(generation, overlay, "reload rejected again:\n{reason}");
         }
         metrics.reloads.with_label_values(&["failure"]).inc();
         self.facts.reloaded(cause.word(), Some(&reason));
@@ -137,7 +137,7 @@ impl Gateway {
             generation,
             overlay,
             cause = cause.word(),
-            "reload refused, the old snapshot stays in force; it is tried again:\n{reason}"
+            "reload rejected, the old snapshot stays active; it is retried:\n{reason}"
         );
         self.last_errors = errors;
     }
@@ -243,7 +243,7 @@ impl Gateway {
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!(
                 key,
-                "this change needs a restart; everything else is in force"
+                "this change needs a restart; everything else is active"
             );
         }
     }

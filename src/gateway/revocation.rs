@@ -186,7 +186,7 @@ impl RevocationReader {
         for error in errors.iter().filter(|error| !state.errors.contains(error)) {
             tracing::error!(
                 error,
-                "a file that revokes cannot be read; what it said before stays in force"
+                "a file that revokes cannot be read; its previous content stays active"
             );
         }
         state.errors = errors;

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_digest_is_refused() {
+    fn what_is_no_digest_is_rejected() {
         let digits = "ab".repeat(32);
         for bad in [
             "",

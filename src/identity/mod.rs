@@ -12,7 +12,7 @@ mod users;
 
 pub use assertion::{AssertionKey, AssertionSigner, UnsupportedKey};
 pub use front_proxy::{
-    BadNetwork, Forwarded, ForwardedRefusal, FrontProxy, Network, ProxiedClient, ProxyHeader,
+    BadNetwork, Forwarded, ForwardedRejection, FrontProxy, Network, ProxiedClient, ProxyHeader,
     ProxyHeaderError, Said,
 };
 pub use headers::{

@@ -80,7 +80,7 @@ fn a_burst_passes_at_once_and_then_as_many_as_the_rate_allows() {
 }
 
 #[test]
-fn a_request_from_before_the_limiter_was_made_counts_as_one_of_its_beginning() {
+fn a_request_older_than_the_limiter_is_counted_at_its_start() {
     let start = Instant::now();
     let limiter = Limiter::new(
         rated(rate(1, 3600, 1)),
@@ -150,7 +150,7 @@ fn what_is_not_kept_goes_back() {
 }
 
 #[test]
-fn who_is_refused_by_one_number_has_taken_nothing_of_the_others() {
+fn a_request_denied_by_one_limit_uses_none_of_the_others() {
     let start = Instant::now();
     let bounds = Bounds {
         concurrency: Some(number(1)),
@@ -328,7 +328,7 @@ proptest! {
 
     /// What is refused says when to come again, and then it passes.
     #[test]
-    fn who_waits_as_long_as_was_said_passes(requests in 1u32..1_000_000, burst in 1u32..50, at in 0u64..1_000_000_000) {
+    fn a_client_that_waits_for_retry_after_passes(requests in 1u32..1_000_000, burst in 1u32..50, at in 0u64..1_000_000_000) {
         let start = Instant::now();
         let limiter = Limiter::new(rated(rate(requests, 3600, burst)), None, start);
         let at = start + Duration::from_nanos(at);

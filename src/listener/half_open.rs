@@ -307,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_are_those_of_the_connections_that_are_there(
+        fn counts_match_the_open_connections(
             steps in prop::collection::vec((0u8..4, 0usize..8, 0u8..4), 0..80),
         ) {
             let all = half_open();

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_use_is_refused_also_to_another_gateway() {
+    fn an_address_in_use_is_rejected_also_to_another_gateway() {
         for workers in [1, 2, 4] {
             // Bound, but not listening: the system gives the port to no other test meanwhile.
             let reserved = unbound(any_port()).expect("a socket");

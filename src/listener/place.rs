@@ -29,7 +29,7 @@ const HALF_OPEN_FRACTION: usize = 8;
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rejection {
+pub(super) enum ConnectionRejection {
     /// The listener is at its connection limit.
     Connections,
     /// All file descriptors for client connections are in use.
@@ -42,7 +42,7 @@ pub(super) enum Rejection {
     IdleEvicted,
 }
 
-impl Rejection {
+impl ConnectionRejection {
     const ALL: [Self; 5] = [
         Self::Connections,
         Self::Descriptors,
@@ -84,7 +84,7 @@ pub(super) struct OpenConnections {
 }
 
 struct RejectionCount {
-    reason: Rejection,
+    reason: ConnectionRejection,
     counter: IntCounter,
     line: RareLine,
 }
@@ -102,7 +102,7 @@ impl OpenConnections {
     pub(super) fn new(listener: Arc<str>, telemetry: &Telemetry) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let metrics = &telemetry.metrics;
-        let rejected = Rejection::ALL.map(|reason| RejectionCount {
+        let rejected = ConnectionRejection::ALL.map(|reason| RejectionCount {
             reason,
             counter: metrics
                 .connections_refused
@@ -153,11 +153,11 @@ impl OpenConnections {
         source: ClientSource,
         limits: PlaceLimits,
         at_worker: worker::OpenConnection,
-    ) -> Result<PlaceState, Rejection> {
+    ) -> Result<PlaceState, ConnectionRejection> {
         let half_open = open
             .half_open
             .begin(source, limits.half_open)
-            .map_err(|_| Rejection::Source)?;
+            .map_err(|_| ConnectionRejection::Source)?;
         let connection = NewConnection {
             half_open: &half_open,
             workers: at_worker.workers(),
@@ -166,12 +166,12 @@ impl OpenConnections {
         let descriptor = connection
             .descriptor()
             .await
-            .map_err(|NoPlace| Rejection::Descriptors)?;
+            .map_err(|NoPlace| ConnectionRejection::Descriptors)?;
         open.limit.store(limits.connections, Ordering::Relaxed);
         let counted = connection
             .counted_place(open, limits.connections)
             .await
-            .map_err(|NoPlace| Rejection::Connections)?;
+            .map_err(|NoPlace| ConnectionRejection::Connections)?;
         Ok(PlaceState {
             counted,
             source,
@@ -188,7 +188,7 @@ impl OpenConnections {
     }
 
     /// Counts a rejection, and logs it at a limited rate.
-    fn reject(&self, reason: Rejection, source: ClientSource) {
+    fn reject(&self, reason: ConnectionRejection, source: ClientSource) {
         let Some(count) = self.rejected.iter().find(|count| count.reason == reason) else {
             return;
         };
@@ -308,7 +308,9 @@ impl ConnectionPlace {
     pub fn announce(&self, client: IpAddr, limit: NonZeroU32) -> Result<(), SourceRejected> {
         let source = ClientSource::of(client);
         self.place.half_open.count_at(source, limit).map_err(|_| {
-            self.place.listener().reject(Rejection::Source, source);
+            self.place
+                .listener()
+                .reject(ConnectionRejection::Source, source);
             SourceRejected
         })
     }
@@ -326,7 +328,7 @@ impl ConnectionPlace {
     }
 
     /// Waits for the eviction during the handshake, and counts it.
-    pub async fn told_to_give_way(&self) {
+    pub async fn evicted(&self) {
         self.place.half_open.evicted().await;
         self.count_handshake_eviction();
     }
@@ -340,13 +342,13 @@ impl ConnectionPlace {
     pub(super) fn count_idle_eviction(&self) {
         self.place
             .listener()
-            .reject(Rejection::IdleEvicted, self.place.source);
+            .reject(ConnectionRejection::IdleEvicted, self.place.source);
     }
 
     fn count_handshake_eviction(&self) {
         self.place
             .listener()
-            .reject(Rejection::HandshakeEvicted, self.place.source);
+            .reject(ConnectionRejection::HandshakeEvicted, self.place.source);
     }
 }
 

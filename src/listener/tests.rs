@@ -150,7 +150,7 @@ fn few_long_connections_are_spread_evenly() {
 }
 
 #[test]
-fn who_has_connected_is_served_although_the_listener_closes() {
+fn open_connections_are_served_although_the_listener_closes() {
     for workers in [1, 3] {
         let scene = Scene::new(workers);
         let mut bound = scene.bind();
@@ -169,7 +169,7 @@ fn who_has_connected_is_served_although_the_listener_closes() {
 }
 
 #[test]
-fn who_has_connected_before_a_change_of_names_is_served_under_the_new_one() {
+fn connections_before_a_rename_are_served_under_the_new_name() {
     let scene = Scene::new(2);
     let mut before = scene.bind();
     let drain = scene.drain.child();

@@ -32,7 +32,7 @@ pub fn create_folder(folder: &Path) -> Result<(), PkiError> {
 ///
 /// # Errors
 /// [`PkiError::SharedPath`].
-pub fn refuse_shared_paths(outputs: &[&Path], inputs: &[&Path]) -> Result<(), PkiError> {
+pub fn reject_shared_paths(outputs: &[&Path], inputs: &[&Path]) -> Result<(), PkiError> {
     let inputs: Vec<PathBuf> = inputs.iter().map(|path| resolved(path)).collect();
     match outputs
         .iter()
@@ -53,7 +53,7 @@ pub fn write_files(files: &[OutputFile], overwrite: Overwrite) -> Result<(), Pki
     for (index, file) in files.iter().enumerate() {
         check_target(file.path(), overwrite)?;
         let earlier: Vec<&Path> = files.iter().take(index).map(OutputFile::path).collect();
-        refuse_shared_paths(&[file.path()], &earlier)?;
+        reject_shared_paths(&[file.path()], &earlier)?;
     }
     let staged = files
         .iter()

@@ -25,7 +25,7 @@ mod validity;
 
 pub use authority::Authority;
 pub use error::PkiError;
-pub use files::{Overwrite, create_folder, refuse_shared_paths, write_files};
+pub use files::{Overwrite, create_folder, reject_shared_paths, write_files};
 pub use names::DnsName;
 pub use output::OutputFile;
 pub use private_key::PrivateKey;

@@ -217,16 +217,12 @@ mod tests {
 
     #[test]
     fn serial_numbers_are_read_in_the_forms_that_tools_print() {
-        for (text, octets) in [
+        for (text, bytes) in [
             ("0A:ff", vec![0x0a, 0xff]),
             ("aff", vec![0x0a, 0xff]),
             ("00", vec![]),
         ] {
-            assert_eq!(
-                text.parse::<SerialNumberText>().unwrap().0,
-                octets,
-                "{text}"
-            );
+            assert_eq!(text.parse::<SerialNumberText>().unwrap().0, bytes, "{text}");
         }
         for bad in ["", ":", "4g", "0x4a", "-1", &"a".repeat(41)] {
             assert!(bad.parse::<SerialNumberText>().is_err(), "{bad}");

@@ -104,7 +104,7 @@ thread_local! {
 }
 
 /// The active snapshot.
-pub(super) fn in_force(shared: &Arc<Shared>) -> Rc<ActiveSnapshot> {
+pub(super) fn active_snapshot(shared: &Arc<Shared>) -> Rc<ActiveSnapshot> {
     let (current, _replaced) = CACHES.with_borrow_mut(|all| {
         // The address is unique, since the cache beside it holds the `Shared`.
         let address = Arc::as_ptr(shared);
@@ -190,7 +190,7 @@ mod tests {
             process,
             expiries: Vec::new(),
             enabled_until: Vec::new(),
-            judged_fields: FieldNames::default(),
+            decision_fields: FieldNames::default(),
             has_conditions: false,
             changes_with_time: false,
             places: Default::default(),
@@ -208,31 +208,31 @@ mod tests {
     }
 
     #[test]
-    fn each_request_sees_what_is_in_force_when_it_asks() {
+    fn each_request_gets_the_active_snapshot() {
         let (one, other) = (shared(1), shared(101));
-        let (first, again) = (in_force(&one), in_force(&one));
+        let (first, again) = (active_snapshot(&one), active_snapshot(&one));
         assert!(
             Rc::ptr_eq(&first, &again),
             "nothing is made anew while nothing changes"
         );
-        assert_eq!(in_force(&other).snapshot.generation, 101);
+        assert_eq!(active_snapshot(&other).snapshot.generation, 101);
         one.snapshot.store(snapshot(2));
-        assert_eq!(in_force(&one).snapshot.generation, 2);
+        assert_eq!(active_snapshot(&one).snapshot.generation, 2);
         assert_eq!(
             first.snapshot.generation, 1,
             "what a request began with stays its own"
         );
-        assert_eq!(in_force(&other).snapshot.generation, 101);
+        assert_eq!(active_snapshot(&other).snapshot.generation, 101);
     }
 
     #[test]
     fn a_thread_without_requests_lets_go_of_an_old_snapshot() {
         let shared = shared(1);
-        let old = Arc::downgrade(&in_force(&shared).snapshot);
+        let old = Arc::downgrade(&active_snapshot(&shared).snapshot);
         shared.snapshot.store(snapshot(2));
         assert!(old.upgrade().is_some(), "held by this thread");
         drop_old_snapshots();
         assert!(old.upgrade().is_none());
-        assert_eq!(in_force(&shared).snapshot.generation, 2);
+        assert_eq!(active_snapshot(&shared).snapshot.generation, 2);
     }
 }

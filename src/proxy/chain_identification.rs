@@ -17,7 +17,7 @@ pub struct ClientIdentification {
     /// The verified certificate.
     pub certificate: Option<PeerCertificate>,
     /// The trust domain that verified the client.
-    pub vouched_by: Option<TrustDomainId>,
+    pub verified_by: Option<TrustDomainId>,
 }
 
 /// Identifies the client of a chain at a moment, by the policy of a host and the trust of this snapshot: for
@@ -28,7 +28,10 @@ pub fn identify_chain(
     chain: &[CertificateDer<'_>],
     at: UnixTime,
 ) -> ClientIdentification {
-    identify_with(snapshot, host, chain, |chain| host.would_vouch(chain, at)).into()
+    identify_with(snapshot, host, chain, |chain| {
+        host.verify_chain_dry_run(chain, at)
+    })
+    .into()
 }
 
 /// The client of a chain, and how long the identification is valid.
@@ -37,7 +40,7 @@ pub(super) struct ChainIdentification {
     /// The verified certificate.
     pub(super) peer: Option<PeerCertificate>,
     /// The trust domain that verified the client.
-    pub(super) vouched_by: Option<TrustDomainId>,
+    pub(super) verified_by: Option<TrustDomainId>,
     /// The last second, since 1970, for which the verification is valid.
     pub(super) until: i64,
     /// The time since the certificate expired, if that is tolerated for its user.
@@ -49,7 +52,7 @@ impl From<ChainIdentification> for ClientIdentification {
         Self {
             identity: identification.identity,
             certificate: identification.peer,
-            vouched_by: identification.vouched_by,
+            verified_by: identification.verified_by,
         }
     }
 }
@@ -59,7 +62,7 @@ impl ChainIdentification {
         Self {
             identity,
             peer: None,
-            vouched_by: None,
+            verified_by: None,
             until: i64::MAX,
             expired_for: None,
         }
@@ -139,12 +142,12 @@ fn identify_user(
         expired_for,
         until,
     } = *verification;
-    let vouched_by = Some(domain);
+    let verified_by = Some(domain);
     let Some(over) = expired_for else {
         return ChainIdentification {
             identity,
             peer: Some(peer),
-            vouched_by,
+            verified_by,
             until,
             expired_for,
         };
@@ -158,7 +161,7 @@ fn identify_user(
         return ChainIdentification {
             identity,
             peer: Some(peer),
-            vouched_by,
+            verified_by,
             until,
             expired_for: None,
         };
@@ -168,7 +171,7 @@ fn identify_user(
     ChainIdentification {
         identity,
         peer: Some(peer),
-        vouched_by,
+        verified_by,
         until,
         expired_for,
     }

@@ -87,7 +87,7 @@ impl ConnectedClient {
 
     /// Why the client of a removed listener is rejected, if it is. The host policy is gone too. If the trust domain that
     /// verified the chain still exists, the chain is verified against it.
-    pub(super) fn refused_without_listener(
+    pub(super) fn rejected_without_listener(
         &self,
         snapshot: &Snapshot,
         before: &ClientView,
@@ -99,7 +99,7 @@ impl ConnectedClient {
             .trust_domains
             .iter()
             .find(|domain| domain.name == *name)?;
-        if let Err(error) = domain.vouch(&self.facts.chain, UnixTime::now()) {
+        if let Err(error) = domain.verify_chain(&self.facts.chain, UnixTime::now()) {
             return Some(error.reason());
         }
         let user = before.principal()?;
@@ -121,7 +121,7 @@ impl ConnectedClient {
         let mut identification = match &policies {
             Some(ClientPolicies { host, .. }) => {
                 identify_with(snapshot, host, &self.facts.chain, |chain| {
-                    host.vouch(chain, UnixTime::now())
+                    host.verify_chain(chain, UnixTime::now())
                 })
             }
             None => ChainIdentification::without_certificate(ClientIdentity::Refused(
@@ -133,8 +133,8 @@ impl ConnectedClient {
             .and_then(|policies| policies.listener.front_proxy.as_ref());
         let role = match FrontProxyRole::of(&self.remote, front, &identification.identity) {
             Ok(role) => role,
-            Err(refusal) => {
-                identification.identity = ClientIdentity::Forwarded(refusal);
+            Err(rejection) => {
+                identification.identity = ClientIdentity::Forwarded(rejection);
                 FrontProxyRole::Own
             }
         };
@@ -152,7 +152,7 @@ impl ConnectedClient {
         let ChainIdentification {
             identity,
             peer,
-            vouched_by,
+            verified_by,
             until,
             expired_for,
         } = identification;
@@ -180,7 +180,7 @@ impl ConnectedClient {
             identity,
             peer,
             refused,
-            vouched_by,
+            verified_by,
             role,
             identity_headers: RefCell::default(),
             expiry,

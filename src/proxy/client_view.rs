@@ -37,7 +37,7 @@ pub(super) struct ClientView {
     /// The fields of a rejected certificate. Only for logs.
     pub(super) refused: Option<PresentedCertificate>,
     /// The trust domain that verified the client. Also set if a front proxy forwarded a name without a certificate.
-    pub(super) vouched_by: Option<TrustDomainId>,
+    pub(super) verified_by: Option<TrustDomainId>,
     pub(super) role: FrontProxyRole,
     /// The identity headers for upstreams, the newest last. Nearly always one.
     pub(super) identity_headers: RefCell<Vec<IdentityHeaderCache>>,
@@ -101,7 +101,7 @@ impl ClientView {
             listener: &policies.listener,
             host: &policies.host,
             identity: &self.identity,
-            vouched_by: self.vouched_by,
+            verified_by: self.verified_by,
             certificate: self.peer.as_ref(),
             source: self.source,
             now: clock::signed_seconds(),

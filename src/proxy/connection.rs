@@ -1,7 +1,7 @@
 //! One connection, from accepted socket to close: handshake, then HTTP in the version that ALPN selected.
 
 use super::Shared;
-use super::active_snapshot::in_force;
+use super::active_snapshot::active_snapshot;
 use super::activity::Activity;
 use super::client::ConnectedClient;
 use super::connection_facts::{ConnectionAddresses, ConnectionFacts};
@@ -75,7 +75,7 @@ struct ConnectionParts {
 
 impl ConnectionHandler for ProxyHandler {
     fn place_limits(&self, client: IpAddr) -> PlaceLimits {
-        let current = in_force(&self.shared);
+        let current = active_snapshot(&self.shared);
         let policy = self.policy(&current.snapshot);
         PlaceLimits {
             connections: policy.map_or(0, |policy| policy.limits.connections),
@@ -108,7 +108,7 @@ impl ProxyHandler {
         drain: Drain,
     ) -> Option<ConnectionFuture<'_>> {
         let accepted_at = Instant::now();
-        let snapshot = in_force(&self.shared).snapshot.clone();
+        let snapshot = active_snapshot(&self.shared).snapshot.clone();
         let policy = self.policy(&snapshot).cloned()?;
         // A listener on all addresses learns only from the socket which one the client connected to.
         let local = stream.local_addr().unwrap_or(policy.address);
@@ -121,7 +121,7 @@ impl ProxyHandler {
         // A client that connected before the drain began may finish the handshake and send one request.
         let outcome = tokio::select! {
             outcome = work => outcome,
-            () = place.told_to_give_way() => return None,
+            () = place.evicted() => return None,
             () = async { drain.begun().await; sleep(DRAIN_GRACE).await } => return None,
         };
         let drain = if drain.has_begun() {
@@ -138,7 +138,7 @@ impl ProxyHandler {
                 let closed = Box::pin(failure.close());
                 tokio::select! {
                     () = closed => {}
-                    () = place.told_to_give_way() => {}
+                    () = place.evicted() => {}
                 }
                 None
             }
@@ -182,7 +182,7 @@ impl ProxyHandler {
             remote,
             self.shared.telemetry.clone(),
         );
-        let snapshot = in_force(&self.shared).snapshot.clone();
+        let snapshot = active_snapshot(&self.shared).snapshot.clone();
         client.observe(&snapshot, std::time::Instant::now());
         let socket = ConnectionAddresses {
             client: accepted.address,

@@ -1,7 +1,7 @@
 //! The snapshot and the client for which a request is decided. Decides nothing.
 
 use super::Shared;
-use super::active_snapshot::{ActiveSnapshot, in_force};
+use super::active_snapshot::{ActiveSnapshot, active_snapshot};
 use super::client::ConnectedClient;
 use super::client_view::ClientView;
 use crate::head::Fields;
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// A snapshot, and the client as that snapshot identifies it.
 pub(super) struct DecisionContext {
-    pub(super) in_force: Rc<ActiveSnapshot>,
+    pub(super) active: Rc<ActiveSnapshot>,
     pub(super) view: Rc<ClientView>,
 }
 
@@ -23,9 +23,9 @@ impl DecisionContext {
         fields: &F,
         now: Instant,
     ) -> Self {
-        let in_force = in_force(shared);
-        let snapshot = &in_force.snapshot;
+        let active = active_snapshot(shared);
+        let snapshot = &active.snapshot;
         let view = client.client_of_request(client.view(snapshot, now), fields, snapshot, now);
-        Self { in_force, view }
+        Self { active, view }
     }
 }

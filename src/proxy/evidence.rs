@@ -7,12 +7,12 @@ use super::client_view::ClientView;
 use super::decision_context::DecisionContext;
 use super::question::{RequestOrigin, question_for};
 use super::request::{Evidence, Need, PresentedCredentials, RequestDecision};
-use crate::authorizer::{Asking, Authorizer};
+use crate::authorizer::{Authorizer, EncodedQuestion};
 use crate::clock;
 use crate::config::CredentialKind;
 use crate::credentials::{
     BasicCredentials, CredentialFailure, CredentialProof, PasswordFailure, PasswordVerdict,
-    ProofEvidence, Shown, Source, TokenError,
+    PresentedCredential, ProofEvidence, Source, TokenError,
 };
 use crate::head::Fields;
 use crate::reason::Reason;
@@ -30,9 +30,9 @@ pub(super) struct EvidenceCache(Evidence);
 /// Where evidence comes from.
 pub(super) enum EvidenceSource {
     /// The credentials in the request head, which are to be checked.
-    Credentials(Shown),
+    Credentials(PresentedCredential),
     /// An external authorizer, and the question for it.
-    Authorizer(Arc<Authorizer>, Box<Asking>),
+    Authorizer(Arc<Authorizer>, Box<EncodedQuestion>),
     /// The request body, with its maximum length in bytes. The engine reads it.
     Body(Option<u64>),
 }
@@ -50,7 +50,7 @@ impl EvidenceCache {
             EvidenceSource::Credentials(shown) => {
                 self.0.presented = presented(
                     shared,
-                    &context.in_force.snapshot,
+                    &context.active.snapshot,
                     &context.view,
                     shown,
                     address,
@@ -97,7 +97,9 @@ pub(super) fn evidence_source<F: Fields + ?Sized>(
 ) -> Option<EvidenceSource> {
     let route = decided.route?;
     Some(match need {
-        Need::Credentials => EvidenceSource::Credentials(Shown::of(fields, route.credentials)),
+        Need::Credentials => {
+            EvidenceSource::Credentials(PresentedCredential::of(fields, route.credentials))
+        }
         Need::Body => EvidenceSource::Body(route.limits.body_size),
         Need::Authorizer => {
             let (authorizer, asking) = question_for(decided, fields, context, checked, origin)?;
@@ -110,14 +112,18 @@ async fn presented(
     shared: &Shared,
     snapshot: &Snapshot,
     view: &ClientView,
-    shown: Shown,
+    shown: PresentedCredential,
     address: IpAddr,
 ) -> PresentedCredentials {
     match shown {
-        Shown::Nothing => PresentedCredentials::Nothing,
-        Shown::Malformed => PresentedCredentials::Failed(CredentialFailure::Malformed),
-        Shown::Password(credentials) => password(shared, snapshot, &credentials, address).await,
-        Shown::Token(text) => token(shared, snapshot, view, &text),
+        PresentedCredential::Nothing => PresentedCredentials::Nothing,
+        PresentedCredential::Malformed => {
+            PresentedCredentials::Failed(CredentialFailure::Malformed)
+        }
+        PresentedCredential::Password(credentials) => {
+            password(shared, snapshot, &credentials, address).await
+        }
+        PresentedCredential::Token(text) => token(shared, snapshot, view, &text),
     }
 }
 

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_speaks_when_the_end_is_near() {
+    fn the_expiry_field_is_sent_shortly_before_expiry() {
         let policy = policy(Some(Duration::from_secs(100)));
         for (left, speaks) in [(101, false), (100, true), (0, true), (-5, true)] {
             let expiry = Expiry::at(&policy, Some(NOW + left), NOW);

@@ -11,7 +11,7 @@ use super::front_proxy_role::FrontProxyRole;
 use super::request::ClientIdentity;
 use crate::head::Fields;
 use crate::identity::{
-    Forwarded, ForwardedRefusal, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader,
+    Forwarded, ForwardedRejection, FrontProxy, Identifier, IdentityKind, ProxiedClient, ProxyHeader,
 };
 use crate::snapshot::Snapshot;
 use crate::tls::{
@@ -51,7 +51,7 @@ impl ConnectedClient {
             return view;
         };
         let Ok(identity_fields) = front.said(fields) else {
-            let identity = ClientIdentity::Forwarded(ForwardedRefusal::Several);
+            let identity = ClientIdentity::Forwarded(ForwardedRejection::Several);
             let rejected = ChainIdentification::without_certificate(identity).into();
             return self.forwarded_view(&view, rejected, snapshot, now);
         };
@@ -60,10 +60,11 @@ impl ConnectedClient {
         }
         let forwarded = match front.read(identity_fields, self.proxied()) {
             Ok(forwarded) => identify_forwarded(snapshot, front, forwarded, |chain| {
-                front.trust_domain.vouch(chain, UnixTime::now())
+                front.trust_domain.verify_chain(chain, UnixTime::now())
             }),
-            Err(refusal) => {
-                ChainIdentification::without_certificate(ClientIdentity::Forwarded(refusal)).into()
+            Err(rejection) => {
+                ChainIdentification::without_certificate(ClientIdentity::Forwarded(rejection))
+                    .into()
             }
         };
         let named = self.forwarded_view(&view, forwarded, snapshot, now);
@@ -84,10 +85,10 @@ impl ConnectedClient {
             return Ok(socket);
         };
         let view = self.view(snapshot, Instant::now());
-        if let ClientIdentity::Forwarded(refusal) = &view.identity {
+        if let ClientIdentity::Forwarded(rejection) = &view.identity {
             let detail = format!(
                 "a PROXY header from a client that may send none: {}",
-                refusal.reason().word()
+                rejection.reason().word()
             );
             let mut failure = HandshakeFailure::beside(FailureReason::NotAFrontProxy, detail);
             failure.certificate = self
@@ -160,7 +161,7 @@ fn identify_forwarded(
             }
             None => (
                 ChainIdentification::without_certificate(ClientIdentity::Forwarded(
-                    ForwardedRefusal::Missing,
+                    ForwardedRejection::Missing,
                 )),
                 chain,
             ),
@@ -168,10 +169,11 @@ fn identify_forwarded(
         Forwarded::CommonName(name) => (identify_common_name(snapshot, front, &name), Vec::new()),
     };
     if let ClientIdentity::Refused(reason) = identification.identity {
-        identification.identity = ClientIdentity::Forwarded(ForwardedRefusal::Certificate(reason));
+        identification.identity =
+            ClientIdentity::Forwarded(ForwardedRejection::Certificate(reason));
     }
     if principal(&identification.identity).is_some_and(|user| front.is_peer(user.id)) {
-        identification.identity = ClientIdentity::Forwarded(ForwardedRefusal::FrontProxyItself);
+        identification.identity = ClientIdentity::Forwarded(ForwardedRejection::FrontProxyItself);
     }
     ForwardedIdentification {
         identification,
@@ -188,7 +190,7 @@ pub fn identify_forwarded_chain(
     at: UnixTime,
 ) -> ClientIdentification {
     identify_forwarded(snapshot, front, Forwarded::Chain(chain), |chain| {
-        front.trust_domain.would_vouch(chain, at)
+        front.trust_domain.verify_chain_dry_run(chain, at)
     })
     .identification
     .into()
@@ -202,7 +204,7 @@ fn identify_common_name(
 ) -> ChainIdentification {
     let domain = front.trust_domain.id;
     let Ok(identifier) = Identifier::parse(IdentityKind::CommonName, name) else {
-        let malformed = ForwardedRefusal::Malformed("the common name cannot be one");
+        let malformed = ForwardedRejection::Malformed("the common name cannot be one");
         return ChainIdentification::without_certificate(ClientIdentity::Forwarded(malformed));
     };
     let mut identity = ClientIdentity::from(snapshot.users.identify_by(domain, &identifier));
@@ -211,6 +213,6 @@ fn identify_common_name(
         identity = ClientIdentity::Refused(FailureReason::Denied);
     }
     let mut identification = ChainIdentification::without_certificate(identity);
-    identification.vouched_by = Some(domain);
+    identification.verified_by = Some(domain);
     identification
 }

@@ -2,7 +2,7 @@
 
 use super::client_view::ClientView;
 use super::request::ClientIdentity;
-use crate::identity::{ForwardedRefusal, Said};
+use crate::identity::{ForwardedRejection, Said};
 use crate::snapshot::Snapshot;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,7 +52,7 @@ impl ForwardedClients {
 
     /// Keeps a client. A rejected certificate is never kept, since it can become valid a moment later.
     pub(super) fn keep(&self, fields: &Said<'_>, view: &Rc<ClientView>) {
-        if matches!(&view.identity, ClientIdentity::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing)
+        if matches!(&view.identity, ClientIdentity::Forwarded(rejection) if *rejection != ForwardedRejection::Missing)
         {
             return;
         }

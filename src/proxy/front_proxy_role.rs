@@ -3,7 +3,7 @@
 use super::chain_identification::principal;
 use super::request::ClientIdentity;
 use crate::config::ForwardedIdentity;
-use crate::identity::{ForwardedRefusal, FrontProxy, ProxyHeader};
+use crate::identity::{ForwardedRejection, FrontProxy, ProxyHeader};
 use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ impl FrontProxyRole {
         remote: &RemoteEnd,
         front: Option<&Arc<FrontProxy>>,
         identity: &ClientIdentity,
-    ) -> Result<Self, ForwardedRefusal> {
+    ) -> Result<Self, ForwardedRejection> {
         if let ClientIdentity::Refused(_) = identity {
             return Ok(Self::Own);
         }
@@ -62,22 +62,22 @@ impl FrontProxyRole {
         });
         let Some(front) = front else {
             return if remote.header.is_some() {
-                Err(ForwardedRefusal::NotAFrontProxy)
+                Err(ForwardedRejection::NotAFrontProxy)
             } else {
                 Ok(Self::Own)
             };
         };
         if !user.is_some_and(|user| front.is_peer(user)) {
-            return Err(ForwardedRefusal::NotAFrontProxy);
+            return Err(ForwardedRejection::NotAFrontProxy);
         }
         if !front.may_be_at(remote.address) {
-            return Err(ForwardedRefusal::WrongSource);
+            return Err(ForwardedRejection::WrongSource);
         }
         match (front.identity, &remote.header) {
             (ForwardedIdentity::ProxyV2, Some(ProxyHeader::Local)) => Ok(Self::Own),
             // The connection is older than a reload that changed how identities are forwarded.
             (ForwardedIdentity::Rfc9440 | ForwardedIdentity::Xfcc, Some(_)) => {
-                Err(ForwardedRefusal::NotAFrontProxy)
+                Err(ForwardedRejection::NotAFrontProxy)
             }
             _ => Ok(Self::ForOthers(front.clone())),
         }

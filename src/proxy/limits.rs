@@ -4,7 +4,7 @@ use super::record::Record;
 use crate::clock;
 use crate::identity::Principal;
 use crate::limit::{BodyEnd, Bounds, Limiter, LimiterReservation, smaller};
-use crate::respond::{ExceededLimit, LimitOwner, Refusal};
+use crate::respond::{ExceededLimit, LimitOwner, Rejection};
 use crate::route::{Admission, Route, RouteLimits};
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) fn take(
     route: &Route,
     user: Option<&Principal>,
     announced: Option<u64>,
-) -> Result<Allowance, Refusal<'static>> {
+) -> Result<Allowance, Rejection<'static>> {
     // A public route identifies no client.
     let user = user.filter(|_| route.admission != Admission::Public);
     let user = user.and_then(|user| snapshot.user_limiters.get(user.id.index()));
@@ -47,7 +47,7 @@ pub(super) fn take(
         .zip(limits.body_size)
         .is_some_and(|(announced, most)| announced > most)
     {
-        return Err(Refusal::Body(BodyEnd::TooLarge));
+        return Err(Rejection::Body(BodyEnd::TooLarge));
     }
     let begun = record.begun();
     let of_user = reserve(user, LimitOwner::User, begun)?;
@@ -66,9 +66,9 @@ fn reserve(
     limiter: Option<&Arc<Limiter>>,
     owner: LimitOwner,
     now: Instant,
-) -> Result<Option<LimiterReservation<'_>>, Refusal<'static>> {
+) -> Result<Option<LimiterReservation<'_>>, Rejection<'static>> {
     let taken = limiter
         .map(|limiter| limiter.take(now, clock::seconds))
         .transpose();
-    taken.map_err(|exceeded| Refusal::Limited(ExceededLimit { owner, exceeded }))
+    taken.map_err(|exceeded| Rejection::Limited(ExceededLimit { owner, exceeded }))
 }

@@ -21,7 +21,7 @@ mod http1;
 mod http2;
 mod active_snapshot;
 mod limits;
-mod own_answer;
+mod own_response;
 mod plan;
 mod recheck;
 mod proxy_header;

@@ -8,18 +8,18 @@ use super::client::ConnectedClient;
 use super::client_view::ClientView;
 use super::connection_facts::ConnectionFacts;
 use super::limits;
-use super::own_answer::own_answer;
+use super::own_response::own_response;
 use super::recheck::{HeadSource, LivePermit};
 use super::record::Record;
 use super::request::RequestDecision;
 use crate::authorize::Permit;
 use crate::buffer_pool::PooledBuffer;
 use crate::forward::{
-    Asked, ClientAddress, Framing, RequestEdit, RequestHeadParts, Upgrade, WrittenHead,
+    ClientAddress, Framing, RequestEdit, RequestHeadParts, RequestKind, Upgrade, WrittenHead,
     requested_upgrade, write_request_head,
 };
 use crate::head::{Fields, RequestHead};
-use crate::respond::{GatewayResponse, Refusal, ResponseFormat};
+use crate::respond::{GatewayResponse, Rejection, ResponseFormat};
 use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
 use crate::upstream::{OutgoingRequest, RetryPolicy};
 use std::rc::Rc;
@@ -30,7 +30,7 @@ pub(super) struct DecidedClient<'a> {
     pub(super) client: &'a ConnectedClient,
     pub(super) facts: &'a Rc<ConnectionFacts>,
     pub(super) address: &'a ClientAddress,
-    pub(super) in_force: &'a ActiveSnapshot,
+    pub(super) active: &'a ActiveSnapshot,
     pub(super) view: &'a Rc<ClientView>,
     pub(super) checked: &'a CheckedEvidence,
 }
@@ -60,7 +60,7 @@ pub(super) enum UpgradeSupport {
     clippy::large_enum_variant,
     reason = "a box would be an allocation for each request"
 )]
-pub(super) enum Plan {
+pub(super) enum RequestPlan {
     /// The gateway responds itself.
     Respond(GatewayResponse),
     Forward(ForwardPlan),
@@ -93,21 +93,21 @@ pub(super) fn plan<'s: 'h, 'h, F: Fields + ?Sized>(
     client: &'s DecidedClient<'s>,
     request: &ReceivedRequest<'h, F>,
     decision: RequestDecision<'s, 'h>,
-) -> Result<Plan, Refusal<'s>> {
-    record.decided(&decision, client.in_force);
+) -> Result<RequestPlan, Rejection<'s>> {
+    record.decided(&decision, client.active);
     let permit = decision.decision.into_result()?;
     let (Some(route), Some(target)) = (decision.route, decision.target) else {
-        return Err(Refusal::Internal("a permit without a route"));
+        return Err(Rejection::Internal("a permit without a route"));
     };
     let announced = match request.framing {
         Framing::Length(length) => Some(length),
         Framing::Chunked => None,
     };
-    let snapshot = &client.in_force.snapshot;
+    let snapshot = &client.active.snapshot;
     let user = client.checked.user(client.view);
     let allowance = limits::take(record, snapshot, route, user, announced)?;
     let method = decision.method;
-    let own = own_answer(
+    let own = own_response(
         &route.target,
         method,
         snapshot,
@@ -116,11 +116,11 @@ pub(super) fn plan<'s: 'h, 'h, F: Fields + ?Sized>(
         request.format,
     );
     if let Some(response) = own {
-        return response.map(Plan::Respond);
+        return response.map(RequestPlan::Respond);
     }
-    let worker_route = client.in_force.route(client.facts, route);
+    let worker_route = client.active.route(client.facts, route);
     let Some(upstream) = worker_route.upstream.clone() else {
-        return Err(Refusal::Internal("a route without its upstream"));
+        return Err(Rejection::Internal("a route without its upstream"));
     };
     let permitted = Permitted {
         permit,
@@ -131,7 +131,7 @@ pub(super) fn plan<'s: 'h, 'h, F: Fields + ?Sized>(
     let outgoing = client.outgoing(record, request, &permitted, &upstream, &allowance.limits)?;
     let live_permit =
         LivePermit::of(&request.source, client.view.clone(), client.checked).until(allowance.until);
-    Ok(Plan::Forward(ForwardPlan {
+    Ok(RequestPlan::Forward(ForwardPlan {
         upstream,
         limits: allowance.limits,
         live_permit,
@@ -149,14 +149,14 @@ impl DecidedClient<'_> {
         permitted: &Permitted<'_>,
         upstream: &WorkerUpstream,
         limits: &RouteLimits,
-    ) -> Result<OutgoingRequest, Refusal<'static>> {
+    ) -> Result<OutgoingRequest, Rejection<'static>> {
         let upgrade = match request.upgrades {
             UpgradeSupport::Supported => requested_upgrade(permitted.method, request.head.fields)
-                .map_err(Refusal::Upgrade)?,
+                .map_err(Rejection::Upgrade)?,
             UpgradeSupport::Ignored => Upgrade::None,
         };
         let route = permitted.route;
-        let snapshot = &self.in_force.snapshot;
+        let snapshot = &self.active.snapshot;
         // A public route does not tell the upstream who the client is, so the identity is not rendered.
         let view = (route.admission != Admission::Public).then_some(&**self.view);
         let identity =
@@ -175,7 +175,7 @@ impl DecidedClient<'_> {
             policy: snapshot.field_policy(route),
             authorizer: self.checked.authorizer_fields(),
         };
-        let method = upstream.manners.method(permitted.method);
+        let method = upstream.quirks.method(permitted.method);
         let parts = RequestHeadParts {
             method,
             target: permitted.target.pieces(),
@@ -185,13 +185,13 @@ impl DecidedClient<'_> {
         let mut head = PooledBuffer::take();
         let WrittenHead { host, reuse } =
             write_request_head(&permitted.permit, &parts, &edit, &mut head);
-        let connect_retry = upstream.manners.connect_retry;
+        let connect_retry = upstream.quirks.connect_retry;
         Ok(OutgoingRequest {
             head,
             host,
             reuse,
             framing: request.framing,
-            asked: Asked::by(method),
+            asked: RequestKind::by(method),
             upgrade,
             retry_policy: RetryPolicy::of(method, request.framing, upgrade, connect_retry),
             response_timeout: limits.response_timeout,
@@ -204,8 +204,8 @@ impl DecidedClient<'_> {
 /// The host that the client requested, with its port.
 fn requested_host<'a, F: Fields + ?Sized>(
     head: &RequestHead<'a, F>,
-) -> Result<&'a str, Refusal<'static>> {
+) -> Result<&'a str, Rejection<'static>> {
     let host = || std::str::from_utf8(head.fields.first_value("host")?).ok();
     let requested = head.authority.or_else(host);
-    requested.ok_or(Refusal::Internal("a permit without a host"))
+    requested.ok_or(Rejection::Internal("a permit without a host"))
 }

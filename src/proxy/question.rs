@@ -5,7 +5,7 @@ use super::client::ConnectedClient;
 use super::connection_facts::ConnectionFacts;
 use super::decision_context::DecisionContext;
 use super::request::RequestDecision;
-use crate::authorizer::{Asking, Authorizer, Question};
+use crate::authorizer::{Authorizer, EncodedQuestion, Question};
 use crate::forward::shown_fields;
 use crate::head::Fields;
 use crate::identity::KnownClient;
@@ -28,11 +28,11 @@ pub(super) fn question_for<F: Fields + ?Sized>(
     context: &DecisionContext,
     checked: &CheckedEvidence,
     origin: RequestOrigin<'_>,
-) -> Option<(Arc<Authorizer>, Asking)> {
+) -> Option<(Arc<Authorizer>, EncodedQuestion)> {
     let route = decided.route?;
     let target = decided.target.as_ref()?;
     let host = decided.host.as_ref()?;
-    let snapshot = &context.in_force.snapshot;
+    let snapshot = &context.active.snapshot;
     let facts = origin.facts;
     let authorizer = snapshot.authorizers.get(route.authorizer.as_deref()?)?;
     // The authorizer gets no identity where the upstream gets none.
@@ -62,5 +62,5 @@ pub(super) fn question_for<F: Fields + ?Sized>(
             checked.authorization(None),
         ),
     };
-    Some((authorizer.clone(), authorizer.asking(&question)))
+    Some((authorizer.clone(), authorizer.encode(&question)))
 }

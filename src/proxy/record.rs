@@ -19,7 +19,7 @@ use crate::reason::{DecisionReason, EndReason, Reason};
 use crate::respond::Withdrawal;
 use crate::snapshot::SnapshotVersion;
 use crate::telemetry::{AccessEntry, RouteSeries};
-use crate::tls::record::take_copied_octets;
+use crate::tls::record::take_copied_bytes;
 use audited::{AuditState, AuthorizationWords};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -257,7 +257,7 @@ impl Record {
                 .answered(self.status, duration.as_secs_f64()),
         }
         series.moved(sent, received);
-        let copied = take_copied_octets();
+        let copied = take_copied_bytes();
         if copied > 0 {
             series.copied(copied);
         }

@@ -27,7 +27,7 @@ use crate::forward::SentHeaders;
 use crate::head::{Fields, RequestHead};
 use crate::host::HostName;
 use crate::identity::Principal;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::route::icinga2::BodyEventTypes;
 use crate::route::{Admission, CanonicalTarget, Captured, Requirement, Route};
 use crate::snapshot::{ListenerPolicy, Snapshot};
@@ -45,7 +45,7 @@ pub struct Client<'s> {
     /// The identity of the client.
     pub identity: &'s ClientIdentity,
     /// The trust domain that verified the client.
-    pub vouched_by: Option<TrustDomainId>,
+    pub verified_by: Option<TrustDomainId>,
     /// The verified certificate.
     pub certificate: Option<&'s PeerCertificate>,
     /// The address of the client.
@@ -125,7 +125,7 @@ pub fn decide_traced<'s: 'h, 'h, F: Fields + ?Sized>(
         route: None,
         user: None,
         requirement: None,
-        decision: Decision::Deny(Refusal::Internal("not decided")),
+        decision: Decision::Deny(Rejection::Internal("not decided")),
     };
     decided.decision = run_phases(snapshot, client, evidence, head, &mut decided, trace).into();
     decided
@@ -141,13 +141,13 @@ fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
     trace: &mut impl Trace,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
     reject_invalid_client(client.identity)?;
-    refuse_unforwarded_method(head.method)?;
-    let fields = DecisionFields::of(head.fields, &snapshot.judged_fields);
+    reject_unforwarded_method(head.method)?;
+    let fields = DecisionFields::of(head.fields, &snapshot.decision_fields);
     let host = requested_host(head.authority, &fields)?;
     let host = decided.host.insert(host);
     check_host_of_connection(client, host)?;
     fields.reject_two_readings()?;
-    let canonical = CanonicalTarget::parse(head.target).map_err(Refusal::BadPath)?;
+    let canonical = CanonicalTarget::parse(head.target).map_err(Rejection::BadPath)?;
     let target = decided.target.insert(canonical);
 
     let (route, captured) = find_route(client, host, &target.path)?;
@@ -165,7 +165,7 @@ fn run_phases<'s: 'h, 'h, F: Fields + ?Sized>(
     let captures = named_captures(snapshot, route, &captured);
     let shows_own =
         user.is_some() && shows_its_own_certificate(client.identity, &evidence.presented);
-    let domain = client.vouched_by.filter(|_| shows_own);
+    let domain = client.verified_by.filter(|_| shows_own);
     let headers = SentHeaders {
         fields: head.fields,
         policy: snapshot.field_policy(route),
@@ -212,7 +212,7 @@ fn find_route<'s, 'p>(
         Some(found) => Ok(found),
         None => {
             principal(client.identity)?;
-            Err(Refusal::NoRoute.into())
+            Err(Rejection::NoRoute.into())
         }
     }
 }
@@ -225,9 +225,9 @@ fn check_client<'s>(
     route: &Route,
 ) -> Result<&'s Principal, NoPermit<'s>> {
     let user = authenticated_user(route.credentials, client.identity, &evidence.presented)?;
-    match route.vouched_by.takes(client.vouched_by) {
+    match route.verified_by.takes(client.verified_by) {
         true => Ok(user),
-        false => Err(Refusal::WrongTrustDomain.into()),
+        false => Err(Rejection::WrongTrustDomain.into()),
     }
 }
 
@@ -256,7 +256,7 @@ fn enforce<'s>(
     authorized: Result<Permit<'s>, Denied<'s>>,
     enforcement: EnforcementSetting,
     verdict: Option<&Verdict>,
-    denial: impl Fn(Denied<'s>) -> Refusal<'s>,
+    denial: impl Fn(Denied<'s>) -> Rejection<'s>,
 ) -> Result<Permit<'s>, NoPermit<'s>> {
     let permit = apply_enforcement(authorized, enforcement.mode).map_err(&denial)?;
     let denied_outside = denied_by_authorizer(route, user, verdict)?;
@@ -264,10 +264,10 @@ fn enforce<'s>(
         .with_denial(denied_outside, enforcement.mode)
         .map_err(&denial)?;
     // The last check: a user that is denied must not learn which users the upstream knows.
-    let has_account = route.known_there.takes(user.map(|user| user.id));
+    let has_account = route.known_users.takes(user.map(|user| user.id));
     has_account
         .then_some(permit)
-        .ok_or(Refusal::UnknownToUpstream.into())
+        .ok_or(Rejection::UnknownToUpstream.into())
 }
 
 /// Checks the conditions of the route, then the permissions of the user. Public routes require no permission, but a
@@ -321,12 +321,12 @@ fn named_captures<'a>(
 }
 
 /// CONNECT would open a tunnel without decisions; TRACE would show the client the fields that we add for the upstream.
-fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
+fn reject_unforwarded_method(method: &str) -> Result<(), Rejection<'static>> {
     let is_never_forwarded = ["CONNECT", "TRACE"]
         .iter()
         .any(|name| method.eq_ignore_ascii_case(name));
     if is_never_forwarded {
-        Err(Refusal::MethodNotForwarded)
+        Err(Rejection::MethodNotForwarded)
     } else {
         Ok(())
     }
@@ -336,26 +336,26 @@ fn refuse_unforwarded_method(method: &str) -> Result<(), Refusal<'static>> {
 fn requested_host<'h>(
     authority: Option<&'h str>,
     fields: &DecisionFields<'h>,
-) -> Result<HostName<'h>, Refusal<'static>> {
-    let text = match (authority, fields.host.map_err(|_| Refusal::BadHost)?) {
+) -> Result<HostName<'h>, Rejection<'static>> {
+    let text = match (authority, fields.host.map_err(|_| Rejection::BadHost)?) {
         (Some(authority), None) => authority,
         (Some(authority), Some(host)) if host.eq_ignore_ascii_case(authority.as_bytes()) => {
             authority
         }
-        (None, Some(host)) => std::str::from_utf8(host).map_err(|_| Refusal::BadHost)?,
-        _ => return Err(Refusal::BadHost),
+        (None, Some(host)) => std::str::from_utf8(host).map_err(|_| Rejection::BadHost)?,
+        _ => return Err(Rejection::BadHost),
     };
-    HostName::parse_authority(text).ok_or(Refusal::BadHost)
+    HostName::parse_authority(text).ok_or(Rejection::BadHost)
 }
 
 /// Rejects a host with another policy than the server name of the connection (RFC 9110 section 7.4).
 fn check_host_of_connection(
     client: Client<'_>,
     host: &HostName<'_>,
-) -> Result<(), Refusal<'static>> {
+) -> Result<(), Rejection<'static>> {
     match client.listener.host(Some(host)) {
         Some(policy) if Arc::ptr_eq(policy, client.host) => Ok(()),
-        _ => Err(Refusal::Misdirected),
+        _ => Err(Rejection::Misdirected),
     }
 }
 

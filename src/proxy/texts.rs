@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_text_of_a_kind_counts_and_nothing_stays_for_the_next() {
+    fn the_last_text_of_a_kind_is_used_and_nothing_remains_for_the_next() {
         let mut texts = RecordTexts::kept();
         texts.set(RecordField::Method, "GET");
         texts.set(RecordField::Path, "/a");

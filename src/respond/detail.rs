@@ -1,10 +1,10 @@
-//! The detail of a refusal for the log.
+//! The detail of a rejection for the log.
 
-use super::Refusal;
+use super::Rejection;
 use crate::credentials::CredentialFailure;
 use crate::error_text::with_causes;
 
-impl Refusal<'_> {
+impl Rejection<'_> {
     /// The detail for the log.
     pub fn detail(&self) -> Option<String> {
         match self {
@@ -18,7 +18,7 @@ impl Refusal<'_> {
             Self::ReservedName(name) => {
                 Some(format!("the certificate has the reserved name \"{name}\""))
             }
-            Self::Forwarded(refusal) => refusal.detail().map(str::to_owned),
+            Self::Forwarded(rejection) => rejection.detail().map(str::to_owned),
             Self::Limited(limited) => Some(limited.detail().to_owned()),
             Self::Framing(error) => Some(error.to_string()),
             Self::Upstream(error) => Some(with_causes(error)),

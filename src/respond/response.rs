@@ -1,6 +1,6 @@
 //! Builds the response to a refused request, as JSON or HTML. Status and texts come from the parent module.
 
-use super::{Refusal, credential, limited};
+use super::{Rejection, credential, limited};
 use crate::endpoint::ConnectError;
 use crate::forward::BadUpgrade;
 use crate::head::Fields;
@@ -48,9 +48,13 @@ impl ResponseFormat {
 }
 
 /// The response to a refused request.
-pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> GatewayResponse {
-    let status = refusal.status();
-    if let Refusal::Absent { path, .. } = refusal {
+pub fn refuse(
+    rejection: &Rejection<'_>,
+    form: ResponseFormat,
+    request_id: &str,
+) -> GatewayResponse {
+    let status = rejection.status();
+    if let Rejection::Absent { path, .. } = rejection {
         return absent(path);
     }
     let title = title(status);
@@ -61,8 +65,8 @@ pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> 
                 "type": "about:blank",
                 "title": title,
                 "status": status.as_u16(),
-                "detail": refusal.sentence(),
-                "reason": refusal.reason().word(),
+                "detail": rejection.sentence(),
+                "reason": rejection.reason().word(),
                 "id": request_id,
             })
             .to_string()
@@ -74,23 +78,23 @@ pub fn refuse(refusal: &Refusal<'_>, form: ResponseFormat, request_id: &str) -> 
                 &format!("{} {title}", status.as_u16()),
                 &format!(
                     "<p>{}</p>\n<p><small>{} &middot; {request_id}</small></p>",
-                    refusal.sentence(),
-                    refusal.reason().word()
+                    rejection.sentence(),
+                    rejection.reason().word()
                 ),
             ),
         ),
     };
-    let fields = match refusal {
-        Refusal::Credential(failure, rule) => credential::fields(failure, *rule),
-        Refusal::Limited(limited) => limited.fields(),
-        Refusal::Upstream(UpstreamError::Connect {
+    let fields = match rejection {
+        Rejection::Credential(failure, rule) => credential::fields(failure, *rule),
+        Rejection::Limited(limited) => limited.fields(),
+        Rejection::Upstream(UpstreamError::Connect {
             source: ConnectError::NoDescriptors,
             ..
         }) => {
             vec![limited::retry_after(limited::SOON)]
         }
         // RFC 6455 section 4.4 and RFC 9110 section 15.5.22.
-        Refusal::Upgrade(BadUpgrade::OtherVersion) => [
+        Rejection::Upgrade(BadUpgrade::OtherVersion) => [
             ("connection", "upgrade"),
             ("upgrade", "websocket"),
             ("sec-websocket-version", "13"),
@@ -190,14 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_its_reason_and_no_more() {
-        let answer = refuse(&Refusal::UnknownUser, ResponseFormat::Json, "id-1");
+    fn a_denial_contains_only_its_reason() {
+        let answer = refuse(&Rejection::UnknownUser, ResponseFormat::Json, "id-1");
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(
             (answer.status.as_u16(), &body["reason"], &body["id"]),
             (403, &"unknown_user".into(), &"id-1".into())
         );
-        let absent = Refusal::Absent {
+        let absent = Rejection::Absent {
             denied: Some(Denied::NoPermission),
             path: "v1/objects/a\"b".into(),
         };

@@ -28,7 +28,7 @@ impl Route {
     fn guards_as(&self, other: &Self) -> bool {
         let Self {
             admission,
-            vouched_by,
+            verified_by,
             requirement,
             condition,
             enabled_until,
@@ -37,7 +37,7 @@ impl Route {
             target,
             authorizer,
             credentials,
-            known_there,
+            known_users,
             // Location and name of the route.
             name: _,
             pattern: _,
@@ -55,7 +55,7 @@ impl Route {
             limiter: _,
         } = self;
         *admission == other.admission
-            && *vouched_by == other.vouched_by
+            && *verified_by == other.verified_by
             && requirement.is_same(&other.requirement)
             && condition.as_ref().map(Condition::text)
                 == other.condition.as_ref().map(Condition::text)
@@ -65,7 +65,7 @@ impl Route {
             && *target == other.target
             && *authorizer == other.authorizer
             && *credentials == other.credentials
-            && *known_there == other.known_there
+            && *known_users == other.known_users
     }
 
     /// Whether this route permits less: smaller bodies, fewer requests, fewer path oddities, fewer

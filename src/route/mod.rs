@@ -48,7 +48,7 @@ pub struct Route {
     /// The clients that are admitted.
     pub admission: Admission,
     /// The trust domains of which one must have verified the client.
-    pub vouched_by: AcceptedDomains,
+    pub verified_by: AcceptedDomains,
     /// The permission that an ApiUser needs.
     pub requirement: RequirementRule,
     /// A condition on every request, independent of the client.
@@ -79,7 +79,7 @@ pub struct Route {
     /// The credentials that a client may use.
     pub credentials: CredentialRule,
     /// The ApiUsers with an account at the upstream.
-    pub known_there: UpstreamUsers,
+    pub known_users: UpstreamUsers,
 }
 
 /// The ApiUsers whose requests are forwarded, by their accounts at the upstream.

@@ -57,7 +57,7 @@ impl Name<'_> {
     }
 
     /// The name as it is compared with permissions.
-    pub fn as_octets(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             NameText::Odd { bytes, .. } => bytes,
             _ => self.as_str().as_bytes(),
@@ -87,7 +87,7 @@ impl<'a> From<&'a str> for Name<'a> {
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.as_octets() == other.as_octets()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
             ),
         ] {
             let name = Name::of_bytes(&[b"events/", bytes]);
-            assert_eq!((name.as_octets(), name.as_str()), (compared, shown));
+            assert_eq!((name.as_bytes(), name.as_str()), (compared, shown));
         }
         assert_ne!(
             Name::of_bytes(&[b"\xff"]),

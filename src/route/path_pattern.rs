@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_that_no_request_can_have_are_refused() {
+    fn patterns_that_no_request_can_have_are_rejected() {
         for text in ["/a//b", "/a/../b", "/a?b", "/.", "/%2e%2e", "/a#b"] {
             let result = PathPattern::parse(text, Extent::Prefix);
             assert_eq!(result, Err(PathPatternError::NeverCanonical), "{text}");

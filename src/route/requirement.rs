@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn requirements_that_could_be_mistaken_are_refused() {
+    fn requirements_that_could_be_mistaken_are_rejected() {
         for text in ["GET /x", "{type}/x", "a*", "a?", "a\\b", "", "a\nb", "/x"] {
             assert_eq!(
                 Template::parse(text, &["type"]),

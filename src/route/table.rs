@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn captures_are_found_as_deep_as_they_may_stand() {
+    fn captures_are_found_at_the_maximum_depth() {
         let pattern = |deep: usize| "/a".repeat(deep - 2) + "/{first}/{last}";
         let table = table(&[(&pattern(CAPTURE_DEPTH), Extent::Prefix)]);
         let path = "/a".repeat(CAPTURE_DEPTH - 2) + "/x/y/z/z";

@@ -74,7 +74,7 @@ pub struct Snapshot {
     /// Names of items with `enabled_until`, and their last second in Unix time.
     pub enabled_until: Vec<(String, i64)>,
     /// Header fields that conditions and authorizers read. `Connection` and trailers may not contain them.
-    pub judged_fields: FieldNames,
+    pub decision_fields: FieldNames,
     /// Whether any permission or route has a condition.
     pub has_conditions: bool,
     /// Whether a decision can change with time alone.
@@ -124,7 +124,7 @@ impl Snapshot {
     pub fn field_policy<'a>(&'a self, route: &'a Route) -> FieldPolicy<'a> {
         FieldPolicy {
             reserved: self.authorizers.reserved(),
-            judged: &self.judged_fields,
+            decision_fields: &self.decision_fields,
             kept: &route.kept_headers,
         }
     }

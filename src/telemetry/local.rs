@@ -171,7 +171,7 @@ impl WorkerCounters {
 
     /// The task that responds to scrapes; run it on this thread. Further calls return a task that
     /// ends at once.
-    pub fn answer_scrapes(&mut self) -> impl Future<Output = ()> + 'static {
+    pub fn serve_scrapes(&mut self) -> impl Future<Output = ()> + 'static {
         let requests = self.requests.take();
         async move {
             let Some(mut requests) = requests else { return };

@@ -18,7 +18,7 @@ mod write_counted;
 
 pub use access_log::{AccessEntry, AccessLog, AccessLogConfig};
 pub use audit::{
-    AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot,
+    AuditCut, AuditDecision, AuditLogConfig, AuditOverlay, AuditRejectedSnapshot, AuditSnapshot,
     Reopened,
 };
 pub use certificates::{

@@ -26,8 +26,8 @@ pub enum TrustDomainError {
     #[error("\"{0}\" is not the certificate of a CA, so it cannot be an intermediate")]
     IntermediateNotACa(String),
     /// No anchor leads to the intermediate: it has no effect, or belongs to another domain.
-    #[error("no trust anchor of this domain vouches for the intermediate \"{0}\"")]
-    NotVouchedFor(String),
+    #[error("no trust anchor of this domain verifies the intermediate \"{0}\"")]
+    UnverifiedIntermediate(String),
 }
 
 impl TrustDomainError {
@@ -80,7 +80,7 @@ impl Authorities {
         let (usable, rest) = issued_under(&unexpired, all);
         let (issued_under_expired, rest) = issued_under(&expired, rest);
         if let Some((_, facts)) = rest.into_iter().next() {
-            return Err(TrustDomainError::NotVouchedFor(facts.name));
+            return Err(TrustDomainError::UnverifiedIntermediate(facts.name));
         }
         expired.extend(issued_under_expired);
         Ok(Self {

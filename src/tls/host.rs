@@ -8,7 +8,7 @@ use super::sessions::Sessions;
 use super::subject_names::SubjectNames;
 use super::tickets::BoundedTickets;
 use super::trust::{
-    ChainVerification, HandshakeVerifier, Presence, Trust, TrustDomain, verify_chain,
+    CertificatePresence, ChainVerification, HandshakeVerifier, Trust, TrustDomain, verify_chain,
 };
 use super::trust_domain_id::TrustDomainId;
 use super::verification_context::VerificationContext;
@@ -159,7 +159,7 @@ impl HostPolicy {
     ///
     /// # Errors
     /// Why the chain is rejected.
-    pub fn vouch(
+    pub fn verify_chain(
         &self,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
@@ -171,11 +171,11 @@ impl HostPolicy {
         )
     }
 
-    /// As [`Self::vouch`] at any time, for explanations: caches and logs nothing.
+    /// As [`Self::verify_chain`] at any time, for explanations: caches and logs nothing.
     ///
     /// # Errors
     /// Why the chain would be rejected.
-    pub fn would_vouch(
+    pub fn verify_chain_dry_run(
         &self,
         chain: &[CertificateDer<'_>],
         at: UnixTime,
@@ -254,8 +254,8 @@ fn server_config(
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(HostError::Unusable)?;
     let presence = match client_auth {
-        ClientAuth::Required => Presence::Mandatory,
-        ClientAuth::Optional | ClientAuth::Off => Presence::Optional,
+        ClientAuth::Required => CertificatePresence::Mandatory,
+        ClientAuth::Optional | ClientAuth::Off => CertificatePresence::Optional,
     };
     let builder = match trusts.is_empty() {
         false => {

@@ -13,7 +13,7 @@ mod handshake_verifier;
 pub use chain_verification::ChainVerification;
 pub(super) use chain_verification::verify_chain;
 pub(super) use generation::Trust;
-pub(super) use handshake_verifier::{HandshakeVerifier, Presence};
+pub(super) use handshake_verifier::{CertificatePresence, HandshakeVerifier};
 pub use settings::TrustSettings;
 pub use usage::ExtendedKeyUsagePolicy;
 
@@ -69,7 +69,7 @@ impl TrustDomain {
     ///
     /// # Errors
     /// Why the chain is rejected.
-    pub fn vouch(
+    pub fn verify_chain(
         &self,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
@@ -81,11 +81,11 @@ impl TrustDomain {
         )
     }
 
-    /// As [`Self::vouch`] at any time, for explanations: caches and logs nothing.
+    /// As [`Self::verify_chain`] at any time, for explanations: caches and logs nothing.
     ///
     /// # Errors
     /// Why the chain would be rejected.
-    pub fn would_vouch(
+    pub fn verify_chain_dry_run(
         &self,
         chain: &[CertificateDer<'_>],
         at: UnixTime,

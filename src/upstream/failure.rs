@@ -173,8 +173,8 @@ impl RetryPolicy {
 
     /// Maximum bytes of a response that is held back until it is complete, so that the request can
     /// be retried.
-    pub fn holds_back(&self, manners: &Quirks) -> u64 {
-        manners
+    pub fn holds_back(&self, quirks: &Quirks) -> u64 {
+        quirks
             .hold_back
             .filter(|_| self.keeps_body())
             .unwrap_or_default()
@@ -350,14 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_held_back_only_where_they_can_be_asked_for_again() {
-        let manners = Quirks {
+    fn responses_are_buffered_only_where_the_request_can_be_retried() {
+        let quirks = Quirks {
             hold_back: Some(5),
             ..Quirks::default()
         };
         let holds = |method, patience| {
-            RetryPolicy::of(method, Framing::Length(0), Upgrade::None, patience)
-                .holds_back(&manners)
+            RetryPolicy::of(method, Framing::Length(0), Upgrade::None, patience).holds_back(&quirks)
         };
         assert_eq!(
             (holds("GET", LONG), holds("POST", LONG), holds("GET", None)),

@@ -1,7 +1,7 @@
 //! Finds the head of a response in received bytes, for both HTTP engines. Reads nothing.
 
 use super::{AttemptFailure, Link};
-use crate::forward::{Asked, FieldSpace, HeadSearch, ResponseHead, parse_response_head};
+use crate::forward::{FieldSpace, HeadSearch, RequestKind, ResponseHead, parse_response_head};
 
 /// The search for the head of one response.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub struct ResponseHeadSearch {
 #[derive(Clone, Copy)]
 pub struct ExpectedResponse {
     /// The kind of the request's method.
-    pub asked: Asked,
+    pub asked: RequestKind,
     /// A body of at most so many bytes is awaited with the head.
     pub held_back: u64,
     /// Maximum number of bytes that are awaited, because there is no more room.

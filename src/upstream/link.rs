@@ -4,7 +4,7 @@
 mod vectored_read;
 
 use super::link_stream::LinkStream;
-use super::manners::Quirks;
+use super::quirks::Quirks;
 use crate::config::{LengthlessRedirect, QuickAck};
 use crate::endpoint::EndpointStream;
 use crate::forward::Reuse;
@@ -67,14 +67,14 @@ impl Link {
         stream: EndpointStream,
         pool: PoolId,
         endpoint: usize,
-        manners: &Quirks,
+        quirks: &Quirks,
         owner: Option<WeakStateKey>,
     ) -> Self {
         let Quirks {
             quick_ack,
             lengthless_redirect,
             ..
-        } = *manners;
+        } = *quirks;
         Self {
             stream,
             pool,

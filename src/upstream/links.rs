@@ -73,7 +73,7 @@ impl Upstream {
                 Err(failure) => failure,
             };
             let patience = self
-                .manners
+                .quirks
                 .connect_retry
                 .filter(|_| source.is_passing())
                 .unwrap_or_default();
@@ -117,7 +117,7 @@ impl Upstream {
                         stream,
                         target.pool.id(),
                         number,
-                        &self.manners,
+                        &self.quirks,
                         owner,
                     ));
                 }

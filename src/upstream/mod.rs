@@ -2,15 +2,15 @@
 //! unsafe request. Edits no header and responds to no client.
 
 mod account;
-mod answer;
-mod answer_body;
+mod response;
+mod response_body;
 mod attempts;
 mod failure;
 mod head_search;
 mod link;
 mod link_stream;
 mod links;
-mod manners;
+mod quirks;
 mod outgoing;
 mod response_reader;
 mod send;
@@ -19,15 +19,15 @@ mod upload;
 mod upload_state;
 
 pub use account::{Account, Accounts};
-pub use answer::Answer;
-pub use answer_body::{ResponseBody, read_away};
 pub use attempts::{AttemptObserver, SendAttempts};
 pub use failure::{AttemptFailure, RetryPolicy, RetryTarget};
 pub use head_search::{ExpectedResponse, ResponseHeadSearch};
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
-pub use manners::Quirks;
 pub use outgoing::OutgoingRequest;
+pub use quirks::Quirks;
+pub use response::UpstreamResponse;
+pub use response_body::{ResponseBody, read_away};
 pub use send::{LONG_TIMEOUT, SendObserver, UpstreamRequest};
 pub use upload_state::UploadState;
 
@@ -55,7 +55,7 @@ pub struct Upstream {
     /// connection.
     pub proxy_protocol: ProxyProtocol,
     /// Its quirks.
-    pub manners: Quirks,
+    pub quirks: Quirks,
     /// Digest of all settings; equal for equal upstreams.
     pub signature: Vec<u8>,
     connect_timeout: Duration,
@@ -91,7 +91,7 @@ pub struct UpstreamSettings {
     /// Maximum idle connections per worker and endpoint.
     pub pool_capacity: Capacity,
     /// Its quirks.
-    pub manners: Quirks,
+    pub quirks: Quirks,
 }
 
 /// Errors of a request to an upstream.
@@ -181,7 +181,7 @@ impl Upstream {
             authorization: settings.authorization,
             identity: settings.identity,
             proxy_protocol: settings.proxy_protocol,
-            manners: settings.manners,
+            quirks: settings.quirks,
             signature,
             connect_timeout: settings.connect_timeout,
             targets: targets.collect(),

@@ -2,7 +2,7 @@
 
 use super::{Account, RetryPolicy};
 use crate::buffer_pool::PooledBuffer;
-use crate::forward::{Asked, Framing, Reuse, Upgrade};
+use crate::forward::{Framing, RequestKind, Reuse, Upgrade};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub struct OutgoingRequest {
     /// The framing of the body according to the head.
     pub framing: Framing,
     /// The kind of the method in the head, which the response framing depends on.
-    pub asked: Asked,
+    pub asked: RequestKind,
     /// The requested upgrade.
     pub upgrade: Upgrade,
     /// The retry policy.

@@ -2,7 +2,9 @@
 //! with the head.
 
 use super::{AttemptFailure, ExpectedResponse, Link, ResponseHeadSearch};
-use crate::forward::{Asked, ResponseFraming, ResponseHead, ResponseHeadError, Reuse, field_space};
+use crate::forward::{
+    RequestKind, ResponseFraming, ResponseHead, ResponseHeadError, Reuse, field_space,
+};
 use bytes::{Buf, BytesMut};
 use std::task::{Context, Poll, ready};
 
@@ -66,7 +68,7 @@ impl ResponseReader {
         &mut self,
         context: &mut Context<'_>,
         link: &mut Link,
-        asked: Asked,
+        asked: RequestKind,
         held_back: u64,
         on_head: impl FnOnce(&ResponseHead<'_, '_>) -> T,
     ) -> Poll<Result<(ResponseSummary, T), AttemptFailure>> {

@@ -4,11 +4,11 @@
 use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
 use super::{
-    Answer, AttemptFailure, AttemptObserver, Link, OutgoingRequest, SendAttempts, Upstream,
-    UpstreamError,
+    AttemptFailure, AttemptObserver, Link, OutgoingRequest, SendAttempts, Upstream, UpstreamError,
+    UpstreamResponse,
 };
 use crate::clock;
-use crate::forward::{Asked, ResponseHead};
+use crate::forward::{RequestKind, ResponseHead};
 use crate::limit::{BodyFailure, BodyMeter};
 use bytes::Bytes;
 use http_body::Body;
@@ -53,7 +53,7 @@ impl ResponseTimer {
 
 /// The settings that all attempts share.
 struct AttemptSettings {
-    asked: Asked,
+    asked: RequestKind,
     /// Maximum bytes of a response that is held back until it is complete.
     held_back: u64,
     response_timeout: Duration,
@@ -92,7 +92,7 @@ impl Upstream {
         &self,
         request: UpstreamRequest<B>,
         observer: O,
-    ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
+    ) -> Result<UpstreamResponse<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -110,7 +110,7 @@ impl Upstream {
         &self,
         request: UpstreamRequest<B>,
         mut observer: O,
-    ) -> Result<Answer<B, O::ReceivedHead>, UpstreamError>
+    ) -> Result<UpstreamResponse<B, O::ReceivedHead>, UpstreamError>
     where
         B: Body<Data = Bytes, Error = BodyFailure> + Unpin,
     {
@@ -121,7 +121,7 @@ impl Upstream {
         } = request;
         let settings = AttemptSettings {
             asked: outgoing.asked,
-            held_back: outgoing.retry_policy.holds_back(&self.manners),
+            held_back: outgoing.retry_policy.holds_back(&self.quirks),
             response_timeout: outgoing.response_timeout,
         };
         let mut attempts = SendAttempts::new(self, self.series(), &outgoing);
@@ -150,7 +150,7 @@ impl Upstream {
                 .await
             {
                 Ok((received, head)) => {
-                    return Ok(Answer::new(received, head, upload, reader, link));
+                    return Ok(UpstreamResponse::new(received, head, upload, reader, link));
                 }
                 Err(failure) => failure,
             };

@@ -236,7 +236,7 @@ fn start_thread(
         {
             Ok(runtime) => {
                 let mut counts = WorkerCounters::begin(&telemetry);
-                runtime.spawn_local(counts.answer_scrapes());
+                runtime.spawn_local(counts.serve_scrapes());
                 let _ = ready.send(Ok(()));
                 work(runtime, jobs, &guard.stop);
             }

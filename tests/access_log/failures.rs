@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_client_that_leaves_before_the_answer_is_told_and_counted() {
+fn a_client_that_leaves_before_the_response_is_logged_and_counted() {
     let (pki, held) = (Pki::new(), HeldUpstream::start());
     let gateway = gateway(&pki, &held.upstream, "");
     let mut raw = Client::new(&pki, Some(&pki.client("alice")), gateway.address()).raw();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_changed_secret_counts_for_the_next_request() {
+fn a_changed_secret_applies_to_the_next_request() {
     for (lines, version) in WAYS {
         let (pki, mirror) = (Pki::new(), Mirror::start());
         let users =
@@ -107,7 +107,7 @@ fn users_share_the_room_for_unused_connections() {
 }
 
 #[test]
-fn a_stream_ends_when_its_user_is_nobody_there_any_more() {
+fn a_stream_ends_when_its_user_has_no_account_at_the_upstream() {
     let pki = Pki::new();
     let upstream = Upstream::scripted(|mut stream, _| {
         crate::support::upstream::read_head(&mut stream);

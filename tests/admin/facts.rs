@@ -18,7 +18,7 @@ fn an_unreachable_upstream_is_counted() {
 }
 
 #[test]
-fn the_snapshot_its_certificates_and_the_build_are_told() {
+fn the_metrics_describe_the_snapshot_its_certificates_and_the_build() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let value = |name: &str, labels: &[(&str, &str)]| gateway.metric(name, labels);
@@ -55,7 +55,7 @@ fn the_snapshot_its_certificates_and_the_build_are_told() {
 }
 
 #[test]
-fn the_process_is_told_with_the_standard_names() {
+fn the_process_metrics_have_the_standard_names() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let value = |name: &str| gateway.metric(name, &[]);
@@ -73,7 +73,7 @@ fn the_process_is_told_with_the_standard_names() {
 }
 
 #[test]
-fn admin_off_means_that_nobody_listens() {
+fn admin_off_opens_no_listener() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway(&pki, &upstream);
     let before = gateway.admin_address();

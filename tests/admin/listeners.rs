@@ -93,7 +93,7 @@ fn a_foreign_host_or_origin_gets_nothing_of_the_admin_listener() {
 }
 
 #[test]
-fn the_metrics_listener_answers_any_host_and_shows_nothing_of_users() {
+fn the_metrics_listener_serves_any_host_and_shows_no_users() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = gateway_with(&pki, &upstream, &format!("{ADMIN}{METRICS}"));
     let metrics = metrics_address(&gateway);

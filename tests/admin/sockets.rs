@@ -97,7 +97,7 @@ fn live_commands_find_the_socket_through_the_config_and_by_name() {
         let revoke = ["revoke", "-c", file, "--user", "alice"];
         let (out, err, code) = run(PORTCULLIS, &[&revoke[..], &arguments].concat());
         assert!(
-            code == 0 && out.contains("in force since generation"),
+            code == 0 && out.contains("active since generation"),
             "{arguments:?}: {out}{err}"
         );
         assert!(

@@ -93,7 +93,7 @@ fn the_list_is_small_exact_and_comes_with_its_evidence() {
 }
 
 #[test]
-fn with_the_list_nobody_loses_anything() {
+fn with_the_list_no_user_loses_anything() {
     let scene = scene();
     for threshold in ["2", "8", "1000"] {
         let (learned, _, _) =

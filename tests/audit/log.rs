@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn a_decision_is_told_with_all_that_it_was_made_of_and_without_its_query() {
+fn a_decision_is_logged_with_its_inputs_and_without_its_query() {
     let role = "[api_user.alice]\nclient_cn = \"alice\"\nroles = [\"reader\"]\ndeny = [\"* /secret/*\"]\n\
                 [role.reader]\npermissions = [\"GET /*\"]\n";
     let scene = Scene::new(role);
@@ -111,7 +111,7 @@ fn a_limit_is_no_decision_of_the_audit_log() {
 }
 
 #[test]
-fn what_never_was_a_request_and_who_is_nobody_have_lines_too() {
+fn malformed_requests_and_unknown_clients_have_log_lines() {
     let scene = Scene::new(&user("alice", &["*"]));
     let client = scene.client("alice");
     client.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n");
@@ -128,7 +128,7 @@ fn what_never_was_a_request_and_who_is_nobody_have_lines_too() {
 }
 
 #[test]
-fn an_answer_that_goes_on_is_told_when_it_begins() {
+fn a_long_response_is_logged_when_it_begins() {
     let pki = Pki::new();
     let upstream = Upstream::scripted(|mut stream, _| {
         read_head(&mut stream);
@@ -166,7 +166,7 @@ fn an_answer_that_goes_on_is_told_when_it_begins() {
 }
 
 #[test]
-fn refusals_are_always_told_and_permits_as_the_config_says() {
+fn denials_are_always_logged_and_permits_as_configured() {
     for (decisions, permits) in [("\"refused\"", 0..=0), ("{ sample = \"50%\" }", 1..=199)] {
         let scene = Scene::with(
             &format!("{AUDIT}decisions = {decisions}\n"),
@@ -297,7 +297,7 @@ fn a_file_that_is_long_enough_is_rotated_and_no_line_is_lost() {
 }
 
 #[test]
-fn a_full_disk_is_counted_and_told_and_the_gateway_goes_on() {
+fn a_full_disk_is_counted_and_logged_and_the_gateway_continues() {
     let scene = Scene::with(
         "[audit_log]\npath = \"/dev/full\"\n",
         &user("alice", &["*"]),

@@ -48,7 +48,7 @@ fn two_users() -> String {
 }
 
 #[test]
-fn gains_and_losses_are_told_by_user_with_reasons_and_counts() {
+fn gains_and_losses_are_listed_by_user_with_reasons_and_counts() {
     let scene = Scene::new(&two_users());
     for (name, method, path) in [
         ("alice", "GET", "/x"),
@@ -103,7 +103,7 @@ fn gains_and_losses_are_told_by_user_with_reasons_and_counts() {
 }
 
 #[test]
-fn whoever_is_gone_or_found_otherwise_loses_and_whoever_is_only_renamed_does_not() {
+fn removed_and_reidentified_users_lose_and_renamed_ones_do_not() {
     let scene = Scene::new(&two_users());
     scene.send("alice", "GET", "/x");
     scene.send("bob", "GET", "/b/1");

@@ -43,7 +43,7 @@ fn nothing_is_remembered_unless_the_config_says_so() {
 }
 
 #[test]
-fn a_verdict_is_nobody_elses_and_by_default_for_nothing_else() {
+fn a_cached_verdict_applies_to_the_same_client_and_request() {
     let scene = Scene::new(
         Speaks::ForwardAuth,
         "",

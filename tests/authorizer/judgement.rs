@@ -8,7 +8,7 @@ use crate::support::{Client, Gateway, PORTCULLIS, Pki, Upstream, run};
 use base64::Engine;
 
 #[test]
-fn a_refusal_is_only_marked_in_shadow_mode() {
+fn a_denial_is_only_marked_in_shadow_mode() {
     for speaks in BOTH {
         let scene = Scene::new(speaks, "", PATIENT, "[gateway]\nshadow = true\n");
         for version in [Version::Http1, Version::Http2] {
@@ -114,7 +114,7 @@ fn a_request_under_way_that_was_never_asked_about_does_not_pass_where_a_route_as
 }
 
 #[test]
-fn who_is_proven_by_a_password_is_told_and_the_password_is_not() {
+fn a_password_user_is_forwarded_without_the_password() {
     let (pki, upstream, fake) = (
         Pki::new(),
         Upstream::start(),
@@ -174,7 +174,7 @@ fn who_is_proven_by_a_password_is_told_and_the_password_is_not() {
 }
 
 #[test]
-fn on_public_routes_an_authorizer_is_told_as_much_as_upstreams_are() {
+fn on_public_routes_an_authorizer_gets_the_identity_that_upstreams_get() {
     let (pki, upstream, fake) = (
         Pki::new(),
         Upstream::start(),
@@ -221,7 +221,7 @@ fn on_public_routes_an_authorizer_is_told_as_much_as_upstreams_are() {
 }
 
 #[test]
-fn explain_asks_nobody_and_says_on_whom_it_depends() {
+fn explain_calls_no_authorizer_and_names_the_one_it_depends_on() {
     let (pki, fake) = (Pki::new(), Fake::start(Speaks::ForwardAuth));
     let file = pki.path("gateway.toml");
     let asks = "[[route]]\npath = \"/asks\"\nupstream = \"api\"\nauthorizer = \"opa\"\n";

@@ -7,7 +7,7 @@ use crate::support::nginx::Nginx;
 use crate::support::{Client, Gateway, Pki, Upstream, require_program};
 
 #[test]
-fn nginx_permits_by_who_asks_for_what() {
+fn nginx_rules_become_permissions() {
     if !require_program("nginx") {
         return;
     }

@@ -68,7 +68,7 @@ impl Secured {
 }
 
 #[test]
-fn an_authorizer_is_who_its_anchors_vouch_for_and_sees_our_certificate() {
+fn an_authorizer_is_verified_by_its_anchors_and_gets_the_gateway_certificate() {
     for speaks in BOTH {
         let (pki, theirs, upstream) = (Pki::new(), Pki::named("Their CA"), Upstream::start());
         let server = Secured::start(speaks, &theirs);

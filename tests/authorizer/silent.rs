@@ -250,7 +250,7 @@ fn one_that_comes_back_is_asked_again_and_the_log_says_so() {
 }
 
 #[test]
-fn who_waits_in_our_own_queue_is_refused_though_silence_permits() {
+fn a_request_in_the_full_queue_is_denied_though_unavailable_permits() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = asked.clone();
     let hanging = Upstream::scripted(move |mut stream, _| {

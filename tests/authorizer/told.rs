@@ -33,7 +33,7 @@ fn said<T>(mut request: Request<T>, fields: &[(&'static str, &'static str)]) -> 
 }
 
 #[test]
-fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names() {
+fn a_forward_authorizer_gets_the_identity_and_the_configured_fields() {
     let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\"]\n";
     let scene = Scene::new(Speaks::ForwardAuth, "", &keys, "");
     let Fake::ForwardAuth(fake) = &scene.fake else {
@@ -90,7 +90,7 @@ fn a_forward_authorizer_is_told_what_the_gateway_knows_and_what_the_config_names
 }
 
 #[test]
-fn envoys_authorizer_is_told_the_same_in_its_own_words() {
+fn an_ext_authz_authorizer_gets_the_same_identity() {
     let keys = PATIENT.to_owned() + "request_headers = [\"accept-language\", \"cookie\"]\n";
     let scene = Scene::new(Speaks::ExtAuthz, "", &keys, "");
     let Fake::ExtAuthz(fake) = &scene.fake else {

@@ -33,7 +33,7 @@ fn the_port_of_a_good_config_is_not_bound_by_check() {
 }
 
 #[test]
-fn a_config_without_its_flag_and_a_config_that_is_not_there_are_told_what_to_write() {
+fn a_config_without_flag_and_a_missing_config_are_reported_with_the_command() {
     for command in ["check", "run", "verify"] {
         let (_, error, code) = run(PORTCULLIS, &[command, "gateway.toml"]);
         assert_eq!(code, 2, "{error}");
@@ -83,7 +83,7 @@ fn each_command_says_once_that_a_bad_config_is_an_error() {
 }
 
 #[test]
-fn a_config_that_is_not_there_is_said_so_and_where_to_name_it() {
+fn a_missing_config_is_reported_with_how_to_name_one() {
     for command in ["check", "run"] {
         let (_, err, code) = run(PORTCULLIS, &[command, "-c", "/nowhere/gateway.toml"]);
         assert_eq!(code, 1);

@@ -69,7 +69,7 @@ fn users_that_are_unknown_or_have_no_password_are_wrong_passwords() {
 }
 
 #[test]
-fn where_nobody_has_a_password_none_fits() {
+fn without_passwords_none_matches() {
     let scene = Scene::new(&user("bob", &["*"]), PASSWORD);
     assert_eq!(
         scene.judge(&scene.anonymous(), &[&basic("bob", "")]),
@@ -79,7 +79,7 @@ fn where_nobody_has_a_password_none_fits() {
 }
 
 #[test]
-fn what_has_two_readings_is_refused() {
+fn what_has_two_readings_is_rejected() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let (client, good) = (scene.anonymous(), basic("alice", "correct horse"));
     assert_eq!(scene.judge(&client, &[&good, &good]), "400 repeated_field");
@@ -143,7 +143,7 @@ fn what_cannot_be_read_reaches_no_upstream_and_other_schemes_do() {
 }
 
 #[test]
-fn the_answer_says_how_to_come_in() {
+fn the_response_names_the_accepted_credentials() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     let answer = scene.anonymous().get("/");
     assert_eq!(
@@ -153,7 +153,7 @@ fn the_answer_says_how_to_come_in() {
 }
 
 #[test]
-fn the_password_stays_here_and_the_upstream_learns_the_user() {
+fn the_password_is_removed_and_the_upstream_gets_the_user() {
     let scene = Scene::new(&password_user("alice", SHA512), PASSWORD);
     assert_eq!(
         scene.judge(&scene.anonymous(), &[&basic("alice", "correct horse")]),

@@ -76,7 +76,7 @@ fn all_of_them_are_needed_and_must_agree() {
 }
 
 #[test]
-fn explain_judges_passwords_too() {
+fn explain_checks_passwords_too() {
     let scene = Scene::new(&users(), "credentials = [\"password\"]");
     let explain = |arguments: &[&str]| {
         let config = scene.gateway.config_file.to_str().unwrap();
@@ -97,7 +97,7 @@ fn explain_judges_passwords_too() {
 }
 
 #[test]
-fn a_reserved_certificate_becomes_nobody_also_by_a_password() {
+fn a_reserved_certificate_identifies_no_user_even_with_a_password() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = Scene::config(
         &pki,

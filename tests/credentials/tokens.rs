@@ -140,7 +140,7 @@ impl TokenScene {
         )
     }
 
-    /// The detail of the last refusal in the log.
+    /// The detail of the last rejection in the log.
     fn detail(&self) -> String {
         let lines = self.scene.gateway.access_log();
         lines.last().unwrap()["detail"]

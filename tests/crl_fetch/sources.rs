@@ -55,7 +55,7 @@ fn a_restart_goes_on_with_what_was_fetched_also_if_that_is_too_old_by_then() {
 }
 
 #[test]
-fn over_tls_the_server_must_be_who_the_anchors_vouch_for() {
+fn over_tls_the_server_must_be_verified_by_the_anchors() {
     let mut scene = Scene::new();
     let server = scene.pki.server("lists", &["127.0.0.1"]);
     let chain = CertificateDer::pem_slice_iter(server.certificate.as_bytes())
@@ -113,7 +113,7 @@ fn distribution_points_of_verified_certificates_are_followed_to_allowed_hosts_al
         scene.server.http.address
     );
     let gateway = Gateway::start(&scene.config("", &follow));
-    // Another host, and a certificate that nobody vouches for.
+    // Another host, and a certificate that no anchor verifies.
     let stranger = Pki::named("Stranger");
     for identity in [
         with_points(&scene.pki, &other),

@@ -68,7 +68,7 @@ fn the_connection_that_has_been_idle_for_longest_gives_way_and_the_others_stay()
 }
 
 #[test]
-fn a_connection_with_a_request_under_way_does_not_give_way_until_it_is_answered() {
+fn a_connection_with_a_request_in_progress_is_not_evicted() {
     for (layer, version) in WAYS {
         let (scene, held) = (Scene::new(), HeldUpstream::start());
         let gateway = Gateway::start(&scene.config(&lines(2, layer), held.upstream.address));
@@ -166,7 +166,7 @@ fn neither_a_tunnel_nor_half_a_request_gives_way() {
 }
 
 #[test]
-fn an_http_2_client_that_gives_way_is_told_and_need_not_agree() {
+fn an_evicted_http_2_client_gets_goaway_and_is_closed() {
     for layer in ["rustls", "in-place"] {
         let (scene, upstream) = (Scene::new(), Upstream::start());
         let gateway = Gateway::start(&scene.config(&lines(1, layer), upstream.address));

@@ -82,7 +82,7 @@ fn handshakes_that_finish_are_not_counted_and_exempt_networks_and_off_are_not_li
 }
 
 #[test]
-fn behind_a_proxy_whose_place_is_known_the_announced_address_is_counted() {
+fn behind_a_configured_proxy_the_announced_address_is_counted() {
     let (scene, upstream) = (Scene::new(), Upstream::start());
     let table = |sources: &str| {
         "[listener.main.front_proxy]\npeers = [\"alice\"]\nidentity = \"proxy-v2\"\ntrust_domain = \"test\"\n"

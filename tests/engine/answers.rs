@@ -58,7 +58,7 @@ fn next() -> (&'static str, String, Ends) {
 }
 
 #[test]
-fn an_answer_may_come_in_pieces_of_any_length() {
+fn a_response_may_arrive_in_pieces_of_any_length() {
     let trailers =
         "5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\ngrpc-status: 0\r\ngrpc-message: fine\r\n\r\n";
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: grpc-status, grpc-message\r\n\r\n";
@@ -105,7 +105,7 @@ fn an_answer_may_come_in_pieces_of_any_length() {
 }
 
 #[test]
-fn an_answer_that_ends_with_its_connection_gets_an_end_of_its_own() {
+fn a_close_delimited_response_gets_a_framing() {
     let body: String = (0..30_000).map(|line| format!("{line}\n")).collect();
     let answer = format!("HTTP/1.1 200 OK\r\n\r\n{body}");
     for layer in LAYERS {
@@ -133,7 +133,7 @@ fn an_answer_that_ends_with_its_connection_gets_an_end_of_its_own() {
 }
 
 #[test]
-fn an_answer_may_have_a_long_head_but_not_any() {
+fn a_response_head_has_a_maximum_length() {
     let with_head = |length: usize| {
         let head = format!(
             "HTTP/1.1 200 OK\r\nx: {}\r\ncontent-length: 5\r\n\r\n",
@@ -171,7 +171,7 @@ fn an_answer_may_have_a_long_head_but_not_any() {
 }
 
 #[test]
-fn interim_answers_may_be_many() {
+fn many_interim_responses_are_forwarded() {
     const HINTS: usize = 3_000;
     let hints = "HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n".repeat(HINTS);
     let table = answers(vec![
@@ -205,7 +205,7 @@ fn interim_answers_may_be_many() {
 }
 
 #[test]
-fn an_answer_that_can_have_no_body_has_none_whatever_the_upstream_says_or_sends() {
+fn a_bodyless_response_has_no_body_with_any_upstream() {
     let body = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison";
     let chunked = "transfer-encoding: chunked\r\n\r\n";
     for (method, answer) in [

@@ -70,7 +70,7 @@ fn an_upstream_that_closes_does_not_close_the_client() {
 }
 
 #[test]
-fn a_refused_request_with_a_small_body_does_not_end_the_connection_and_one_with_an_unknown_end_does()
+fn a_rejected_request_with_a_small_body_does_not_end_the_connection_and_one_with_an_unknown_end_does()
  {
     for layer in LAYERS {
         let pki = Pki::new();
@@ -117,7 +117,7 @@ fn a_refused_request_with_a_small_body_does_not_end_the_connection_and_one_with_
 }
 
 #[test]
-fn an_upload_that_is_answered_early_ends_with_the_answer() {
+fn an_upload_ends_with_an_early_response() {
     for layer in LAYERS {
         let upstream = Upstream::scripted(|mut stream, _| {
             let head = read_head(&mut stream);

@@ -136,7 +136,7 @@ fn a_head_may_be_longer_than_the_receive_buffer() {
 }
 
 #[test]
-fn a_long_head_that_does_not_end_is_refused_in_time() {
+fn a_long_head_that_does_not_end_is_rejected_in_time() {
     for layer in LAYERS {
         let limits = "[limits]\nhead_size = \"200kB\"\nhead_timeout = \"1s\"\n";
         let chain = Chain::on(&own(layer), Upstream::start(), limits);

@@ -129,7 +129,7 @@ fn no_interim_response_and_no_upgrade_comes_to_an_old_client() {
 }
 
 #[test]
-fn refusals_and_heads_alone_speak_http_1_0_too() {
+fn denials_and_bodyless_responses_support_http_1_0() {
     for layer in LAYERS {
         let chain = Chain::on(&own(layer), upstream(), "");
         let mut raw = chain.client.raw();

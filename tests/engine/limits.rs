@@ -76,7 +76,7 @@ fn asks_thirty_times(chain: &Chain) {
 }
 
 #[test]
-fn who_asks_without_end_starves_nobody() {
+fn an_endless_client_does_not_starve_others() {
     for layer in LAYERS {
         let chain = Chain::on(
             &own(layer),
@@ -133,7 +133,7 @@ fn warm(chain: &Chain, count: usize) -> Vec<Raw> {
 }
 
 #[test]
-fn answers_that_nobody_reads_are_not_read_either() {
+fn unread_responses_are_not_read_from_the_upstream() {
     for layer in LAYERS {
         let given = Arc::new(AtomicUsize::new(0));
         let chain = Chain::on(&own(layer), generous(&given), "");
@@ -178,7 +178,7 @@ fn answers_that_nobody_reads_are_not_read_either() {
 }
 
 #[test]
-fn uploads_that_nobody_reads_are_not_read_either() {
+fn unread_uploads_are_not_read_from_the_client() {
     for layer in LAYERS {
         let upstream = Upstream::scripted(|mut stream, _| {
             while read_head(&mut stream).starts_with("GET") {

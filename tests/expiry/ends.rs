@@ -31,7 +31,7 @@ fn a_certificate_ends_for_all_connections_of_its_client_at_once() {
 }
 
 #[test]
-fn the_anchors_and_certificates_for_upstreams_are_told() {
+fn status_lists_anchors_and_certificates_for_upstreams() {
     let (pki, theirs) = (Pki::new(), Pki::named("Upstream CA"));
     let Identity {
         certificate_file,

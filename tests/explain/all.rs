@@ -62,7 +62,7 @@ fn json(question: &Question, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn who_can_do_this_is_a_table_of_users() {
+fn explain_prints_the_table_of_permitted_users() {
     let question = question();
     let answer = question.ask(&["--all-users", "GET", "/v1/objects/hosts"]);
     assert_eq!((answer.code, answer.errors.as_str()), (0, ""));
@@ -105,7 +105,7 @@ fn who_can_do_this_is_a_table_of_users() {
 }
 
 #[test]
-fn each_user_of_the_table_is_judged_as_when_asked_about_alone() {
+fn each_user_of_the_table_is_decided_as_alone() {
     let question = question();
     for (method, path) in [
         ("GET", "/x"),

@@ -167,7 +167,7 @@ fn files_beside_the_config_hold_expectations_and_nothing_else() {
 }
 
 #[test]
-fn a_gateway_runs_and_reloads_whatever_is_expected_of_it() {
+fn a_gateway_runs_and_reloads_with_failing_expectations() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let unmet = "[[expect]]\nuser = \"nobody-here\"\nrequest = \"GET /\"\nverdict = \"permit\"\n";
     let config =

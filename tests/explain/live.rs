@@ -1,4 +1,4 @@
-//! `explain --live`: the running gateway answers by what it has in force, says the same as it does, and nobody else can ask.
+//! `explain --live`: the running gateway answers from its active snapshot, says the same as it does, and nobody else can ask.
 
 use super::{POLICY, Question, upstream_at};
 use crate::support::client::{Version, request};
@@ -24,7 +24,7 @@ fn live_json(gateway: &Gateway, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn the_running_gateway_explains_what_is_in_force_also_after_a_reload() {
+fn the_running_gateway_explains_its_active_snapshot_also_after_a_reload() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let begin = listener(&pki) + &route_to(upstream.address);
     let gateway = Gateway::start(&(begin.clone() + &user("alice", &["GET /old/*"])));
@@ -35,7 +35,7 @@ fn the_running_gateway_explains_what_is_in_force_also_after_a_reload() {
         (&json!("permit"), &json!(1))
     );
     assert_eq!(ask("/new/x")["decision"], "refuse");
-    // What is only written is not in force.
+    // What is only written is not active.
     gateway.write_config("nonsense");
     assert_eq!(ask("/old/x")["decision"], "permit");
     let generation = gateway.reload_with(&(begin + &user("alice", &["GET /new/*"])));
@@ -48,7 +48,7 @@ fn the_running_gateway_explains_what_is_in_force_also_after_a_reload() {
     let (out, err, code) = live(&gateway, &["--cn", "alice", "GET", "/old/x"]);
     assert_eq!((code, err.as_str()), (1, ""));
     assert!(
-        out.contains(&format!("generation:  {generation}, in force")),
+        out.contains(&format!("generation:  {generation}, active")),
         "{out}"
     );
     let users = live_json(&gateway, &["--all-users", "GET", "/new/x"]);
@@ -80,7 +80,7 @@ fn a_certificate_is_shown_to_the_running_gateway_without_its_key() {
     std::fs::write(pki.path("denied"), "user alice\n").unwrap();
     gateway.wait_for_generation_after(before);
     assert_eq!(ask()["reason"], "revoked");
-    // Asking about a far future says nothing in the log about now.
+    // EncodedQuestion about a far future says nothing in the log about now.
     let later = live_json(
         &gateway,
         &[
@@ -154,7 +154,7 @@ fn live_and_by_the_file_and_in_truth_the_same_is_decided() {
 }
 
 #[test]
-fn what_the_gateway_cannot_answer_or_who_is_no_gateway_has_exit_code_2() {
+fn an_unanswered_question_or_another_server_has_exit_code_2() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway =
         Gateway::start(&(listener(&pki) + &route_to(upstream.address) + &user("alice", &["*"])));
@@ -191,7 +191,7 @@ fn what_the_gateway_cannot_answer_or_who_is_no_gateway_has_exit_code_2() {
 }
 
 #[test]
-fn a_password_is_looked_at_by_nobody() {
+fn a_password_is_never_read() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let route = "[upstream.api]\nendpoints = [\"http://ADDRESS\"]\n[[route]]\npath = \"/\"\nupstream = \"api\"\n\
                  credentials = [\"password\"]\n";

@@ -216,7 +216,10 @@ fn several_domains_of_a_host_and_deny_lists_are_seen_as_the_gateway_sees_them() 
         "/",
     ]);
     assert!(
-        answer.code == 2 && answer.errors.contains("\"partners\" does not vouch here"),
+        answer.code == 2
+            && answer
+                .errors
+                .contains("\"partners\" does not verify clients here"),
         "{}",
         answer.errors
     );

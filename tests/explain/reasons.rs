@@ -92,7 +92,7 @@ fn a_condition_is_shown_with_the_values_that_it_looked_at() {
     ];
     let expected = format!(
         "decision:    refuse (403 condition_not_met)\n\
-         vouched by:  test\n\
+         verified by: test\n\
          user:        alice at {}\n\
          identified:  by cn\n\
          roles:       \"lead\", \"reader\"\n\
@@ -185,7 +185,7 @@ fn at_another_time_other_things_hold() {
 }
 
 #[test]
-fn shadow_mode_is_allowed_and_said_so() {
+fn shadow_mode_is_permitted_and_marked() {
     let question = question();
     let trial = question.ask(&["--cn", "trial", "GET", "/api/x"]);
     assert_eq!(
@@ -238,7 +238,7 @@ fn roles_within_roles_and_conditions_of_routes_are_looked_at() {
 }
 
 #[test]
-fn a_condition_on_a_certificate_that_is_not_there_is_said_to_need_one() {
+fn a_condition_on_a_missing_certificate_reports_that_it_needs_one() {
     let question = question();
     let unsure = question.ask(&["--cn", "holder", "GET", "/x"]);
     assert_eq!(unsure.code, 1);
@@ -264,7 +264,7 @@ fn a_condition_on_a_certificate_that_is_not_there_is_said_to_need_one() {
 }
 
 #[test]
-fn a_body_that_is_too_long_is_refused_as_the_gateway_would() {
+fn a_body_that_is_too_long_is_rejected_as_the_gateway_would() {
     let question = question();
     let file = question.pki.path("body");
     std::fs::write(&file, "12345").unwrap();

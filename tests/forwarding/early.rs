@@ -48,7 +48,7 @@ fn a_client_that_waits_for_permission_to_send_its_body_gets_it() {
 }
 
 #[test]
-fn a_client_that_waits_for_permission_it_does_not_have_gets_the_final_answer_alone() {
+fn a_denied_client_that_expects_100_gets_only_the_final_response() {
     let chain = Chain::with(Upstream::start(), "body_size = \"3B\"\n");
     let stranger = Client::new(
         &chain.pki,
@@ -68,7 +68,7 @@ fn a_client_that_waits_for_permission_it_does_not_have_gets_the_final_answer_alo
 }
 
 #[test]
-fn interim_answers_come_before_the_final_one() {
+fn interim_responses_arrive_before_the_final_one() {
     let chain = Chain::to(hinting());
     let mut raw = chain.client.raw();
     for path in ["/first", "/second"] {
@@ -85,7 +85,7 @@ fn interim_answers_come_before_the_final_one() {
 }
 
 #[test]
-fn interim_answers_of_pipelined_requests_stand_between_the_final_ones() {
+fn interim_responses_of_pipelined_requests_keep_their_order() {
     let chain = Chain::to(hinting());
     let mut requests = String::new();
     for at in 0..20 {
@@ -105,7 +105,7 @@ fn interim_answers_of_pipelined_requests_stand_between_the_final_ones() {
 }
 
 #[test]
-fn clients_that_know_no_interim_answers_get_none() {
+fn clients_without_interim_responses_get_none() {
     let chain = Chain::to(hinting());
     let old = chain
         .client
@@ -119,7 +119,7 @@ fn clients_that_know_no_interim_answers_get_none() {
 }
 
 #[test]
-fn interim_answers_come_through_while_the_body_is_held_back() {
+fn interim_responses_are_forwarded_while_the_body_is_buffered() {
     let (sent, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (counting, waiting) = (sent.clone(), seen.clone());
     let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
@@ -151,7 +151,7 @@ fn interim_answers_come_through_while_the_body_is_held_back() {
 }
 
 #[test]
-fn an_answer_before_the_end_of_the_request_reaches_the_client() {
+fn a_response_before_the_end_of_the_request_reaches_the_client() {
     for reads_on in [false, true] {
         let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
             let head = read_head(&mut stream);

@@ -52,7 +52,7 @@ fn expect_failure(chain: &Chain, status: u16, reason: &str) {
 }
 
 #[test]
-fn an_upstream_that_refuses_connections_is_unavailable() {
+fn an_upstream_that_rejects_connections_is_unavailable() {
     let closed = ReservedPort::new();
     let chain = Chain::configured(Upstream::start(), |_, _| {
         route_with_timeouts(closed.address())
@@ -61,7 +61,7 @@ fn an_upstream_that_refuses_connections_is_unavailable() {
 }
 
 #[test]
-fn an_upstream_whose_queue_is_full_is_not_waited_for() {
+fn an_upstream_with_a_full_queue_is_not_waited_for() {
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
         .unwrap();
@@ -112,7 +112,7 @@ fn a_request_that_goes_again_after_a_while_is_not_waited_for_either() {
 }
 
 #[test]
-fn an_upstream_that_does_not_answer_is_not_waited_for() {
+fn an_upstream_that_does_not_respond_times_out() {
     // HTTP/2 needs a timer of its own for a short timeout at once, and for a long one only when the request has waited.
     for timeout in ["300ms", "5s"] {
         let upstream = Upstream::scripted(|mut stream, _| {
@@ -140,14 +140,14 @@ fn an_upstream_that_does_not_speak_http_is_a_bad_gateway() {
 }
 
 #[test]
-fn an_upstream_that_closes_without_an_answer_is_a_bad_gateway() {
+fn an_upstream_that_closes_without_a_response_is_a_bad_gateway() {
     for bytes in [b"".as_slice(), b"HTTP/1.1 200 OK\r\ncontent-le"] {
         expect_failure(&Chain::to(saying(bytes)), 502, "upstream_broke_off");
     }
 }
 
 #[test]
-fn an_answer_that_breaks_off_never_looks_whole() {
+fn a_truncated_response_never_looks_complete() {
     for bytes in [
         b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello".as_slice(),
         b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n",
@@ -192,7 +192,7 @@ fn the_bytes_before_a_break_reach_the_client_and_no_end_follows() {
 }
 
 #[test]
-fn an_answer_longer_than_it_says_poisons_nothing() {
+fn a_response_longer_than_announced_affects_no_other() {
     let connections = Arc::new(AtomicUsize::new(0));
     let count = connections.clone();
     let chain = Chain::to(Upstream::scripted(move |mut stream, _| {
@@ -230,7 +230,7 @@ fn an_answer_longer_than_it_says_poisons_nothing() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_poisons_nothing() {
+fn an_unrequested_response_affects_no_other() {
     let chain = Chain::to(Upstream::scripted(|mut stream, number| {
         if number == 0 {
             read_head(&mut stream);

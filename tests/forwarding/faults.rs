@@ -161,7 +161,7 @@ fn asks(
 }
 
 #[test]
-fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
+fn an_upstream_failure_at_any_byte_truncates_visibly_and_sends_nothing_twice() {
     for (form, fault) in [Form::Length, Form::Chunked]
         .into_iter()
         .flat_map(|form| FAULTS.map(|fault| (form, fault)))
@@ -218,7 +218,7 @@ fn an_upstream_that_breaks_anywhere_deceives_nobody_and_gets_nothing_twice() {
 }
 
 #[test]
-fn pipelined_requests_have_their_own_answers_or_none() {
+fn pipelined_requests_get_their_own_responses_or_none() {
     for (form, fault) in [Form::Length, Form::Chunked]
         .into_iter()
         .flat_map(|form| FAULTS.map(|fault| (form, fault)))

@@ -19,7 +19,7 @@ fn with_fields(fields: &[(&'static str, &'static str)]) -> Request<RequestBody> 
 }
 
 #[test]
-fn methods_paths_queries_and_bodies_go_up_as_they_are() {
+fn methods_paths_queries_and_bodies_are_forwarded_unchanged() {
     let chain = Chain::to(Upstream::start());
     for (version, method) in BOTH.into_iter().flat_map(|version| {
         ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
@@ -49,7 +49,7 @@ fn methods_paths_queries_and_bodies_go_up_as_they_are() {
 }
 
 #[test]
-fn bodies_of_unknown_length_go_up_and_come_down_in_chunks() {
+fn bodies_of_unknown_length_are_chunked_in_both_directions() {
     let chain = Chain::to(Upstream::answering(|seen| {
         let frames = [
             Frame::data(seen.body.clone()),
@@ -75,7 +75,7 @@ fn bodies_of_unknown_length_go_up_and_come_down_in_chunks() {
 }
 
 #[test]
-fn an_answer_of_known_length_says_its_length() {
+fn a_response_of_known_length_has_content_length() {
     let chain = Chain::to(Upstream::start());
     for version in BOTH {
         let answer = chain.client.send(version, get("/")).unwrap();
@@ -85,7 +85,7 @@ fn an_answer_of_known_length_says_its_length() {
 }
 
 #[test]
-fn answers_without_a_body_have_none_and_keep_the_length_that_they_name() {
+fn bodyless_responses_keep_their_content_length() {
     let chain = Chain::to(Upstream::scripted(|mut stream, _| {
         loop {
             let head = read_head(&mut stream);
@@ -210,7 +210,7 @@ fn connection_may_not_name_what_every_hop_needs() {
 }
 
 #[test]
-fn request_trailers_go_up_without_those_that_identify() {
+fn request_trailers_are_forwarded_without_identity_fields() {
     let chain = Chain::to(Upstream::start());
     for version in BOTH {
         let (feed, body) = fed();

@@ -233,7 +233,7 @@ fn an_upstream_that_says_it_closes_gets_each_request_once() {
 }
 
 #[test]
-fn an_upstream_that_closes_after_each_answer_serves_all_requests() {
+fn an_upstream_that_closes_after_each_response_serves_all_requests() {
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",

@@ -172,7 +172,7 @@ fn credentials_come_from_the_environment_too() {
 }
 
 #[test]
-fn without_credentials_of_ours_those_of_the_client_go_up() {
+fn without_gateway_credentials_those_of_the_client_are_forwarded() {
     let chain = Chain::to(Upstream::start());
     let mut request = get("/");
     let theirs = HeaderValue::from_static("Bearer mine");
@@ -202,7 +202,7 @@ fn the_upstream_sees_the_host_that_the_client_asked_for_or_its_own() {
 }
 
 #[test]
-fn the_host_of_the_endpoint_is_that_of_the_one_which_answers() {
+fn the_host_of_the_endpoint_is_that_of_the_responding_one() {
     // It refuses connections, so every other request passes it over.
     let closed = ReservedPort::new();
     let chain = Chain::configured(Upstream::start(), |_, address| {

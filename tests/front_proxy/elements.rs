@@ -106,7 +106,7 @@ fn a_front_proxy_cannot_name_itself() {
 }
 
 #[test]
-fn a_route_asks_for_the_domain_of_whom_the_front_proxy_names() {
+fn a_route_requires_the_trust_domain_of_the_forwarded_client() {
     let scene = Scene::new();
     let route = |path: &str, domain: &str| {
         format!("[[route]]\npath = \"{path}\"\nupstream = \"api\"\ntrust_domain = \"{domain}\"\n")

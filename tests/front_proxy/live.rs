@@ -111,7 +111,7 @@ fn what_is_open_by_a_front_proxy_ends_with_its_listing_and_is_never_its_own() {
 }
 
 #[test]
-fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_refused() {
+fn a_forwarded_client_is_identified_again_after_a_reload_and_never_cached_as_denied() {
     let scene = Scene::new();
     let denied = scene.partners.path("denied");
     std::fs::write(&denied, "").unwrap();
@@ -137,7 +137,7 @@ fn who_was_named_before_is_judged_anew_after_a_reload_and_never_remembered_as_re
 }
 
 #[test]
-fn a_connection_speaks_for_more_clients_than_it_remembers() {
+fn a_connection_forwards_more_clients_than_it_caches() {
     let scene = Scene::new();
     let many: Vec<_> = (0..70).map(|_| scene.partners.client("alice")).collect();
     let gateway = scene.start("", "identity = \"rfc9440\"");

@@ -60,7 +60,7 @@ fn behind(client: Client, version: Version, header: &[u8]) -> (u16, String) {
 }
 
 #[test]
-fn the_connection_is_of_whom_the_header_names() {
+fn the_connection_belongs_to_the_client_in_the_header() {
     let scene = Scene::new();
     let expired = scene.partners.of_kind("alice", Kind::Expired);
     let gateway = scene.start("", &format!("{FRONT}\nsources = [\"127.0.0.1\"]"));
@@ -115,7 +115,7 @@ fn the_connection_is_of_whom_the_header_names() {
 }
 
 #[test]
-fn a_name_without_a_certificate_counts_only_where_that_is_said() {
+fn a_name_without_a_certificate_is_accepted_only_where_configured() {
     let scene = Scene::new();
     let denied = scene.partners.path("denied");
     std::fs::write(&denied, "cn bob\nuser dora\n").unwrap();
@@ -191,7 +191,7 @@ fn a_header_from_anybody_else_ends_the_connection() {
 }
 
 #[test]
-fn a_connection_without_a_whole_header_is_closed_unanswered() {
+fn a_connection_without_a_complete_header_is_closed_without_a_response() {
     let scene = Scene::new();
     let gateway = scene.start("handshake_timeout = \"2s\"", FRONT);
     let too_long = [SIGNATURE, &[0x21, 0x00, 0x20, 0x01]].concat();
@@ -245,7 +245,7 @@ fn a_connection_without_a_whole_header_is_closed_unanswered() {
 }
 
 #[test]
-fn a_header_counts_only_where_it_still_does_after_a_reload() {
+fn a_header_is_used_after_a_reload_only_where_still_configured() {
     let scene = Scene::new();
     let config = scene.config("", FRONT);
     let gateway = Gateway::start(&config);

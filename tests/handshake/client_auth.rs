@@ -40,7 +40,7 @@ fn an_optional_certificate_is_demanded_by_the_route() {
 }
 
 #[test]
-fn a_bad_certificate_is_refused_where_none_would_do() {
+fn a_bad_certificate_is_rejected_where_none_would_do() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener_with(&pki, "client_auth = \"optional\"")
         + &user("alice", &["GET /*"])
@@ -60,7 +60,7 @@ fn a_bad_certificate_is_refused_where_none_would_do() {
 }
 
 #[test]
-fn where_nobody_is_asked_for_a_certificate_only_public_routes_answer() {
+fn without_client_auth_only_public_routes_respond() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config =
         named_listener("main", &pki, "client_auth = \"off\"") + &process() + &routes(&upstream);
@@ -86,7 +86,7 @@ fn where_nobody_is_asked_for_a_certificate_only_public_routes_answer() {
 }
 
 #[test]
-fn a_route_with_optional_client_auth_tells_who_it_is_if_it_is_known() {
+fn a_route_with_optional_client_auth_forwards_a_known_identity() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener_with(&pki, "client_auth = \"optional\"")
         + &user("alice", &[])
@@ -114,7 +114,7 @@ fn a_route_with_optional_client_auth_tells_who_it_is_if_it_is_known() {
 }
 
 #[test]
-fn a_known_users_deny_counts_on_public_routes_that_look_who_it_is() {
+fn a_deny_of_a_known_user_applies_on_public_routes_that_identify() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let blocked = "[api_user.mallory]\nclient_cn = \"mallory\"\ndeny = [\"* /maybe/blocked*\"]\n";
     let config = listener_with(&pki, "client_auth = \"optional\"") + blocked + &routes(&upstream);

@@ -60,7 +60,7 @@ fn a_client_that_says_nothing_or_stops_halfway_is_closed_at_the_deadline() {
 }
 
 #[test]
-fn plain_http_is_answered_in_words_that_a_client_can_show() {
+fn plain_http_gets_a_readable_error() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     let answer = exchange_plain(&gateway, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -89,7 +89,7 @@ fn plain_http_is_logged_at_once_also_if_the_client_stays() {
 }
 
 #[test]
-fn plain_http_with_a_long_body_still_gets_its_answer() {
+fn plain_http_with_a_long_body_gets_its_response() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     let body = "x".repeat(20_000);
@@ -101,7 +101,7 @@ fn plain_http_with_a_long_body_still_gets_its_answer() {
 }
 
 #[test]
-fn what_only_begins_like_tls_is_refused_with_an_alert() {
+fn what_only_begins_like_tls_is_rejected_with_an_alert() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     // A handshake record whose message is no ClientHello.
@@ -155,7 +155,7 @@ fn a_client_without_alpn_speaks_http_1() {
 }
 
 #[test]
-fn a_client_that_speaks_neither_http_version_is_refused() {
+fn a_client_that_speaks_neither_http_version_is_rejected() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = start(&pki, &upstream);
     let client = alice_offering(&pki, &gateway, &["spdy/2", "spdy/3"]);

@@ -67,7 +67,7 @@ fn a_certificate_that_has_expired_since_the_first_handshake_does_not_count_in_th
         let short = pki.of_kind("alice", Kind::ExpiresIn(5));
         let client = Client::with_provider(&pki, Some(&short), gateway.address(), &[version]);
         assert_eq!(client.get("/").status, 200);
-        let answer = eventually("the refusal of an expired certificate", || {
+        let answer = eventually("the rejection of an expired certificate", || {
             let answer = client.send(Version::Http1, get("/")).unwrap();
             (answer.status != 200).then_some(answer)
         });

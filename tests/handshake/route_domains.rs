@@ -36,7 +36,7 @@ fn gateway(partners: &Pki, staff: &Pki, upstream: &Upstream) -> Gateway {
 }
 
 #[test]
-fn a_route_may_demand_the_domain_that_has_vouched() {
+fn a_route_may_require_the_trust_domain() {
     let (partners, staff, upstream) = (Pki::new(), Pki::named("Staff CA"), Upstream::start());
     let gateway = gateway(&partners, &staff, &upstream);
     let (partner, admin) = (partners.client("partner"), staff.client("admin"));

@@ -81,7 +81,7 @@ fn each_server_name_gets_its_own_certificate() {
 }
 
 #[test]
-fn an_unknown_server_name_is_refused_and_never_gets_a_default() {
+fn an_unknown_server_name_is_rejected_and_never_gets_a_default() {
     let hosts = Hosts::new();
     let gateway = hosts.start();
     for (before, name) in [
@@ -107,7 +107,7 @@ fn an_unknown_server_name_is_refused_and_never_gets_a_default() {
 }
 
 #[test]
-fn a_client_that_names_no_server_is_refused_where_all_hosts_have_names() {
+fn a_client_that_names_no_server_is_rejected_where_all_hosts_have_names() {
     let hosts = Hosts::new();
     let gateway = hosts.start();
     let client = hosts

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
 #[test]
-fn broken_chunks_are_refused_and_no_whole_request_reaches_the_upstream() {
+fn broken_chunks_are_rejected_and_no_whole_request_reaches_the_upstream() {
     let bodies = [
         "5\nhello\r\n0\r\n\r\n",
         "5 \r\nhello\r\n0\r\n\r\n",
@@ -84,7 +84,7 @@ fn chunk_extensions_of_the_grammar_pass_without_reaching_the_upstream() {
 }
 
 #[test]
-fn an_answer_with_malformed_chunk_extensions_is_torn() {
+fn a_response_with_malformed_chunk_extensions_is_cut() {
     for (extension, passes) in [
         (";", false),
         (";bad[=x", false),
@@ -118,7 +118,7 @@ fn an_answer_with_malformed_chunk_extensions_is_torn() {
 }
 
 #[test]
-fn bodies_over_the_limit_are_refused_and_those_below_pass() {
+fn bodies_over_the_limit_are_rejected_and_those_below_pass() {
     const LIMIT: usize = 100_000;
     let chain = Chain::with(Upstream::start(), "body_size = \"100kB\"\n");
     for version in BOTH {
@@ -156,7 +156,7 @@ fn bodies_over_the_limit_are_refused_and_those_below_pass() {
 }
 
 #[test]
-fn a_large_upload_that_is_forbidden_is_told_so() {
+fn a_denied_large_upload_gets_its_response() {
     let chain = Chain::configured(Upstream::start(), |_, address| {
         crate::support::gateway::route_to(address)
             + &crate::support::gateway::user("bob", &["GET /*"])
@@ -294,7 +294,7 @@ fn a_body_that_is_slow_but_moves_passes() {
 }
 
 #[test]
-fn clients_that_vanish_in_the_middle_of_a_body_harm_nobody() {
+fn clients_that_vanish_within_a_body_affect_no_other() {
     let (arrived, arrivals) = channel();
     let arrived = Mutex::new(arrived);
     let chain = Chain::to(Upstream::scripted(move |mut stream, _| {

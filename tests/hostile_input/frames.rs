@@ -129,7 +129,7 @@ impl Http2 {
 }
 
 #[test]
-fn a_request_packed_by_hand_is_answered() {
+fn a_hand_encoded_request_gets_a_response() {
     let chain = Chain::to(Upstream::start());
     let mut client = Http2::open(&chain);
     for stream in [1, 3, 5] {
@@ -320,7 +320,7 @@ fn heads_without_end_are_cut() {
 }
 
 #[test]
-fn heads_that_are_too_large_are_refused_and_those_below_the_limit_are_not() {
+fn heads_that_are_too_large_are_rejected_and_those_below_the_limit_are_not() {
     let chain = Chain::to(Upstream::start());
     let mut connection = chain.client.connect(Version::Http2).unwrap();
     for (length, code) in [(10_000, 200), (40_000, 431), (10_000, 200)] {
@@ -351,7 +351,7 @@ fn a_host_field_may_not_differ_from_the_authority() {
 }
 
 #[test]
-fn more_streams_than_allowed_are_refused_alone() {
+fn more_streams_than_allowed_are_rejected_alone() {
     let chain = Chain::with(
         Upstream::scripted(|mut stream, _| {
             crate::support::upstream::read_head(&mut stream);

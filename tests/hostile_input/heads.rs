@@ -10,7 +10,7 @@ fn posts(fields: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn bodies_whose_length_has_two_readings_are_refused() {
+fn bodies_of_ambiguous_length_are_rejected() {
     all_are_refused(
         &posts(&[
             "Host: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
@@ -51,7 +51,7 @@ fn codings_other_than_chunked_are_not_implemented() {
 }
 
 #[test]
-fn heads_that_other_servers_may_read_otherwise_are_refused() {
+fn heads_that_other_servers_may_read_otherwise_are_rejected() {
     all_are_refused(
         &posts(&[
             "Host: localhost\nX: a\r\n",
@@ -74,7 +74,7 @@ fn heads_that_other_servers_may_read_otherwise_are_refused() {
 }
 
 #[test]
-fn request_lines_that_are_none_are_refused() {
+fn request_lines_that_are_none_are_rejected() {
     all_are_refused(
         &[
             b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n".as_slice(),
@@ -96,7 +96,7 @@ fn request_lines_that_are_none_are_refused() {
 }
 
 #[test]
-fn targets_that_are_none_are_refused() {
+fn targets_that_are_none_are_rejected() {
     all_are_refused(
         &["/<a>", "/a`b", "/#a", "http://", "http://[::1/"]
             .map(|target| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")),
@@ -144,7 +144,7 @@ fn there_is_exactly_one_host() {
 }
 
 #[test]
-fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
+fn heads_that_are_too_long_are_rejected_and_those_below_the_limit_are_not() {
     let long = |length: usize| {
         format!(
             "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
@@ -173,7 +173,7 @@ fn heads_that_are_too_long_are_refused_and_those_below_the_limit_are_not() {
 }
 
 #[test]
-fn a_long_head_behind_a_chunked_body_is_refused_too() {
+fn a_long_head_behind_a_chunked_body_is_rejected_too() {
     let chain = Chain::to(Upstream::start());
     let first = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     let second = format!(
@@ -193,7 +193,7 @@ fn a_long_head_behind_a_chunked_body_is_refused_too() {
 }
 
 #[test]
-fn heads_with_too_many_fields_are_refused_and_those_below_the_limit_are_not() {
+fn heads_with_too_many_fields_are_rejected_and_those_below_the_limit_are_not() {
     let many = |count: usize| {
         format!(
             "GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n",
@@ -328,7 +328,7 @@ const TWICE: [(Field, Field); 9] = [
 ];
 
 #[test]
-fn fields_that_may_stand_once_are_refused_twice() {
+fn singleton_fields_are_rejected_when_repeated() {
     let chain = Chain::on("", Upstream::start(), "");
     for (one, other) in TWICE {
         let lines = |fields: &[(&str, &str)]| -> String {

@@ -71,7 +71,7 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn each_pipelined_request_is_judged() {
+fn each_pipelined_request_is_decided() {
     let chain = Chain::configured(echoing(), |_, address| {
         user("bob", &["GET /public/*"]) + &route_to(address)
     });
@@ -99,7 +99,7 @@ fn each_pipelined_request_is_judged() {
 }
 
 #[test]
-fn garbage_behind_a_request_does_not_take_its_answer_away() {
+fn garbage_after_a_request_does_not_suppress_its_response() {
     let garbage = [
         "garbage\r\n\r\n",
         "\0\0\0\0",
@@ -178,7 +178,7 @@ fn hiding(hidden: &str) -> [(String, u16); 10] {
 }
 
 #[test]
-fn a_request_hidden_in_another_stays_a_body_or_is_refused() {
+fn a_request_hidden_in_another_stays_a_body_or_is_rejected() {
     let hidden = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for (rest, code) in hiding(hidden) {
         let chain = Chain::with(echoing(), "[limits]\nkeep_alive_timeout = \"500ms\"\n");
@@ -199,7 +199,7 @@ fn a_request_hidden_in_another_stays_a_body_or_is_refused() {
 }
 
 #[test]
-fn what_stands_behind_the_last_request_is_not_judged() {
+fn bytes_after_the_last_request_are_not_read() {
     let chain = Chain::to(echoing());
     let answers = chain.client.exchange(
         b"GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: localhost\r\n\r\n",

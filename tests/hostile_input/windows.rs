@@ -131,7 +131,7 @@ fn a_client_that_opens_no_window_cannot_keep_what_its_right_is_gone_for() {
 }
 
 #[test]
-fn an_answer_of_our_own_that_is_not_taken_is_cut_too() {
+fn an_unread_gateway_response_is_cut() {
     let chain = Chain::with(Upstream::start(), &format!("[limits]\n{LIMIT}"));
     let mut client = open_without_window(&chain);
     client.raw.write(&ambiguous_request(1));
@@ -140,7 +140,7 @@ fn an_answer_of_our_own_that_is_not_taken_is_cut_too() {
 }
 
 #[test]
-fn a_connection_that_is_told_to_close_is_watched_still() {
+fn a_closing_connection_is_still_watched() {
     let (upstream, ended) = pushing();
     let mut chain = Chain::with(
         upstream,
@@ -237,7 +237,7 @@ fn an_upstream_that_may_be_silent_is_not_taken_for_a_client_that_stalls() {
             .unwrap(),
         "hello"
     );
-    // The clock: a client that begins later and does not take the refusal of a path with two readings.
+    // The clock: a client that begins later and does not take the rejection of a path with two readings.
     let mut clock = open_without_window(&chain);
     clock.raw.write(&ambiguous_request(1));
     assert!(clock.find(&[]).is_none(), "it is cut");

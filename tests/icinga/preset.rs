@@ -119,7 +119,7 @@ const OVERRIDDEN: [Overridden; 10] = [
 ];
 
 #[test]
-fn the_method_that_counts_for_icinga_is_the_one_that_goes_up() {
+fn the_method_that_icinga_uses_is_forwarded() {
     let scene = Scene::on("");
     let alice = scene.alice();
     for version in BOTH {
@@ -177,7 +177,7 @@ const REFUSED_BODIES: [(&str, u16, &str); 8] = [
 ];
 
 #[test]
-fn types_in_the_body_are_judged_and_what_was_judged_goes_up() {
+fn types_in_the_body_are_decided_on_and_forwarded_unchanged() {
     let scene = Scene::on("");
     let alice = scene.alice();
     for version in BOTH {
@@ -264,7 +264,7 @@ fn types_in_the_query_go_before_the_body_which_passes_unread() {
 }
 
 #[test]
-fn a_client_that_waits_for_a_100_gets_it_before_its_body_is_judged() {
+fn a_client_that_expects_100_gets_it_before_its_body_is_decided_on() {
     let scene = Scene::on("");
     for (types, expected) in [("CheckResult", 200), ("Notification", 403)] {
         let text = format!(r#"{{"types":["{types}"]}}"#);
@@ -282,7 +282,7 @@ fn a_client_that_waits_for_a_100_gets_it_before_its_body_is_judged() {
 }
 
 #[test]
-fn a_stream_whose_types_stood_in_the_body_ends_when_one_of_them_is_not_allowed_any_more() {
+fn a_stream_with_types_in_the_body_ends_when_one_is_no_longer_permitted() {
     let (pki, upstream) = (Pki::new(), endless());
     let config = |alice: &[&str]| Scene::config(&pki, &upstream, alice, "");
     let gateway = Gateway::start(&config(&ALICE));

@@ -60,7 +60,7 @@ fn with_the_preset_icinga_serves_what_its_own_permissions_allow() {
 }
 
 #[test]
-fn whoami_answers_as_icinga_does() {
+fn whoami_responds_as_icinga() {
     let Some(front) = Front::start() else { return };
     let reader = front.client("reader");
     let ours: serde_json::Value = serde_json::from_str(&reader.get("/v1").body).unwrap();
@@ -77,7 +77,7 @@ fn whoami_answers_as_icinga_does() {
 }
 
 #[test]
-fn an_upstream_whose_certificate_does_not_count_is_not_spoken_to() {
+fn an_upstream_with_an_unverified_certificate_gets_no_request() {
     if !has_icinga() {
         return;
     }
@@ -106,7 +106,7 @@ fn an_upstream_whose_certificate_does_not_count_is_not_spoken_to() {
 }
 
 #[test]
-fn the_redirect_of_the_root_and_heads_are_answered_at_once() {
+fn the_root_redirect_and_heads_are_sent_at_once() {
     let Some(front) = Front::start() else { return };
     let reader = front.client("reader");
     for version in BOTH {
@@ -173,7 +173,7 @@ fn an_event_stream_ends_with_its_right() {
 }
 
 #[test]
-fn users_that_are_somebody_at_icinga_see_what_its_own_filters_let_them_see() {
+fn users_with_an_icinga_account_see_what_its_filters_permit() {
     let Some(front) = Front::start() else { return };
     let (certificate, key) = front.icinga.who_sees_web1();
     let (name, password) = front.icinga.who_sees_web2();

@@ -80,10 +80,10 @@ impl Case {
     }
 
     fn fits(&self, status: u16) -> bool {
-        let refused_unread = status == 400 && self.is_stricter_here();
+        let rejected_unread = status == 400 && self.is_stricter_here();
         match self.verdict.as_str() {
-            "allowed" | "filtered" => status == 200 || refused_unread,
-            "denied" => status == 403 || refused_unread,
+            "allowed" | "filtered" => status == 200 || rejected_unread,
+            "denied" => status == 403 || rejected_unread,
             "no-route" => status == 404 || status == 400,
             "bad-request" => {
                 status == 400 || matches!(status, 200 | 403) && self.is_answered_by_icinga()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn domains_do_not_speak_for_each_others_names() {
+fn domains_do_not_identify_each_others_users() {
     let (staff, partners, upstream) = (Pki::new(), Pki::named("Partners CA"), Upstream::start());
     let one = |name: &str, line: &str, domain: &str| {
         user(name, &format!("{line}\ntrust_domain = \"{domain}\""))
@@ -48,7 +48,7 @@ fn domains_do_not_speak_for_each_others_names() {
 }
 
 #[test]
-fn an_odd_common_name_is_nobody_but_does_not_hide_another_name() {
+fn an_odd_common_name_identifies_no_user_and_hides_no_other_name() {
     let scene = Scene::new(
         &(user("web", "client_dns = \"web.example.org\"")
             + &user("alice", "client_cn = \"alice\"")),
@@ -128,7 +128,7 @@ fn a_malformed_name_harms_no_other_kind(scene: &Scene) {
 }
 
 #[test]
-fn after_a_reload_a_name_is_whose_it_is_now() {
+fn after_a_reload_a_name_identifies_its_new_user() {
     let scene = Scene::new(&user("old", "client_dns = \"web.example.org\""));
     let identity = certificate(&scene.pki, subject(&[]), &[dns("web.example.org")]);
     let client = Client::new(&scene.pki, Some(&identity), scene.gateway.address());

@@ -87,7 +87,7 @@ fn what_a_brought_role_denies_is_denied() {
 }
 
 #[test]
-fn an_organization_makes_nobody_an_api_user() {
+fn an_organization_identifies_no_api_user() {
     let scene = scene();
     let stranger = certificate(&scene.pki, organized("mallory", &[ou("Operations")]), &[]);
     assert_eq!(asked(&scene, &stranger, "/operate"), no("unknown_user"));

@@ -33,7 +33,7 @@ fn warnings(scene: &Scene, message: &str) -> usize {
 }
 
 #[test]
-fn an_expired_certificate_counts_only_for_a_user_who_tolerates_it_for_so_long() {
+fn an_expired_certificate_is_accepted_only_within_the_tolerance_of_its_user() {
     let scene = scene();
     let judged = |name: &str| {
         let answer = Client::new(
@@ -66,7 +66,7 @@ fn an_expired_certificate_counts_only_for_a_user_who_tolerates_it_for_so_long() 
 }
 
 #[test]
-fn where_nobody_tolerates_it_the_handshake_ends() {
+fn without_tolerance_the_handshake_ends() {
     let scene = Scene::new(&user("strict", "client_cn = \"strict\""));
     let client = Client::new(
         &scene.pki,
@@ -129,7 +129,7 @@ fn tolerance_begins_and_ends_on_an_open_connection() {
         patient.connect(BOTH[0]).unwrap(),
         short.connect(BOTH[1]).unwrap(),
     );
-    let answer = eventually("the refusal", || {
+    let answer = eventually("the rejection", || {
         assert_eq!(patient.send(get("/")).unwrap().status, 200);
         let answer = short.send(get("/")).unwrap();
         (answer.status != 200).then_some(answer)

@@ -67,7 +67,7 @@ fn key_set(gateway: &Gateway) -> String {
 }
 
 #[test]
-fn an_upstream_can_verify_who_the_user_is() {
+fn an_upstream_can_verify_the_user() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     write_key(&pki, "ec.key", &PKCS_ECDSA_P256_SHA256);
     let config = listener(&pki)
@@ -210,7 +210,7 @@ fn keys_are_published_where_a_route_says_so() {
 }
 
 #[test]
-fn nobody_is_asserted_who_is_no_user() {
+fn no_assertion_is_made_without_a_user() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     write_key(&pki, "ed.key", &PKCS_ED25519);
     let config = listener_with(&pki, "client_auth = \"optional\"")

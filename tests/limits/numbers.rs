@@ -5,7 +5,7 @@ use super::*;
 const BURST: &str = "request_rate = \"1/h\"\nrequest_burst = 3";
 
 #[test]
-fn a_burst_passes_and_who_comes_too_fast_is_told_when_to_come_again() {
+fn a_burst_passes_and_faster_requests_get_retry_after() {
     for version in BOTH {
         let tables = user_with("alice", BURST) + &user_with("bob", "") + &route("/", "api", "");
         let scene = Scene::new(&tables);
@@ -54,7 +54,7 @@ fn a_burst_passes_and_who_comes_too_fast_is_told_when_to_come_again() {
 }
 
 #[test]
-fn a_connection_lives_on_behind_a_refusal_also_with_a_body_that_nobody_took() {
+fn a_connection_stays_open_after_a_denial_with_an_unread_body() {
     for version in BOTH {
         let tables =
             user_with("alice", "daily_quota = 1") + &user_with("bob", "") + &route("/", "api", "");
@@ -106,7 +106,7 @@ fn a_role_gives_each_of_its_users_a_bucket_of_its_own_and_what_the_user_says_goe
 }
 
 #[test]
-fn all_requests_of_a_route_share_its_limit_and_what_it_refuses_costs_the_user_nothing() {
+fn all_requests_of_a_route_share_its_limit_and_what_it_rejects_costs_the_user_nothing() {
     for version in BOTH {
         let tables = user_with(
             "alice",
@@ -146,7 +146,7 @@ fn all_requests_of_a_route_share_its_limit_and_what_it_refuses_costs_the_user_no
 }
 
 #[test]
-fn who_is_over_its_own_limit_takes_nothing_of_the_routes() {
+fn a_user_over_its_limit_uses_none_of_the_route_limit() {
     for version in BOTH {
         let tables = user_with("alice", "daily_quota = 1")
             + &user_with("bob", "")
@@ -164,7 +164,7 @@ fn who_is_over_its_own_limit_takes_nothing_of_the_routes() {
 }
 
 #[test]
-fn what_is_refused_for_another_reason_does_not_count_and_the_gateways_own_answers_do() {
+fn other_denials_are_not_counted_and_gateway_responses_are() {
     for version in BOTH {
         let tables = user("alice", &["GET /allowed"])
             + "daily_quota = 3\nbody_size = \"10B\"\n"

@@ -34,7 +34,7 @@ fn what_was_used_stays_used_over_a_reload_and_another_rate_begins_anew() {
 }
 
 #[test]
-fn a_limit_of_a_route_goes_on_too_and_a_user_who_comes_back_is_a_new_one() {
+fn a_route_limit_survives_a_reload_and_a_readded_user_starts_anew() {
     let limited = |alice: &str, lines: &str| {
         alice.to_owned() + &user_with("bob", "") + &route("/", "api", lines)
     };
@@ -60,7 +60,7 @@ fn a_limit_of_a_route_goes_on_too_and_a_user_who_comes_back_is_a_new_one() {
 }
 
 #[test]
-fn what_is_under_way_counts_by_the_new_number() {
+fn requests_in_progress_are_counted_by_the_new_limit() {
     for version in BOTH {
         let tables = |most: u32| {
             user_with("alice", &format!("concurrency = {most}"))

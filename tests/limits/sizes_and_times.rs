@@ -78,7 +78,7 @@ fn an_upstream_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn a_client_that_takes_too_long_for_its_body_is_told_so() {
+fn a_client_that_sends_its_body_too_slowly_gets_408() {
     for version in BOTH {
         let scene = Scene::new(&timed());
         let alice = scene.client("alice");
@@ -97,7 +97,7 @@ fn a_client_that_takes_too_long_for_its_body_is_told_so() {
 }
 
 #[test]
-fn an_answer_that_takes_too_long_is_cut_and_takes_no_other_stream_along() {
+fn a_slow_response_is_cut_without_other_streams() {
     for version in BOTH {
         let endless = Upstream::scripted(|mut stream, _| {
             read_head(&mut stream);

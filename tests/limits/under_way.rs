@@ -13,7 +13,7 @@ fn one_at_a_time() -> String {
 }
 
 #[test]
-fn one_more_than_may_be_under_way_is_refused_until_one_ends() {
+fn one_more_than_may_be_under_way_is_rejected_until_one_ends() {
     for version in BOTH {
         let scene = Scene::new(&one_at_a_time());
         let (alice, bob) = (scene.client("alice"), scene.client("bob"));

@@ -74,7 +74,7 @@ fn a_file_that_is_wrong_holds_up_no_other() {
 }
 
 #[test]
-fn files_that_only_a_rejected_config_names_revoke_and_nothing_else_of_it_counts() {
+fn files_named_only_by_a_rejected_config_revoke_and_nothing_else_applies() {
     let scene = Scene::new();
     let gateway = Gateway::start(&scene.config(&both()));
     let (alice, bob) = (
@@ -113,7 +113,7 @@ fn the_audit_log_tells_of_an_overlay() {
     eventually("alice is out", || {
         (outcome(&alice) == "unknown_user").then_some(())
     });
-    // That request may have been judged before and cut by the overlay. This one is judged by it.
+    // That request may have been decided before and cut by the overlay. This one is decided by it.
     assert_eq!(outcome(&alice), "unknown_user");
     let lines = || json_lines(&path);
     let line = eventually("a line", || {

@@ -49,7 +49,7 @@ impl Drop for Rewriting {
 }
 
 #[test]
-fn a_deny_entry_is_in_force_while_the_config_is_rewritten_all_the_time() {
+fn a_deny_entry_is_active_while_the_config_is_rewritten_continuously() {
     let scene = Scene::new();
     let good = scene.config(&both());
     let gateway = Gateway::start(&good);

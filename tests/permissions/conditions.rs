@@ -9,7 +9,7 @@ const NOT_MET: &str = "403 condition_not_met";
 const FAILED: &str = "403 condition_failed";
 
 #[test]
-fn a_permission_counts_only_where_its_condition_holds() {
+fn a_permission_applies_only_where_its_condition_holds() {
     let lines = r#"permissions = [
         "GET /always/*",
         { permission = "* /api/*", when = 'request.method == "GET" || request.path.startsWith("/api/jobs/")' },
@@ -217,7 +217,7 @@ when = 'request.method == "GET"'
     ]);
 }
 
-/// What is behind the body was judged by nobody.
+/// Bytes after the body were not parsed.
 #[test]
 fn no_trailer_has_the_name_of_a_field_that_a_condition_reads() {
     let lines = r#"permissions = [{ permission = "POST /*", when = 'request.headers["x-team"] == "red"' }]"#;

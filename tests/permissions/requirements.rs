@@ -102,7 +102,7 @@ fn a_requirement_by_method_allows_only_the_methods_that_it_names() {
 }
 
 #[test]
-fn the_two_kinds_of_permission_never_stand_for_each_other() {
+fn the_two_kinds_of_permission_are_never_confused() {
     let scene = Scene::with_routes(
         &(user("paths", &["* /*"]) + &user("names", &["a*", "b*", "g*", "get*"])),
         &route("/named", "requirement = \"get/named\""),

@@ -59,7 +59,7 @@ fn check(scene: &Scene, table: &[(&str, &str, &str, &str)]) {
 }
 
 #[test]
-fn everywhere_who_may_not_passes_and_is_marked() {
+fn in_shadow_mode_denied_requests_pass_and_are_marked() {
     let users = user_with(
         "alice",
         "permissions = [\"GET /*\"]\ndeny = [\"* /secret*\"]",
@@ -102,7 +102,7 @@ fn strangers_do_not_pass() {
 }
 
 #[test]
-fn whoever_says_that_it_is_off_is_stronger() {
+fn off_overrides_other_settings() {
     let users = user_with("trial", "shadow = true")
         + &user_with("strict", "shadow = false")
         + &user_with("plain", "");

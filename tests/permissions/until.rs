@@ -14,7 +14,7 @@ fn in_seconds(seconds: u64) -> String {
 }
 
 #[test]
-fn a_user_counts_until_its_time_and_no_longer() {
+fn a_user_is_valid_until_its_time_and_no_longer() {
     let until = format!(
         "permissions = [\"*\"]\nenabled_until = \"{}\"",
         in_seconds(8)
@@ -59,7 +59,7 @@ fn a_route_is_there_until_its_time_also_for_everybody() {
 }
 
 #[test]
-fn a_day_counts_until_its_end() {
+fn a_day_is_valid_until_its_end() {
     let scene = Scene::new(&user_with(
         "alice",
         "permissions = [\"*\"]\nenabled_until = \"2099-12-31\"",

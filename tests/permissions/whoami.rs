@@ -26,7 +26,7 @@ fn asking(client: &Client, accept: &str) -> crate::support::client::Answer {
 }
 
 #[test]
-fn a_user_learns_who_it_is_and_what_it_may_do() {
+fn whoami_reports_the_user_and_its_permissions() {
     let scene = scene();
     for version in BOTH {
         let answer = scene.client("alice").send(version, get("/v1")).unwrap();
@@ -55,7 +55,7 @@ fn a_user_learns_who_it_is_and_what_it_may_do() {
 }
 
 #[test]
-fn a_browser_gets_a_page_in_which_nothing_is_markup_but_ours() {
+fn a_browser_gets_a_page_without_foreign_markup() {
     let scene = scene();
     let answer = asking(
         &scene.client("alice"),

@@ -116,7 +116,7 @@ fn an_authority_made_by_openssl_can_sign() {
 }
 
 #[test]
-fn an_authority_whose_name_cannot_be_repeated_exactly_is_refused() {
+fn an_authority_with_an_unrepeatable_name_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -134,7 +134,7 @@ fn an_authority_whose_name_cannot_be_repeated_exactly_is_refused() {
 }
 
 #[test]
-fn what_is_not_a_valid_authority_is_refused() {
+fn what_is_not_a_valid_authority_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -189,7 +189,7 @@ fn what_is_not_a_valid_authority_is_refused() {
 }
 
 #[test]
-fn an_authority_whose_key_is_missing_foreign_or_encrypted_is_refused() {
+fn an_authority_with_a_missing_foreign_or_encrypted_key_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };

@@ -20,7 +20,7 @@ fn new_cert_makes_a_self_signed_certificate_when_asked() {
 // === requests made by others ===
 
 #[test]
-fn requests_made_by_openssl_are_signed_whatever_their_key() {
+fn requests_made_by_openssl_are_signed_with_every_key_type() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -78,7 +78,7 @@ fn ecdsa_requests_are_verified_with_every_usual_digest() {
 }
 
 #[test]
-fn rsa_keys_below_2048_bits_are_refused() {
+fn rsa_keys_below_2048_bits_are_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -93,7 +93,7 @@ fn rsa_keys_below_2048_bits_are_refused() {
 }
 
 #[test]
-fn keys_on_unusual_curves_are_refused() {
+fn keys_on_unusual_curves_are_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -166,7 +166,7 @@ fn the_requester_chooses_nothing_but_name_and_key() {
 }
 
 #[test]
-fn serial_numbers_are_positive_random_and_of_16_octets() {
+fn serial_numbers_are_positive_random_and_of_16_bytes() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -186,7 +186,7 @@ fn serial_numbers_are_positive_random_and_of_16_octets() {
 }
 
 #[test]
-fn an_altered_request_is_refused() {
+fn an_altered_request_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -210,7 +210,7 @@ fn an_altered_request_is_refused() {
 }
 
 #[test]
-fn a_request_without_exactly_one_plain_common_name_is_refused() {
+fn a_request_without_exactly_one_plain_common_name_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };
@@ -242,7 +242,7 @@ fn a_request_without_exactly_one_plain_common_name_is_refused() {
 }
 
 #[test]
-fn new_cert_refuses_the_names_that_sign_csr_would_refuse() {
+fn new_cert_rejects_the_names_that_sign_csr_would_reject() {
     let Some(desk) = Desk::new() else { return };
     for name in ["", "a\tb", &"a".repeat(65)] {
         let output = desk.run(
@@ -259,7 +259,7 @@ fn new_cert_refuses_the_names_that_sign_csr_would_refuse() {
 }
 
 #[test]
-fn a_file_that_is_not_one_request_is_refused() {
+fn a_file_that_is_not_one_request_is_rejected() {
     let Some(desk) = Desk::with_authority() else {
         return;
     };

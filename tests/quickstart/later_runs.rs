@@ -24,7 +24,7 @@ fn what_reaches_the_upstream_names_the_user() {
 }
 
 #[test]
-fn a_change_of_the_config_is_in_force_at_once() {
+fn a_config_change_is_active_at_once() {
     if !require_program("curl") {
         return;
     }

@@ -4,7 +4,7 @@ use super::*;
 
 /// The way of the seed text, with our own binary alone: CA, request, signature, ApiUser, reload, curl.
 #[test]
-fn from_a_new_authority_to_an_answer_with_our_own_commands() {
+fn portcullis_pki_leads_from_a_new_authority_to_a_response() {
     if !require_program("curl") {
         return;
     }

@@ -93,7 +93,7 @@ fn a_pair_that_is_written_at_one_go_counts_no_failure() {
 }
 
 #[test]
-fn an_open_connection_is_refused_once_its_authority_is_gone() {
+fn an_open_connection_is_rejected_once_its_authority_is_gone() {
     let (pki, other, upstream) = (Pki::new(), Pki::named("Other CA"), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     let ours = std::fs::read_to_string(pki.ca_file()).unwrap();
@@ -242,7 +242,7 @@ fn no_session_outlives_a_change_of_what_it_was_made_under() {
     let optional = config(&pki, &upstream, &alice())
         .replace("[trust_domain", "client_auth = \"optional\"\n[trust_domain");
     let changes: [&dyn Fn(); 3] = [
-        // An anchor more, although the old one still vouches.
+        // An anchor more, although the old one still verifies.
         &|| replace(&pki.ca_file(), &(ours.clone() + &theirs)),
         &|| drop(pki.server("server", &["localhost", "127.0.0.1"])),
         &|| std::fs::write(&gateway.config_file, &optional).unwrap(),

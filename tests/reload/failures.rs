@@ -1,4 +1,4 @@
-//! A bad change leaves the old snapshot in force, says why, is counted, and is forgotten once it is mended.
+//! A bad change leaves the old snapshot active, says why, is counted, and is forgotten once it is mended.
 
 use super::{alice, ask, client, config};
 use crate::support::client::Version;
@@ -13,11 +13,11 @@ pub(super) fn refusals(gateway: &Gateway) -> Vec<String> {
         .filter(|line| line["level"] == "ERROR");
     let messages = lines.map(|line| line["message"].as_str().unwrap().to_owned());
     messages
-        .filter(|message| message.starts_with("reload refused"))
+        .filter(|message| message.starts_with("reload rejected"))
         .collect()
 }
 
-/// Waits for one more refusal than before, and gives what the log says about it.
+/// Waits for one more rejection than before, and gives what the log says about it.
 pub(super) fn wait_for_refusal(gateway: &Gateway, before: usize) -> String {
     let mut found = eventually("a refused reload", || {
         Some(refusals(gateway)).filter(|found| found.len() > before)
@@ -106,7 +106,7 @@ fn a_config_file_that_vanishes_changes_nothing_and_may_come_back() {
 }
 
 #[test]
-fn hangup_on_a_bad_file_is_refused_too() {
+fn hangup_on_a_bad_file_is_rejected_too() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     gateway.write_config("[[[");
@@ -116,7 +116,7 @@ fn hangup_on_a_bad_file_is_refused_too() {
 }
 
 #[test]
-fn an_address_that_cannot_be_bound_refuses_the_whole_reload_until_it_is_free() {
+fn an_address_that_cannot_be_bound_rejects_the_whole_reload_until_it_is_free() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let port = ReservedPort::new();
     let taken = port.listen();
@@ -144,7 +144,7 @@ fn an_address_that_cannot_be_bound_refuses_the_whole_reload_until_it_is_free() {
 }
 
 #[test]
-fn an_access_log_that_cannot_be_opened_refuses_the_reload() {
+fn an_access_log_that_cannot_be_opened_rejects_the_reload() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     gateway.write_config(

@@ -85,7 +85,7 @@ fn a_touch_without_a_change_breaks_nothing() {
 }
 
 #[test]
-fn files_that_are_not_ours_cause_no_reload() {
+fn unrelated_files_cause_no_reload() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     std::fs::write(gateway.config_file.with_file_name("notes.txt"), "x").unwrap();

@@ -36,7 +36,7 @@ fn a_load_without_descriptors_is_tried_again_when_there_are_some() {
     limit_descriptors(&gateway, 3);
     let before = refusals(&gateway).len();
     gateway.write_config(&config(&pki, &upstream, &(alice() + &user("bob", &["*"]))));
-    let refused = eventually("a refusal", || refusals(&gateway).into_iter().nth(before));
+    let refused = eventually("a rejection", || refusals(&gateway).into_iter().nth(before));
     assert!(refused.contains("Too many open files"), "{refused}");
     limit_descriptors(&gateway, usual);
     eventually("bob is let in", || {
@@ -46,7 +46,7 @@ fn a_load_without_descriptors_is_tried_again_when_there_are_some() {
 }
 
 #[test]
-fn what_fails_again_for_the_same_reason_is_told_once_and_counted() {
+fn a_repeated_failure_is_logged_once_and_counted() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = Gateway::start(&config(&pki, &upstream, &alice()));
     gateway.write_config("[[[");

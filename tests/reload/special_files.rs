@@ -52,7 +52,7 @@ fn with_another_domain(pki: &Pki, upstream: &Upstream) -> String {
 }
 
 #[test]
-fn what_is_no_file_is_refused_by_name_and_the_end_comes_in_order() {
+fn what_is_no_file_is_rejected_by_name_and_the_end_comes_in_order() {
     type Make = fn(&Path);
     let cases: [(&str, Make, &str); 4] = [
         ("a named pipe", fifo, "named pipe"),
@@ -105,7 +105,7 @@ fn what_is_no_file_is_refused_by_name_and_the_end_comes_in_order() {
 }
 
 #[test]
-fn an_included_pipe_is_refused_and_the_main_file_may_be_one_for_commands() {
+fn an_included_pipe_is_rejected_and_the_main_file_may_be_one_for_commands() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let text = config(&pki, &upstream, &user("alice", &["*"]));
     let gateway = Gateway::start(&format!("include = [\"more-*.toml\"]\n{text}"));

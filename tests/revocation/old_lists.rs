@@ -182,7 +182,7 @@ fn a_list_that_ends_while_the_gateway_runs_ends_connections_too() {
 }
 
 #[test]
-fn an_issuer_without_a_list_is_refused_unless_the_domain_allows_it() {
+fn an_issuer_without_a_list_is_rejected_unless_the_domain_allows_it() {
     let (scene, other) = (Scene::new(), Pki::named("Other CA"));
     let both = std::fs::read_to_string(scene.pki.ca_file()).unwrap()
         + &std::fs::read_to_string(other.ca_file()).unwrap();
@@ -207,7 +207,7 @@ fn an_issuer_without_a_list_is_refused_unless_the_domain_allows_it() {
 }
 
 #[test]
-fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
+fn the_deny_list_is_active_at_once_for_certificates_and_users() {
     let scene = Scene::new();
     scene.write("denied", "");
     let gateway = scene.start(DENY_LIST);
@@ -253,7 +253,7 @@ fn the_deny_list_is_in_force_at_once_for_certificates_and_users() {
         scene.write("denied", "");
         gateway.wait_for_generation_after(before);
     }
-    // A line that nobody understands refuses the reload, and says where it stands. The other lines are in force.
+    // An unreadable line rejects the reload, and its place is reported. The other lines are active.
     let (failures, generation) = (gateway.reloads("failure"), gateway.generation());
     scene.write("denied", "cn bob\nuserr alice\n");
     eventually("the reload is refused", || {

@@ -177,10 +177,7 @@ fn a_named_list_is_confirmed_where_the_config_says_neither_list_nor_admin_listen
         "--user",
         "my-api-client",
     ]);
-    assert!(
-        code == 0 && said.contains("in force since"),
-        "{said}{error}"
-    );
+    assert!(code == 0 && said.contains("active since"), "{said}{error}");
     let warning = "warning: api_user \"my-api-client\" was not found: the config could not be read completely";
     assert!(
         error.contains(warning) && !error.contains("there is no api_user"),
@@ -203,10 +200,7 @@ fn a_typo_in_an_included_file_holds_up_no_revocation() {
     // The main file is broken as well, above its first table.
     scene.gateway.write_config(&format!("x: 1\n{}", scene.good));
     let (said, error, code) = scene.revoke(&["--user", "my-api-client"]);
-    assert!(
-        code == 0 && said.contains("in force since"),
-        "{said}{error}"
-    );
+    assert!(code == 0 && said.contains("active since"), "{said}{error}");
     assert!(
         error.contains("lines 1 to 2 (above the first table) of "),
         "{error}"
@@ -237,10 +231,7 @@ fn a_trust_domain_that_may_not_be_the_only_one_must_be_named() {
     );
     assert_eq!(scene.list(), "");
     let (said, error, code) = scene.revoke(&["--user", "my-api-client", "--trust-domain", "test"]);
-    assert!(
-        code == 0 && said.contains("in force since"),
-        "{said}{error}"
-    );
+    assert!(code == 0 && said.contains("active since"), "{said}{error}");
 }
 
 #[test]
@@ -263,7 +254,7 @@ fn a_config_with_a_syntax_error_gives_nothing_to_the_gateway_and_to_check() {
     assert_ne!(code, 0);
     let (said, error, code) = scene.revoke(&["--user", "my-api-client"]);
     assert!(
-        code == 0 && said.contains("in force since generation 1, overlay "),
+        code == 0 && said.contains("active since generation 1, overlay "),
         "{said}{error}"
     );
     assert_eq!((scene.status("carol"), scene.status("bob")), (403, 200));

@@ -28,7 +28,7 @@ fn several_at_once_lose_nothing() {
 }
 
 #[test]
-fn status_says_what_is_in_force() {
+fn status_reports_the_active_snapshot() {
     let scene = Scene::new();
     let status = scene.status();
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
@@ -82,7 +82,7 @@ fn status_says_what_is_in_force() {
 }
 
 #[test]
-fn a_list_that_is_no_regular_file_is_refused_and_a_link_to_one_is_changed() {
+fn a_list_that_is_no_regular_file_is_rejected_and_a_link_to_one_is_changed() {
     let scene = Scene::new();
     let at = |name: &str| scene.pki.path(name).to_str().unwrap().to_owned();
     nix::unistd::mkfifo(&scene.pki.path("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();

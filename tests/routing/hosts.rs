@@ -46,7 +46,7 @@ fn a_route_for_a_host_goes_before_a_wildcard_and_that_before_all_hosts() {
 }
 
 #[test]
-fn a_host_that_is_none_is_refused() {
+fn a_host_that_is_none_is_rejected() {
     let scene = Scene::new(&route("/", ""));
     for host in [
         "",
@@ -81,7 +81,7 @@ fn a_host_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_request_with_two_hosts_or_none_is_refused() {
+fn a_request_with_two_hosts_or_none_is_rejected() {
     let scene = Scene::new(&route("/", ""));
     for lines in [
         "",
@@ -215,7 +215,7 @@ fn a_stranger_gets_no_further_by_naming_another_host() {
 }
 
 #[test]
-fn each_request_of_a_connection_is_judged_by_its_own_host() {
+fn each_request_of_a_connection_is_decided_by_its_own_host() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let gateway = with_entries(&pki, &upstream);
     let client = Client::new(&pki, Some(&pki.client("alice")), gateway.address())

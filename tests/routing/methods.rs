@@ -26,7 +26,7 @@ const NAMES: [&str; 7] = [
 ];
 
 #[test]
-fn a_method_in_the_query_is_refused_or_judged_as_one_in_a_field_is() {
+fn a_method_in_the_query_is_handled_as_one_in_a_field() {
     let open = route("/open", "client_auth = \"off\"");
     let scene =
         Scene::new(&(route("/", "") + &route("/judged", "method_override = \"judge\"") + &open));
@@ -81,7 +81,7 @@ fn a_method_in_the_query_is_refused_or_judged_as_one_in_a_field_is() {
 }
 
 #[test]
-fn an_overriding_method_is_refused_by_default() {
+fn an_overriding_method_is_rejected_by_default() {
     let scene = Scene::new(&route("/", ""));
     for version in BOTH {
         for name in NAMES {
@@ -105,7 +105,7 @@ fn an_overriding_method_is_refused_by_default() {
 }
 
 #[test]
-fn where_it_is_judged_the_overriding_method_is_the_one_that_counts_and_goes_up() {
+fn with_judge_the_overriding_method_is_decided_on_and_forwarded() {
     let (pki, upstream) = (Pki::new(), Upstream::start());
     let config = listener(&pki)
         + &user("reader", &["GET /*"])
@@ -151,7 +151,7 @@ fn where_it_is_judged_the_overriding_method_is_the_one_that_counts_and_goes_up()
 }
 
 #[test]
-fn where_it_is_judged_all_but_one_known_method_is_refused() {
+fn with_judge_only_one_known_overriding_method_is_accepted() {
     let scene = Scene::new(&route("/", "method_override = \"judge\""));
     for values in [
         &["get"][..],
@@ -230,7 +230,7 @@ fn connect_and_trace_are_never_forwarded() {
 }
 
 #[test]
-fn methods_with_lower_case_letters_are_refused_unless_the_route_names_them() {
+fn methods_with_lower_case_letters_are_rejected_unless_the_route_names_them() {
     let named = "requirement = { GET = \"read\", \"Purge-All\" = \"purge\" }";
     let scene = Scene::on("", &(route("/", "") + &route("/named", named)));
     for (method, path, wanted) in [

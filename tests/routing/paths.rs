@@ -33,7 +33,7 @@ const ODDITIES: [(&str, &str, &str, &str); 18] = [
 ];
 
 #[test]
-fn every_oddity_is_refused_by_name_in_both_versions() {
+fn every_oddity_is_rejected_by_name_in_both_versions() {
     let scene = Scene::new(&route("/", ""));
     for (word, _, target, _) in ODDITIES {
         assert_eq!(scene.outcome(target), format!("400 {word}"), "{target}");
@@ -129,7 +129,7 @@ fn a_path_that_upstreams_read_in_two_ways_leads_to_one_route_in_both() {
 }
 
 #[test]
-fn what_has_no_canonical_path_is_refused_on_every_route() {
+fn what_has_no_canonical_path_is_rejected_on_every_route() {
     let everything = "encoded_slash = \"keep\"\nencoded_backslash = \"keep\"\nencoded_control = \"keep\"\n\
                       double_encoding = \"keep\"\ninvalid_utf8 = \"keep\"\nempty_segments = \"keep\"\n\
                       dot_segments = \"resolve\"\nraw_backslash = \"encode\"\npath_parameters = \"keep\"";
@@ -165,7 +165,7 @@ fn what_has_no_canonical_path_is_refused_on_every_route() {
 }
 
 #[test]
-fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
+fn a_rejected_target_is_counted_and_logged_like_every_other_denial() {
     let scene = Scene::new(&route("/", ""));
     for (before, (target, word)) in [
         ("/a#b", "bad_path"),
@@ -192,7 +192,7 @@ fn a_refused_target_is_counted_and_logged_like_every_other_refusal() {
 }
 
 #[test]
-fn ordinary_paths_go_up_in_their_one_form() {
+fn ordinary_paths_are_forwarded_in_canonical_form() {
     let scene = Scene::new(&route("/", ""));
     for (target, goes_up) in [
         ("/", "/"),
@@ -213,7 +213,7 @@ fn ordinary_paths_go_up_in_their_one_form() {
 }
 
 #[test]
-fn the_query_goes_up_as_it_came() {
+fn the_query_is_forwarded_unchanged() {
     let scene = Scene::new(&route("/", ""));
     for query in [
         "",
@@ -233,7 +233,7 @@ fn the_query_goes_up_as_it_came() {
 }
 
 #[test]
-fn bytes_beyond_ascii_in_a_query_are_encoded_before_they_are_judged_and_sent() {
+fn bytes_beyond_ascii_in_a_query_are_encoded_before_decision_and_forwarding() {
     let rule = "when = 'request.query[\"q\"] == \"\u{e4}\"'";
     let scene = Scene::on("", &(route("/", "") + &route("/judged", rule)));
     for (target, sent) in [

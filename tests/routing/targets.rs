@@ -35,7 +35,7 @@ fn a_whole_url_is_taken_if_it_names_the_same_host() {
 }
 
 #[test]
-fn a_target_that_is_no_path_is_refused() {
+fn a_target_that_is_no_path_is_rejected() {
     let scene = Scene::new(&route("/", ""));
     for (target, host, word) in [
         ("*", "localhost", "bad_path"),

@@ -53,7 +53,7 @@ impl Answer {
             .map_or_else(|| body[field].to_string(), str::to_owned)
     }
 
-    /// The reason word of a refusal.
+    /// The reason word of a rejection.
     pub fn reason(&self) -> String {
         self.problem("reason")
     }
@@ -267,7 +267,7 @@ impl Client {
         hello
     }
 
-    /// Shakes hands and gives what was settled. In TLS 1.3 a refusal of the client may still be on its way.
+    /// Shakes hands and gives what was settled. In TLS 1.3 a rejection of the client may still be on its way.
     pub fn shake_hands(&self) -> ClientConnection {
         let mut stream = self.open(self.config.clone());
         while stream.conn.is_handshaking() {

@@ -161,7 +161,7 @@ impl Gateway {
 
     /// The address of a listener. The last one, if it was bound again.
     pub fn address_of(&self, listener: &str) -> SocketAddr {
-        // What is in force already may have to be read yet.
+        // What is active already may have to be read yet.
         let line = eventually("a listener of this name", || {
             let mut lines = self.log().into_iter().rev();
             lines.find(|line| line["message"] == "listening" && line["listener"] == listener)
@@ -302,12 +302,12 @@ impl Gateway {
         nix::sys::signal::kill(pid, signal).expect("a living gateway");
     }
 
-    /// The generation in force.
+    /// The active generation.
     pub fn generation(&self) -> u64 {
         self.metric("portcullis_snapshot_generation", &[]) as u64
     }
 
-    /// Replaces the config and waits until it is in force.
+    /// Replaces the config and waits until it is active.
     pub fn reload_with(&self, config: &str) -> u64 {
         let before = self.generation();
         self.write_config(config);
@@ -319,7 +319,7 @@ impl Gateway {
         self.metric("portcullis_reloads_total", &[("result", result)])
     }
 
-    /// Waits until a snapshot newer than `before` is in force.
+    /// Waits until a snapshot newer than `before` is active.
     pub fn wait_for_generation_after(&self, before: u64) -> u64 {
         eventually("a new generation", || {
             Some(self.generation()).filter(|now| *now > before)

@@ -195,7 +195,7 @@ impl Pki {
         self.sign(file, params)
     }
 
-    /// A client certificate for which nobody vouches but itself.
+    /// A client certificate that only itself verifies.
     pub fn self_signed(&self, common_name: &str) -> Identity {
         let mut params = CertificateParams::default();
         params.distinguished_name = subject(&[common_name.into()]);

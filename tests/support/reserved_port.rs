@@ -55,7 +55,7 @@ impl ReservedPort {
 }
 
 #[test]
-fn a_reserved_port_refuses_connections_until_something_listens_there() {
+fn a_reserved_port_rejects_connections_until_something_listens_there() {
     use std::io::ErrorKind::ConnectionRefused;
     let port = ReservedPort::new();
     let connect = || std::net::TcpStream::connect(port.address());

@@ -15,7 +15,7 @@ What the gateway says to certificates that are good, bad or odd, beside what ngi
 shows it to both in a real handshake, and fails if this page is not true; `PORTCULLIS_GOLDEN=write cargo test zoo::` writes
 it. The certificate is alice's and ordinary but for what its row says.
 
-*is* means that the request goes up as this user's. A refusal is an alert in the handshake or a status, and the reason word
+*is* means that the request goes up as this user's. A rejection is an alert in the handshake or a status, and the reason word
 of log and metrics. nginx has `ssl_verify_client`, `ssl_crl` where the gateway has revocation lists, the same depth, and
 a `map` from `$ssl_client_s_dn` to users. It finishes the handshake with whom it does not believe, and answers 400.
 

@@ -126,7 +126,7 @@ impl Typist {
 }
 
 #[test]
-fn a_session_of_a_user_who_was_removed_is_resumed_by_nobody() {
+fn a_session_of_a_removed_user_is_not_resumed() {
     if !require_program("openssl") {
         return;
     }
@@ -180,7 +180,7 @@ fn nobody_negotiates_anew() {
 }
 
 #[test]
-fn after_the_handshake_nobody_is_asked_for_a_certificate() {
+fn after_the_handshake_no_certificate_is_requested() {
     if !require_program("openssl") {
         return;
     }
@@ -283,7 +283,7 @@ fn data_before_the_handshake_is_not_taken() {
 }
 
 #[test]
-fn curl_is_told_what_is_wrong_with_its_certificate() {
+fn curl_gets_the_alert_for_its_certificate() {
     if !require_program("curl") {
         return;
     }

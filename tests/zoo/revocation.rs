@@ -1,4 +1,4 @@
-//! Who is out although an anchor vouches, and who is in although the time is over.
+//! Certificates that are rejected although an anchor verifies them, and expired ones that are accepted.
 
 use super::certificate::{Certificate, DAY, now, with_the_other_signature};
 use super::row::{Host, Row, Shown, Verdict, When, accepted, alerted, forbidden};

@@ -73,7 +73,7 @@ pub fn granted_by_any<'p>(
                 ..
             }),
             RequirementForm::Named(_),
-        ) => Some(pattern.octets()),
+        ) => Some(pattern.as_bytes()),
         (
             Scope::Pattern(ScopePattern {
                 method: Some(granted),
@@ -83,7 +83,7 @@ pub fn granted_by_any<'p>(
             RequirementForm::MethodAndPath { method, .. },
         ) => granted
             .matches(method.as_bytes())
-            .then_some(pattern.octets()),
+            .then_some(pattern.as_bytes()),
         _ => None,
     });
     coverage(patterns, parts, case)
@@ -116,12 +116,12 @@ impl Permission {
                     .as_deref()
                     .map(|readings| {
                         (
-                            readings.decoded.as_ref().map(Pattern::octets),
-                            readings.folded.octets(),
+                            readings.decoded.as_ref().map(Pattern::as_bytes),
+                            readings.folded.as_bytes(),
                         )
                     })
                     .unzip();
-                ([Some(pattern.octets()), decoded.flatten()], folded)
+                ([Some(pattern.as_bytes()), decoded.flatten()], folded)
             }
             (
                 Scope::Pattern(ScopePattern {
@@ -130,7 +130,7 @@ impl Permission {
                     ..
                 }),
                 RequirementForm::Named(_),
-            ) => ([Some(pattern.octets()), None], None),
+            ) => ([Some(pattern.as_bytes()), None], None),
             _ => return direct.into(),
         };
         // The exact patterns, decoded or not; and the folded one without regard to case.

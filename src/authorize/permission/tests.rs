@@ -73,7 +73,7 @@ fn a_text_with_spaces_is_a_name_unless_it_is_a_method_and_a_path() {
 }
 
 #[test]
-fn an_octet_beyond_ascii_right_behind_a_star_is_never_found_as_in_icinga() {
+fn a_byte_beyond_ascii_after_a_star_never_matches_as_in_icinga() {
     let asked = Requirement::Named("events/\u{e4}".into());
     for (text, grants) in [
         ("events/\u{e4}", true),

@@ -155,7 +155,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn the_judgement_is_what_it_is_meant_to_be(
+    fn the_decision_equals_the_reference_decision(
         own in said(), roles in said(), own_deny in said(), role_deny in said(),
         names in proptest::collection::vec("[ab]{1,3}", 0..4),
     ) {
@@ -186,7 +186,7 @@ proptest! {
 }
 
 #[test]
-fn whose_time_is_over_has_no_right_from_the_next_second() {
+fn an_expired_user_loses_its_permissions_the_next_second() {
     let own = set(None, &[("*".to_owned(), false)], &[]);
     let user = UserPermissions {
         own,
@@ -211,7 +211,7 @@ fn whose_time_is_over_has_no_right_from_the_next_second() {
 }
 
 #[test]
-fn whoever_says_that_refusals_count_is_stronger() {
+fn counting_denials_overrides_other_settings() {
     use Enforcement::{Enforce, Shadow};
     for (global, user, route, expected) in [
         (Enforce, None, None, Enforce),

@@ -142,7 +142,7 @@ fn taken() -> FieldNames {
 }
 
 /// `permit FIELDS`, `deny` or `nothing`.
-fn judged(message: &[u8]) -> String {
+fn verdict_of(message: &[u8]) -> String {
     match answer(message, &taken()) {
         Ok(Ok(fields)) => fields
             .iter()
@@ -155,12 +155,12 @@ fn judged(message: &[u8]) -> String {
 }
 
 #[test]
-fn a_status_of_zero_permits_and_every_other_refuses() {
+fn a_status_of_zero_permits_and_every_other_rejects() {
     let ok = field(1, "");
-    assert_eq!(judged(&ok), "permit");
-    assert_eq!(judged(&field(1, number(1, 0))), "permit");
+    assert_eq!(verdict_of(&ok), "permit");
+    assert_eq!(verdict_of(&field(1, number(1, 0))), "permit");
     for code in [1, 7, 16, 99] {
-        assert_eq!(judged(&field(1, number(1, code))), "deny");
+        assert_eq!(verdict_of(&field(1, number(1, code))), "deny");
     }
     let ok_response = |headers: &[u8]| field(3, headers);
     let option = |inner: Vec<u8>| field(2, field(1, inner));
@@ -170,7 +170,7 @@ fn a_status_of_zero_permits_and_every_other_refuses() {
         option([field(1, "x-org"), field(3, "c")].concat()),
     ];
     assert_eq!(
-        judged(&[ok.clone(), ok_response(&said.concat())].concat()),
+        verdict_of(&[ok.clone(), ok_response(&said.concat())].concat()),
         "permit x-org=a x-org=c"
     );
     // Unknown fields: dynamic_metadata, a message and details of the status.
@@ -180,14 +180,14 @@ fn a_status_of_zero_permits_and_every_other_refuses() {
         number(15, 1),
     ]
     .concat();
-    assert_eq!(judged(&more), "permit");
+    assert_eq!(verdict_of(&more), "permit");
 }
 
 #[test]
-fn what_contradicts_itself_refuses_and_what_says_nothing_is_no_verdict() {
-    assert_eq!(judged(&[field(1, ""), field(2, "")].concat()), "deny");
+fn what_contradicts_itself_rejects_and_what_says_nothing_is_no_verdict() {
+    assert_eq!(verdict_of(&[field(1, ""), field(2, "")].concat()), "deny");
     assert_eq!(
-        judged(&[field(1, number(1, 7)), field(3, "")].concat()),
+        verdict_of(&[field(1, number(1, 7)), field(3, "")].concat()),
         "deny"
     );
     for nothing in [
@@ -198,19 +198,19 @@ fn what_contradicts_itself_refuses_and_what_says_nothing_is_no_verdict() {
         b"\x0a\x05a",
         b"\xff",
     ] {
-        assert_eq!(judged(nothing), "nothing", "{nothing:?}");
+        assert_eq!(verdict_of(nothing), "nothing", "{nothing:?}");
     }
     let split = field(
         3,
         field(2, field(1, pair("x-org", "a\r\nx-client-user: root"))),
     );
-    assert_eq!(judged(&[field(1, ""), split].concat()), "nothing");
+    assert_eq!(verdict_of(&[field(1, ""), split].concat()), "nothing");
 }
 
 proptest! {
     #[test]
     fn no_bytes_permit_without_a_status_that_does(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-        if judged(&bytes).starts_with("permit") {
+        if verdict_of(&bytes).starts_with("permit") {
             let status = CheckResponse::decode(&bytes[..]).unwrap().status;
             prop_assert_eq!(status.map(|status| status.code), Some(0));
         }

@@ -100,7 +100,7 @@ fn what_is_no_part_makes_no_difference_and_two_lines_are_not_one() {
 }
 
 #[test]
-fn whose_certificate_it_is_and_who_vouched_tells_apart_as_well() {
+fn cached_verdicts_differ_by_certificate_and_trust_domain() {
     let (alice, chains) = (
         known("alice"),
         [b"a", b"b"].map(|der| [CertificateDer::from(der.to_vec())]),
@@ -125,7 +125,7 @@ fn whose_certificate_it_is_and_who_vouched_tells_apart_as_well() {
 }
 
 #[test]
-fn a_verdict_counts_for_its_time_and_no_more_are_kept_than_may_be() {
+fn a_verdict_is_cached_for_its_time_and_the_cache_is_bounded() {
     let memory = memory(vec![KeyPart::User, KeyPart::Path]);
     let (now, paths) = (
         Instant::now(),

@@ -16,7 +16,7 @@ async fn ask_in_time(authorizer: &Authorizer) -> Verdict {
 }
 
 #[test]
-fn what_does_not_answer_says_nothing_and_what_follows_was_configured() {
+fn a_silent_address_reports_nothing_and_configured_addresses_follow() {
     for speaks in BOTH {
         for unavailable in [WhenUnavailable::Refuse, WhenUnavailable::Permit] {
             let silent = async |script: fn(TcpStream), timeout| {

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_has_cut_is_passed_over_and_told() {
+    fn a_line_truncated_by_a_crash_is_skipped_and_reported() {
         let whole = decision("1", "/a");
         let half = &whole[..whole.len() / 2];
         for text in [

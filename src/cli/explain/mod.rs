@@ -80,7 +80,7 @@ pub(super) struct Explain {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     #[command(flatten)]
-    scope: Scope,
+    scope: ScopeArgs,
     /// Ask the running gateway at its admin listener; by default at the address of the config
     #[arg(long, value_name = "ADMIN_URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     live: Option<String>,
@@ -97,7 +97,7 @@ pub(super) struct Explain {
 
 /// The scope of the question.
 #[derive(Debug, clap::Args)]
-struct Scope {
+struct ScopeArgs {
     /// Who may do this: the same request of every ApiUser
     #[arg(long, conflicts_with = "who")]
     all_users: bool,

@@ -1,7 +1,7 @@
 //! The client of a past decision, as a config would identify it.
 
 use crate::cli::decisions::{LoggedCertificate, LoggedDecision};
-use crate::identity::ForwardedRefusal;
+use crate::identity::ForwardedRejection;
 use crate::proxy::{ClientIdentity, identify_chain};
 use crate::snapshot::{ListenerPolicy, Snapshot};
 use crate::tls::{
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The identity of a client by a config.
 pub(super) struct ReplayedClient {
     pub(super) identity: ClientIdentity,
-    pub(super) vouched_by: Option<TrustDomainId>,
+    pub(super) verified_by: Option<TrustDomainId>,
     pub(super) peer: Option<PeerCertificate>,
 }
 
@@ -27,7 +27,7 @@ impl ReplayedClient {
     ) -> Self {
         let without = |identity| Self {
             identity,
-            vouched_by: None,
+            verified_by: None,
             peer: None,
         };
         if let Some(by) = &decision.forwarded_by {
@@ -53,7 +53,7 @@ impl ReplayedClient {
         match (&client.identity, &listener.front_proxy) {
             // A front proxy has no permissions of its own.
             (ClientIdentity::Known(user), Some(front)) if front.is_peer(user.id) => {
-                without(ClientIdentity::Forwarded(ForwardedRefusal::Missing))
+                without(ClientIdentity::Forwarded(ForwardedRejection::Missing))
             }
             _ => client,
         }
@@ -85,21 +85,21 @@ impl ReplayedClient {
                     }
                     _ => ClientIdentity::UnknownUser,
                 },
-                vouched_by: Some(domain.id),
+                verified_by: Some(domain.id),
                 peer: None,
             },
             _ => Self {
-                identity: ClientIdentity::Forwarded(ForwardedRefusal::Missing),
-                vouched_by: None,
+                identity: ClientIdentity::Forwarded(ForwardedRejection::Missing),
+                verified_by: None,
                 peer: None,
             },
         };
         client.identity = match client.identity {
             ClientIdentity::Refused(reason) => {
-                ClientIdentity::Forwarded(ForwardedRefusal::Certificate(reason))
+                ClientIdentity::Forwarded(ForwardedRejection::Certificate(reason))
             }
             ClientIdentity::Known(user) if is_proxy(user.id) => {
-                ClientIdentity::Forwarded(ForwardedRefusal::FrontProxyItself)
+                ClientIdentity::Forwarded(ForwardedRejection::FrontProxyItself)
             }
             other => other,
         };
@@ -115,13 +115,13 @@ impl ReplayedClient {
     ) -> Self {
         let refused = |reason| Self {
             identity: ClientIdentity::Refused(reason),
-            vouched_by: None,
+            verified_by: None,
             peer: None,
         };
         if domains.is_empty() {
             return Self {
                 identity: ClientIdentity::Anonymous,
-                vouched_by: None,
+                verified_by: None,
                 peer: None,
             };
         }
@@ -146,7 +146,7 @@ impl ReplayedClient {
         }
         Self {
             identity,
-            vouched_by: Some(domain.id),
+            verified_by: Some(domain.id),
             peer: Some(peer),
         }
     }

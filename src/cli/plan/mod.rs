@@ -20,14 +20,14 @@ use std::sync::Arc;
 /// The flags of `portcullis plan`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 nobody gains or loses anything, 1 somebody does or that cannot be told, 2 it cannot be done.\n\n\
+    after_help = "Exit codes: 0 no user gains or loses anything, 1 a user does or it cannot be told, 2 the comparison is not possible.\n\n\
     Example:\n  portcullis plan -c gateway.new.toml --audit audit.log audit.log.1"
 )]
 pub(super) struct Plan {
     /// The config that is to come
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// The config that is in force, to compare with; without it, what was decided then
+    /// The config that is active, to compare with; without it, what was decided then
     #[arg(long, value_name = "FILE")]
     current: Option<PathBuf>,
     #[command(flatten)]
@@ -138,6 +138,6 @@ fn client_label(decision: &LoggedDecision) -> String {
     match (&decision.user, certificate) {
         (Some(user), _) => user.clone(),
         (None, Some(certificate)) => named(certificate),
-        (None, None) => "(nobody known)".to_owned(),
+        (None, None) => "(no user)".to_owned(),
     }
 }

@@ -87,9 +87,9 @@ impl ReplayedDecision {
                 // Shadow mode always has a denial.
                 (None, Grant::Shadow) => (LoggedOutcome::Shadow, None),
             },
-            proxy::Decision::Deny(refusal) => (
+            proxy::Decision::Deny(rejection) => (
                 LoggedOutcome::Refuse,
-                refusal.denied().and_then(Denied::matched).map(named),
+                rejection.denied().and_then(Denied::matched).map(named),
             ),
             proxy::Decision::Needs(_) => (LoggedOutcome::Refuse, None),
         };
@@ -176,7 +176,7 @@ fn replay_at(snapshot: &Snapshot, decision: &LoggedDecision, now: i64) -> Replay
         listener,
         host,
         identity: &replayed_client.identity,
-        vouched_by: replayed_client.vouched_by,
+        verified_by: replayed_client.verified_by,
         certificate: replayed_client.peer.as_ref(),
         source,
         now,

@@ -185,7 +185,7 @@ impl PlanReport {
             .collect();
         users.dedup();
         match users.len() {
-            0 => format!("nobody {one} anything"),
+            0 => format!("no user {one} anything"),
             1 => format!("1 {one} something ({})", decisions(self.count(group))),
             count => format!(
                 "{count} {several} something ({})",

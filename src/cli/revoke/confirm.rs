@@ -90,7 +90,7 @@ impl GatewayPoll {
             // A removed entry still denies until a config is loaded.
             let still_denies = wanted == DesiredEntry::Absent && is_read && retained > 0;
             if is_read && !still_denies {
-                say(&format!("in force since {}", version(&status)));
+                say(&format!("active since {}", version(&status)));
                 return Confirmation::InForce;
             }
             if start.elapsed() >= self.timeout {
@@ -136,11 +136,9 @@ impl GatewayPoll {
             (None, None, None) => {
                 "no trust domain of the running gateway reads this file".to_owned()
             }
-            (None, Some(_), _) => {
-                "it has another list in force; does it read this file?".to_owned()
-            }
+            (None, Some(_), _) => "it uses another list; does it read this file?".to_owned(),
         };
-        format!("error: written, but NOT in force after {time}: {why}")
+        format!("error: written, but NOT active after {time}: {why}")
     }
 }
 

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_another_line_or_none_is_refused() {
+    fn what_would_be_another_line_or_none_is_rejected() {
         for (kind, bad) in [
             ("cn", "a\nuser b"),
             ("cn", " a"),

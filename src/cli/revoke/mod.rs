@@ -22,9 +22,9 @@ use std::time::Duration;
 #[command(group = clap::ArgGroup::new("who").required(true).args(["user", "cn", "serial", "fingerprint", "cert"]))]
 #[command(
     after_help = "The entry goes into the `deny_list` of the trust domain, and running gateways that read that \
-    file reload it\nby themselves. The command then asks the gateway's admin listener until the entry is in force.\n\n\
-    Exit codes: 0 in force; 1 nothing was written, or it was not in force in time; 2 wrong usage;\n\
-    3 written, but no gateway could be asked whether it is in force.\n\n\
+    file reload it\nby themselves. The command then asks the gateway's admin listener until the entry is active.\n\n\
+    Exit codes: 0 active; 1 nothing was written, or it was not active in time; 2 wrong usage;\n\
+    3 written, but no gateway could be asked whether it is active.\n\n\
     Examples:\n  portcullis revoke --user my-api-client --reason \"laptop stolen\"\n  \
     portcullis revoke --cert my-api-client.crt\n  \
     portcullis revoke --undo --user my-api-client"
@@ -59,7 +59,7 @@ pub(super) struct Revoke {
     /// Take the entry off the list again
     #[arg(long, conflicts_with = "reason")]
     undo: bool,
-    /// How long it may take until it is in force
+    /// How long it may take until it is active
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
     /// The admin listener of the gateway, if it is not that of the config

@@ -1,6 +1,6 @@
 //! An attempt: its expected and its observed result, and the outcome.
 
-use super::knock::Observation;
+use super::probe::Observation;
 use crate::error_text::alert_name;
 use rustls::AlertDescription;
 use std::fmt;
@@ -81,13 +81,13 @@ impl ExpectedResult {
         let as_expected = match (self, observation) {
             (_, Observation::Unreachable(_)) => return AttemptOutcome::NotRun,
             (Self::Alert(alerts), Observation::Alert(alert)) => alerts.contains(alert),
-            (Self::Status(expected), Observation::Answer { status, .. }) => *status == expected,
-            (Self::Accepted, Observation::Answer { status, .. }) => ![403, 421].contains(status),
+            (Self::Status(expected), Observation::Response { status, .. }) => *status == expected,
+            (Self::Accepted, Observation::Response { status, .. }) => ![403, 421].contains(status),
             (Self::Refused, observation) => matches!(
                 observation,
                 Observation::Alert(_)
                     | Observation::Closed
-                    | Observation::Answer { status: 403, .. }
+                    | Observation::Response { status: 403, .. }
             ),
             _ => false,
         };
@@ -102,7 +102,7 @@ impl ExpectedResult {
     pub(super) fn comment(self, observation: &Observation) -> String {
         let must_refuse = matches!(self, Self::Alert(_) | Self::Refused);
         match (self.evaluate(observation), observation) {
-            (AttemptOutcome::Failed, Observation::Answer { .. }) if must_refuse => {
+            (AttemptOutcome::Failed, Observation::Response { .. }) if must_refuse => {
                 format!("LET IN: {observation}")
             }
             _ => observation.to_string(),
@@ -129,8 +129,8 @@ impl fmt::Display for Observation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alert(alert) => write!(formatter, "alert {}", alert_name(*alert)),
-            Self::Answer { status, reason } if reason.is_empty() => write!(formatter, "{status}"),
-            Self::Answer { status, reason } => write!(formatter, "{status} {reason}"),
+            Self::Response { status, reason } if reason.is_empty() => write!(formatter, "{status}"),
+            Self::Response { status, reason } => write!(formatter, "{status} {reason}"),
             Self::Closed => formatter.write_str("closed without a word"),
             Self::Silent => formatter.write_str("no answer within 10 seconds"),
             Self::OtherCertificate => formatter.write_str("another certificate is shown"),
@@ -147,7 +147,7 @@ mod tests {
     const EXPIRED: ExpectedResult = ExpectedResult::Alert(&[AlertDescription::CertificateExpired]);
 
     fn answer(status: u16) -> Observation {
-        Observation::Answer {
+        Observation::Response {
             status,
             reason: "x".to_owned(),
         }

@@ -1,8 +1,8 @@
 //! The attempts at each entry and at each listener, in order, with the results that the config implies.
 
 use super::attempt::{AttemptOutcome, AttemptProof, ExpectedResult, VerifyAttempt};
-use super::knock::Observation;
 use super::mint::{ClientIssuer, Flaw, Identity};
+use super::probe::Observation;
 use super::scene::{UNUSED_NAME, VerifiedHost, VerifiedListener};
 use super::{first_bytes, http2};
 use rustls::AlertDescription as Alert;
@@ -154,7 +154,7 @@ pub(super) fn entry(
         match valid {
             None => lines.skipped("a valid certificate", ExpectedResult::Accepted, NEEDS_ANY),
             Some(valid) => {
-                let observation = entry.door.ask(Some(valid), &request);
+                let observation = entry.target.send(Some(valid), &request);
                 lines.observed(
                     "a valid certificate",
                     ExpectedResult::Accepted,
@@ -170,7 +170,7 @@ pub(super) fn entry(
         ] {
             // The gateway must reject what the config does not accept, such as a certificate of a removed CA.
             if let Some(identity) = identity.as_ref().filter(|identity| !entry.takes(identity)) {
-                let observation = entry.door.ask(Some(identity), &request);
+                let observation = entry.target.send(Some(identity), &request);
                 lines.observed(
                     tried,
                     ExpectedResult::Refused,
@@ -193,10 +193,10 @@ pub(super) const NEEDS_ISSUER: &str = "needs --ca-key of this trust domain";
 fn shown_certificate(lines: &mut AttemptLog<'_>, entry: &VerifiedHost) -> AttemptOutcome {
     const TRIED: &str = "the server's certificate";
     let shown = entry
-        .door
+        .target
         .client_config(None, "http/1.1")
         .map_err(|error| Observation::Other(error.to_string()));
-    match shown.and_then(|config| entry.door.handshake(config)) {
+    match shown.and_then(|config| entry.target.handshake(config)) {
         Ok(_) => {
             lines.add(
                 TRIED,
@@ -226,7 +226,7 @@ fn no_certificate(lines: &mut AttemptLog<'_>, entry: &VerifiedHost) {
             return;
         }
     };
-    let observation = entry.door.ask(None, &get(&entry.name, path));
+    let observation = entry.target.send(None, &get(&entry.name, path));
     lines.standalone(TRIED, expected, &observation);
 }
 
@@ -256,7 +256,7 @@ fn foreign_certificates(lines: &mut AttemptLog<'_>, entry: &VerifiedHost, reques
     for (tried, expected, issued) in foreign {
         match issued {
             Ok(identity) => {
-                let observation = entry.door.ask(Some(&identity), request);
+                let observation = entry.target.send(Some(&identity), request);
                 lines.observed(&tried, expected, AttemptProof::NeedsControl, &observation);
             }
             Err(error) => lines.skipped(&tried, expected, &format!("cannot be made: {error}")),
@@ -290,7 +290,7 @@ fn flawed_certificates(
                 lines.not_applicable(tried, expected, "the config accepts these");
             }
             Ok(identity) => {
-                let observation = entry.door.ask(Some(&identity), &harmless(&entry.name));
+                let observation = entry.target.send(Some(&identity), &harmless(&entry.name));
                 lines.observed(tried, expected, AttemptProof::NeedsControl, &observation);
             }
         }
@@ -318,9 +318,9 @@ fn other_hosts(lines: &mut AttemptLog<'_>, entry: &VerifiedHost, identity: Optio
             .into_iter()
             .for_each(|tried| lines.skipped(tried, EXPECTED, NEEDS_ANY)),
         (Some(other), false) => {
-            let observation = entry.door.ask(identity, &get(other, path));
+            let observation = entry.target.send(identity, &get(other, path));
             lines.standalone(TRIED[0], EXPECTED, &observation);
-            let observation = http2::ask(&entry.door, identity, other, path);
+            let observation = http2::send(&entry.target, identity, other, path);
             lines.standalone(TRIED[1], EXPECTED, &observation);
         }
     }
@@ -330,7 +330,7 @@ fn other_hosts(lines: &mut AttemptLog<'_>, entry: &VerifiedHost, identity: Optio
 pub(super) fn front_proxy_listener(scene: &VerifiedListener) -> Vec<VerifyAttempt> {
     let mut lines = AttemptLog::new(scene, "");
     if let Some(entry) = scene.entries.first() {
-        let observation = entry.door.ask(None, &harmless(UNUSED_NAME));
+        let observation = entry.target.send(None, &harmless(UNUSED_NAME));
         lines.standalone(
             "TLS without a PROXY header",
             ExpectedResult::Refused,
@@ -360,14 +360,14 @@ pub(super) fn listener(scene: &VerifiedListener) -> Vec<VerifyAttempt> {
         match scene.takes_every_name {
             true => lines.not_applicable(tried, NAMELESS, "the listener takes every name"),
             false => {
-                let observation = entry.door.named(name).ask(None, &harmless(UNUSED_NAME));
+                let observation = entry.target.named(name).send(None, &harmless(UNUSED_NAME));
                 lines.standalone(tried, NAMELESS, &observation);
             }
         }
     }
-    let observation = first_bytes::plain_http(&entry.door);
+    let observation = first_bytes::plain_http(&entry.target);
     lines.standalone("plain HTTP", ExpectedResult::Status(400), &observation);
-    let observation = first_bytes::tls_1_1(&entry.door);
+    let observation = first_bytes::tls_1_1(&entry.target);
     lines.standalone("TLS 1.1", OLD, &observation);
     lines.finish()
 }

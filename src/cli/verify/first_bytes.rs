@@ -1,12 +1,12 @@
 //! Attempts that TLS libraries do not support: plain HTTP on the TLS port, and a client limited to TLS 1.1.
 
-use super::knock::{Door, Observation, exchange, observation_of};
+use super::probe::{Observation, ProbeTarget, exchange, observation_of};
 use rustls::AlertDescription;
 use std::io::{Read, Write};
 
 /// Plain HTTP on the TLS port.
-pub(super) fn plain_http(door: &Door) -> Observation {
-    match door.connect() {
+pub(super) fn plain_http(target: &ProbeTarget) -> Observation {
+    match target.connect() {
         Ok(mut stream) => exchange(
             &mut stream,
             b"GET / HTTP/1.1\r\nHost: portcullis-verify.invalid\r\n\r\n",
@@ -16,16 +16,16 @@ pub(super) fn plain_http(door: &Door) -> Observation {
 }
 
 /// A ClientHello that offers TLS 1.1.
-pub(super) fn tls_1_1(door: &Door) -> Observation {
+pub(super) fn tls_1_1(target: &ProbeTarget) -> Observation {
     const HANDSHAKE: u8 = 22;
     const ALERT: u8 = 21;
-    let mut stream = match door.connect() {
+    let mut stream = match target.connect() {
         Ok(stream) => stream,
         Err(observation) => return observation,
     };
     let mut head = [0; 5];
     let received = stream
-        .write_all(&client_hello(door.tls_name()))
+        .write_all(&client_hello(target.tls_name()))
         .and_then(|()| stream.read_exact(&mut head));
     if let Err(error) = received {
         return observation_of(&error);

@@ -1,8 +1,8 @@
 //! An HTTP/2 request for another host than the TLS server name, as from browsers that coalesce connections, and from attackers
 //! who try to bypass a policy.
 
-use super::knock::{Door, Observation, PATIENCE, observation_of};
 use super::mint::Identity;
+use super::probe::{Observation, PATIENCE, ProbeTarget, observation_of};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// `GET path` with this `:authority`.
-pub(super) fn ask(
-    door: &Door,
+pub(super) fn send(
+    target: &ProbeTarget,
     identity: Option<&Identity>,
     authority: &str,
     path: &str,
@@ -28,7 +28,7 @@ pub(super) fn ask(
         Ok(runtime) => runtime,
         Err(error) => return Observation::Other(error.to_string()),
     };
-    let work = async { timeout(PATIENCE, exchange(door, identity, authority, path)).await };
+    let work = async { timeout(PATIENCE, exchange(target, identity, authority, path)).await };
     match runtime.block_on(work) {
         Ok(Ok(observation)) => observation,
         Ok(Err(error)) => of_error(&*error),
@@ -39,17 +39,17 @@ pub(super) fn ask(
 type AnyError = Box<dyn Error + Send + Sync>;
 
 async fn exchange(
-    door: &Door,
+    target: &ProbeTarget,
     identity: Option<&Identity>,
     authority: &str,
     path: &str,
 ) -> Result<Observation, AnyError> {
-    let stream = match TcpStream::connect(door.address).await {
+    let stream = match TcpStream::connect(target.address).await {
         Ok(stream) => stream,
         Err(error) => return Ok(Observation::Unreachable(error.to_string())),
     };
-    let name = ServerName::try_from(door.tls_name().to_owned())?;
-    let stream = TlsConnector::from(door.client_config(identity, "h2")?)
+    let name = ServerName::try_from(target.tls_name().to_owned())?;
+    let stream = TlsConnector::from(target.client_config(identity, "h2")?)
         .connect(name, stream)
         .await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
@@ -66,12 +66,12 @@ async fn exchange(
         .get("content-type")
         .is_some_and(|kind| kind == "application/problem+json");
     let reason = match problem {
-        true => super::knock::reason(&String::from_utf8_lossy(
+        true => super::probe::reason(&String::from_utf8_lossy(
             &answer.into_body().collect().await?.to_bytes(),
         )),
         false => String::new(),
     };
-    Ok(Observation::Answer { status, reason })
+    Ok(Observation::Response { status, reason })
 }
 
 /// The observation of the first I/O error among the causes.

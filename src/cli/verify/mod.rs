@@ -6,7 +6,7 @@ mod cases;
 mod deny_entry;
 mod first_bytes;
 mod http2;
-mod knock;
+mod probe;
 mod mint;
 mod report;
 mod revocation;
@@ -157,7 +157,7 @@ impl Verify {
             scene
                 .entries
                 .iter_mut()
-                .for_each(|entry| entry.door.address = address);
+                .for_each(|entry| entry.target.address = address);
         }
         match scenes.iter().find(|scene| scene.address.port() == 0) {
             Some(scene) => Err(format!(

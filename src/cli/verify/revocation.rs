@@ -4,8 +4,8 @@
 use super::attempt::{AttemptOutcome, ExpectedResult, VerifyAttempt};
 use super::cases::{AttemptLog, ClientCertificates, NEEDS_ISSUER, harmless};
 use super::deny_entry::DenyEntry;
-use super::knock::{Observation, VerifyConnection, exchange};
 use super::mint::{Flaw, Identity};
+use super::probe::{Observation, VerifyConnection, exchange};
 use super::scene::{VerifiedHost, VerifiedListener};
 use rustls::{ClientConfig, HandshakeKind};
 use std::path::Path;
@@ -81,18 +81,18 @@ impl<'a> RevocationTest<'a> {
     fn run(&self, lines: &mut AttemptLog<'_>, list: &Path) {
         let config = match self
             .entry
-            .door
+            .target
             .client_config(Some(&self.identity), "http/1.1")
         {
             Ok(config) => config,
             Err(error) => return skip(lines, &error.to_string()),
         };
-        let (observation, open) = self.ask(&config);
+        let (observation, open) = self.send(&config);
         let first = lines.standalone(BEFORE[0], ExpectedResult::Accepted, &observation);
         let Some(mut open) = open.filter(|_| first == AttemptOutcome::Good) else {
             return;
         };
-        let (observation, resumed) = self.ask(&config);
+        let (observation, resumed) = self.send(&config);
         let is_resumed =
             resumed.is_some_and(|it| it.conn.handshake_kind() == Some(HandshakeKind::Resumed));
         if is_resumed {
@@ -114,7 +114,7 @@ impl<'a> RevocationTest<'a> {
         let observation = self.ask_until(ExpectedResult::Refused);
         lines.standalone(DENIED[0], ExpectedResult::Refused, &observation);
         match is_resumed {
-            true => lines.standalone(DENIED[1], ExpectedResult::Refused, &self.ask(&config).0),
+            true => lines.standalone(DENIED[1], ExpectedResult::Refused, &self.send(&config).0),
             false => AttemptOutcome::Skipped,
         };
         let observation = exchange(&mut open, self.request.as_bytes());
@@ -130,8 +130,8 @@ impl<'a> RevocationTest<'a> {
     }
 
     /// Sends one request on a new connection, with session resumption if possible. The connection stays open.
-    fn ask(&self, config: &Arc<ClientConfig>) -> (Observation, Option<VerifyConnection>) {
-        match self.entry.door.handshake(config.clone()) {
+    fn send(&self, config: &Arc<ClientConfig>) -> (Observation, Option<VerifyConnection>) {
+        match self.entry.target.handshake(config.clone()) {
             Ok(mut connection) => (
                 exchange(&mut connection, self.request.as_bytes()),
                 Some(connection),
@@ -145,7 +145,7 @@ impl<'a> RevocationTest<'a> {
         const RETRY_DELAY: Duration = Duration::from_millis(200);
         let start = Instant::now();
         loop {
-            let observation = self.entry.door.ask(Some(&self.identity), &self.request);
+            let observation = self.entry.target.send(Some(&self.identity), &self.request);
             if expected.evaluate(&observation) == AttemptOutcome::Good
                 || start.elapsed() > self.deadline
             {

@@ -1,8 +1,8 @@
 //! The listeners and hosts to verify, from the config. Opens no connection.
 
 use super::super::reachable;
-use super::knock::Door;
 use super::mint::Identity;
+use super::probe::ProbeTarget;
 use crate::clock;
 use crate::config::{self, ClientAuth, Config, ForwardedIdentity, Sources, Spanned};
 use crate::head::RequestHead;
@@ -42,7 +42,7 @@ pub(super) enum ConnectionStart {
 pub(super) struct VerifiedHost {
     /// The names as configured, or `*`.
     pub(super) label: String,
-    pub(super) door: Door,
+    pub(super) target: ProbeTarget,
     /// The server name of the attempts.
     pub(super) name: String,
     /// A name of another host, if there is one.
@@ -64,13 +64,18 @@ pub(super) struct VerifiedDomain {
 impl VerifiedHost {
     /// Whether a trust domain of this host accepts the chain.
     pub(super) fn takes(&self, identity: &Identity) -> bool {
-        self.policy.vouch(&identity.chain, UnixTime::now()).is_ok()
+        self.policy
+            .verify_chain(&identity.chain, UnixTime::now())
+            .is_ok()
     }
 
     /// The trust domain that accepts the chain.
     pub(super) fn domain_of(&self, identity: &Identity) -> Option<&VerifiedDomain> {
-        let vouched = self.policy.vouch(&identity.chain, UnixTime::now()).ok()?;
-        let name = &self.policy.trust_domain(vouched.domain)?.name;
+        let verified = self
+            .policy
+            .verify_chain(&identity.chain, UnixTime::now())
+            .ok()?;
+        let name = &self.policy.trust_domain(verified.domain)?.name;
         self.domains.iter().find(|domain| *domain.name == **name)
     }
 
@@ -187,7 +192,7 @@ impl ConfigText<'_> {
             .into_iter()
             .next()
             .ok_or("an empty certificate file")?;
-        let door = Door {
+        let target = ProbeTarget {
             address,
             server_name: Some(name.clone()),
             certificate,
@@ -200,7 +205,7 @@ impl ConfigText<'_> {
             .collect();
         Ok(VerifiedHost {
             label: policy.label.clone(),
-            door,
+            target,
             name,
             other_host: None,
             protected,
@@ -271,7 +276,7 @@ impl ConfigText<'_> {
                 listener,
                 host,
                 identity: &ClientIdentity::Anonymous,
-                vouched_by: None,
+                verified_by: None,
                 certificate: None,
                 source: Ipv4Addr::LOCALHOST.into(),
                 now: clock::signed_seconds(),
@@ -279,7 +284,7 @@ impl ConfigText<'_> {
             let decided = decide(snapshot, client, &head);
             matches!(
                 decided.decision,
-                Decision::Deny(refusal) if refusal.status() == StatusCode::UNAUTHORIZED
+                Decision::Deny(rejection) if rejection.status() == StatusCode::UNAUTHORIZED
             )
         })
     }

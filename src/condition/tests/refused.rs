@@ -38,7 +38,7 @@ fn each_mistake_has_a_place_and_a_hint() {
 }
 
 #[test]
-fn a_text_beyond_the_bounds_is_refused_and_not_tried() {
+fn a_text_beyond_the_bounds_is_rejected_and_not_tried() {
     let nested = |count: usize, open: &str, close: &str| {
         format!("{}true{}", open.repeat(count), close.repeat(count))
     };
@@ -90,5 +90,5 @@ fn a_text_beyond_the_bounds_is_refused_and_not_tried() {
 #[test]
 fn a_long_text_within_bounds_holds() {
     let text = vec!["user == 'alice'"; 100].join(" && ");
-    assert_eq!(Request::plain().judge(&text), Ok(true));
+    assert_eq!(Request::plain().evaluate(&text), Ok(true));
 }

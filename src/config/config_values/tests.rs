@@ -65,7 +65,7 @@ fn a_secret_is_seen_to_change_and_never_shown() {
 }
 
 #[test]
-fn hosts_of_a_listener_and_conditions_are_told_apart() {
+fn hosts_of_a_listener_and_conditions_are_distinguished() {
     let host = |names: &str, file: &str| {
         format!("[[listener.main.host]]\nnames = [\"{names}\"]\ncertificate = \"{file}\"\n")
     };

@@ -17,7 +17,7 @@ pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> 
         timeout: table.duration(&keys::TIMEOUT),
         unavailable: table.choice(&keys::UNAVAILABLE),
         cache: table.duration_or_off(&keys::CACHE),
-        cache_key: table.strings_if_said(&keys::CACHE_KEY),
+        cache_key: table.optional_strings(&keys::CACHE_KEY),
         request_headers: table.strings(&keys::REQUEST_HEADERS),
         response_headers: table.strings(&keys::RESPONSE_HEADERS),
         concurrency: table.integer(&keys::CONCURRENCY),

@@ -51,7 +51,7 @@ fn front_proxy(table: &mut TableReader<'_>) -> FrontProxyTable {
         place: table.place(),
         identity: table.choice(&keys::FRONT_PROXY_IDENTITY),
         peers: table.strings(&keys::FRONT_PROXY_PEERS),
-        sources: table.strings_if_said(&keys::FRONT_PROXY_SOURCES),
+        sources: table.optional_strings(&keys::FRONT_PROXY_SOURCES),
         trust_domain: table.string(&keys::FRONT_PROXY_TRUST_DOMAIN),
         believe: table.choice(&keys::FRONT_PROXY_BELIEVE),
     }

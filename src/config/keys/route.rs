@@ -202,7 +202,7 @@ pub(in crate::config) static FORBIDDEN: Key<Choice<Forbidden>> = Key::new(
 pub(in crate::config) static WHEN: Key<TextValue> = Key::new(
     "when",
     TextValue(TextForm::Condition),
-    "Condition (CEL) that must be true for every client, whatever its permissions (403, \
+    "Condition (CEL) that must be true for every client, independent of its permissions (403, \
      `condition_failed`).",
 );
 

@@ -268,7 +268,7 @@ fn keys_that_are_read_from_broken_files_exist() {
 }
 
 #[test]
-fn tables_above_the_first_level_say_in_which_files_they_stand() {
+fn nested_tables_name_their_files() {
     for key in ROOT.keys {
         assert_ne!(
             key.about().placement,

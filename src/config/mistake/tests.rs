@@ -14,7 +14,7 @@ fn hint(text: &str) -> String {
 }
 
 #[test]
-fn other_languages_are_told_how_toml_writes_it() {
+fn syntax_of_other_languages_is_reported_with_the_toml_form() {
     assert_eq!(
         hint("address: \"x\""),
         "write `=` in place of `:`: `address = \"x\"`"
@@ -159,7 +159,7 @@ fn a_comma_behind_the_last_key_of_an_inline_table_is_no_mistake() {
 }
 
 #[test]
-fn inline_tables_are_told_what_they_hold() {
+fn errors_in_inline_tables_list_their_keys() {
     assert_eq!(hint("a = { x = }"), "the value is missing: `x = …`");
     assert_eq!(
         hint("a = { y = 1, x = , z = 2 }"),

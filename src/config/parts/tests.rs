@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn whatever_is_read_in_parts_reads_the_same(
+    fn partial_reads_give_the_same_result(
         pieces in proptest::collection::vec(prop_oneof![
             Just("[api_user.a]\n"), Just("[api_user.b]\n"), Just("[api_user.\"a\"]\n"), Just("[api_user.a.x]\n"),
             Just("[api_user]\n"), Just("[log]\n"), Just("[[route]]\n"), Just("[route.x]\n"), Just("  [api_user.c]"),

@@ -9,7 +9,7 @@ use super::super::model::{
 };
 use super::super::source::{Place, Spanned};
 use super::super::text::Text;
-use super::{TableReader, UnknownKeys, Value};
+use super::{TableReader, TomlValue, UnknownKeys};
 use std::ops::Range;
 
 /// The keys of a table of names chosen by the operator.
@@ -101,7 +101,7 @@ impl<'a> TableReader<'a> {
     fn permission(
         &self,
         key: &Key<PermissionList>,
-        value: &'a Value<'a>,
+        value: &'a TomlValue<'a>,
     ) -> Option<PermissionEntry> {
         let place = self.place_of(value);
         if let Some(text) = value.get_ref().as_str() {
@@ -141,7 +141,7 @@ impl<'a> TableReader<'a> {
         &self,
         key: &str,
         keys: &'static TableKeys,
-        value: &'a Value<'a>,
+        value: &'a TomlValue<'a>,
         place: Place,
     ) -> Option<TableReader<'a>> {
         let table = value.get_ref().as_table()?;

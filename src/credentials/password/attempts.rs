@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_held_back_for_strangers_and_not_for_itself() {
+    fn a_user_is_delayed_by_failed_attempts_of_others_only() {
         let (mut attempts, now) = (Attempts::default(), Instant::now());
         attempts.succeeded(7, source(1), now);
         for stranger in 2..5 {

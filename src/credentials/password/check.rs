@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_hangs_up_has_tried_all_the_same() {
+    async fn an_attempt_counts_although_the_client_hangs_up() {
         let (checks, alice) = (PasswordChecks::default(), passwords(&["alice"]));
         let tries = usize::try_from(alice.limits.failures_per_source).unwrap();
         let turns = u32::try_from(checks.turns.available_permits()).unwrap();

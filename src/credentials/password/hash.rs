@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_dear_ones_are_refused() {
+    fn other_kinds_and_expensive_hashes_are_rejected() {
         let error = |text: &str| PasswordHash::parse(text).err();
         assert_eq!(error(""), Some(HashError::Empty));
         assert_eq!(error("secret"), Some(HashError::PlainText));

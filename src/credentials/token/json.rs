@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_stands_twice_is_refused_at_any_depth() {
+    fn a_repeated_key_is_rejected_at_any_depth() {
         for bad in [
             r#"{"a":1,"a":1}"#,
             r#"{"b":{"a":1,"a":2}}"#,

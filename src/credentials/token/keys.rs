@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_verify_are_left_out_and_secret_ones_refused() {
+    fn keys_that_cannot_verify_are_left_out_and_secret_ones_rejected() {
         assert_eq!(set("").unwrap_err(), KeySetError::NoKey);
         let other = |from: &str, to: &str| set(&KEY.replace(from, to)).err();
         assert_eq!(

@@ -21,11 +21,11 @@ impl FieldSink for Collected {
 }
 
 fn upward(fields: &[(&str, &[u8])], authorization: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
-    let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
+    let identity = IdentityBlock::without_user(&[IdentitySet::XClient]);
     let edit = RequestEdit {
         policy: FieldPolicy {
             reserved: &FieldNames::default(),
-            judged: &FieldNames::default(),
+            decision_fields: &FieldNames::default(),
             kept: &[],
         },
         authorizer: &[],
@@ -56,7 +56,7 @@ fn values<'a>(fields: &'a [(String, Vec<u8>)], name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn hop_by_hop_fields_stay_behind_and_others_go_up() {
+fn hop_by_hop_fields_are_removed_and_others_forwarded() {
     let up = upward(
         &[
             ("Host", b"evil"),
@@ -134,9 +134,9 @@ fn only_websocket_is_an_upgrade() {
 
 #[test]
 fn connection_may_not_name_what_every_hop_needs() {
-    let mut judged = FieldNames::default();
-    judged.add_judged("x-team");
-    let check = |value: &[u8]| check_connection(value, &judged);
+    let mut decision_fields = FieldNames::default();
+    decision_fields.add_decision_field("x-team");
+    let check = |value: &[u8]| check_connection(value, &decision_fields);
     for value in [
         "close",
         "Upgrade, HTTP2-Settings",
@@ -170,7 +170,7 @@ fn connection_may_not_name_what_every_hop_needs() {
 }
 
 #[test]
-fn an_answer_keeps_its_length_only_where_no_body_follows() {
+fn a_response_keeps_its_length_only_without_a_body() {
     let down = |length| {
         let mut collected = Collected::default();
         let fields: &[(&str, &[u8])] = &[

@@ -23,7 +23,7 @@ fn seen(fields: &[(&str, &[u8])], policy: FieldPolicy<'_>, name: &str) -> Vec<(S
 }
 
 #[test]
-fn look_alikes_are_seen_and_told_apart() {
+fn look_alikes_are_reported() {
     let fields: &[(&str, &[u8])] = &[
         ("X-Team", b"red"),
         ("X_Team", b"blue"),
@@ -31,7 +31,7 @@ fn look_alikes_are_seen_and_told_apart() {
     ];
     let policy = FieldPolicy {
         reserved: &FieldNames::default(),
-        judged: &FieldNames::default(),
+        decision_fields: &FieldNames::default(),
         kept: &[],
     };
     let both = [
@@ -48,8 +48,8 @@ fn look_alikes_are_seen_and_told_apart() {
 
 #[test]
 fn a_trailer_that_is_not_evaluated_is_not_announced() {
-    let mut judged = FieldNames::default();
-    judged.add_judged("x-team");
+    let mut decision_fields = FieldNames::default();
+    decision_fields.add_decision_field("x-team");
     let fields: &[(&str, &[u8])] = &[
         ("Trailer", b"X-Sum, X_Team"),
         ("Trailer", b"X-Sum"),
@@ -57,7 +57,7 @@ fn a_trailer_that_is_not_evaluated_is_not_announced() {
     ];
     let policy = FieldPolicy {
         reserved: &FieldNames::default(),
-        judged: &judged,
+        decision_fields: &decision_fields,
         kept: &[],
     };
     assert_eq!(
@@ -84,7 +84,7 @@ fn what_is_not_sent_is_not_seen() {
     ];
     let policy = FieldPolicy {
         reserved: &reserving("x-tag"),
-        judged: &FieldNames::default(),
+        decision_fields: &FieldNames::default(),
         kept: &[],
     };
     for name in [
@@ -116,7 +116,7 @@ fn a_condition_may_read_only_what_an_upstream_gets_from_a_client() {
         "content-length",
         "content-type",
     ] {
-        assert!(may_be_judged(name), "{name}");
+        assert!(may_be_decision_field(name), "{name}");
     }
     for name in [
         "host",
@@ -127,7 +127,7 @@ fn a_condition_may_read_only_what_an_upstream_gets_from_a_client() {
         "x-http-method-override",
         "transfer-encoding",
     ] {
-        assert!(!may_be_judged(name), "{name}");
+        assert!(!may_be_decision_field(name), "{name}");
     }
 }
 
@@ -192,7 +192,7 @@ proptest! {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let reserved = if is_reserved { reserving("x-tag") } else { FieldNames::default() };
         let kept = ["x-client-team".into()];
-        let policy = FieldPolicy { reserved: &reserved, judged: &FieldNames::default(), kept: &kept };
+        let policy = FieldPolicy { reserved: &reserved, decision_fields: &FieldNames::default(), kept: &kept };
         let received = received(&fields, policy);
         for name in ["x-team", "x_team", "x-tag", "x-client-team", "accept", "cookie", "authorization", "content-type", "trailer"] {
             let mut seen: Vec<Vec<u8>> = Vec::new();

@@ -4,7 +4,7 @@ use super::*;
 use crate::pki::RevocationList;
 
 #[tokio::test]
-async fn a_deny_entry_is_in_force_while_a_load_hangs() {
+async fn a_deny_entry_is_active_while_a_load_hangs() {
     let scene = Scene::new();
     let mut gateway = scene.start().await;
     let shared = gateway.shared.clone();

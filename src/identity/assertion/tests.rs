@@ -177,7 +177,7 @@ fn only_users_are_asserted_and_not_beyond_their_certificates() {
 }
 
 #[test]
-fn other_keys_are_refused() {
+fn other_keys_are_rejected() {
     let read = |der: PrivateKeyDer<'_>| AssertionKey::read(&der).map(|key| key.id);
     let other = TestKey::generate_for(&PKCS_ECDSA_P384_SHA384)
         .unwrap()

@@ -73,19 +73,19 @@ impl FrontProxy {
     /// Parses the forwarded identity, from the fields of a request or the PROXY header of the connection.
     ///
     /// # Errors
-    /// [`ForwardedRefusal`]
+    /// [`ForwardedRejection`]
     pub fn read(
         &self,
         fields: Said<'_>,
         proxied: Option<&ProxiedClient>,
-    ) -> Result<Forwarded, ForwardedRefusal> {
+    ) -> Result<Forwarded, ForwardedRejection> {
         match self.identity {
             ForwardedIdentity::Rfc9440 => {
                 rfc9440::read(fields.identity, fields.chain).map(Forwarded::Chain)
             }
             ForwardedIdentity::Xfcc => xfcc::read(fields.identity).map(Forwarded::Chain),
             ForwardedIdentity::ProxyV2 => proxied
-                .map_or(Err(ForwardedRefusal::Missing), |proxied| {
+                .map_or(Err(ForwardedRejection::Missing), |proxied| {
                     proxied.identity(self.belief)
                 }),
         }
@@ -127,7 +127,7 @@ pub enum Forwarded {
 
 /// The reason why a forwarded identity is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForwardedRefusal {
+pub enum ForwardedRejection {
     /// There is no forwarded identity.
     Missing,
     /// There is more than one forwarded identity.
@@ -148,7 +148,7 @@ pub enum ForwardedRefusal {
     NotAFrontProxy,
 }
 
-impl ForwardedRefusal {
+impl ForwardedRejection {
     /// The reason.
     pub fn reason(self) -> Reason {
         match self {

@@ -1,7 +1,7 @@
 //! Parses the header of the PROXY protocol, version 2, that a front proxy sends before TLS (haproxy.org's
 //! `proxy-protocol.txt`). Strict: a malformed header closes the connection. Reads no socket and verifies no certificate.
 
-use super::{Forwarded, ForwardedRefusal};
+use super::{Forwarded, ForwardedRejection};
 use crate::config::Belief;
 use crate::identity::proxy_v2::{
     CLIENT_CERT_CONN, CLIENT_CERT_SESS, CLIENT_SSL, SIGNATURE, SUBTYPE_SSL_CN, TYPE_SSL,
@@ -243,25 +243,25 @@ impl ProxiedTls {
 
 impl ProxiedClient {
     /// The identity of the client.
-    pub(super) fn identity(&self, belief: Belief) -> Result<Forwarded, ForwardedRefusal> {
+    pub(super) fn identity(&self, belief: Belief) -> Result<Forwarded, ForwardedRejection> {
         let tls = self
             .tls
             .as_ref()
             .filter(|tls| tls.flags & CLIENT_SSL != 0 && tls.flags & CLIENT_CERT != 0);
-        let tls = tls.ok_or(ForwardedRefusal::Missing)?;
+        let tls = tls.ok_or(ForwardedRejection::Missing)?;
         if tls.verdict != 0 {
-            return Err(ForwardedRefusal::Unverified);
+            return Err(ForwardedRejection::Unverified);
         }
         match (&tls.certificate, &tls.common_name, belief) {
             (Some(der), _, _) => Ok(Forwarded::Chain(vec![CertificateDer::from(der.clone())])),
             (None, Some(name), Belief::CommonName) => std::str::from_utf8(name)
                 .map(|name| Forwarded::CommonName(name.into()))
-                .map_err(|_| ForwardedRefusal::Malformed("the common name is not UTF-8")),
-            (None, Some(_), Belief::Certificate) => Err(ForwardedRefusal::WithoutCertificate(
+                .map_err(|_| ForwardedRejection::Malformed("the common name is not UTF-8")),
+            (None, Some(_), Belief::Certificate) => Err(ForwardedRejection::WithoutCertificate(
                 "the PROXY header has only the common name; let the proxy send the certificate (field 0x28), or set \
                  `believe = \"common-name\"`",
             )),
-            (None, None, _) => Err(ForwardedRefusal::Missing),
+            (None, None, _) => Err(ForwardedRejection::Missing),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Parses `Client-Cert` and `Client-Cert-Chain` of a front proxy (RFC 9440): structured fields, parsed strictly. Verifies no
 //! certificate.
 
-use super::{ForwardedRefusal, MAX_CERTIFICATES};
+use super::{ForwardedRejection, MAX_CERTIFICATES};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
@@ -9,18 +9,18 @@ use rustls::pki_types::CertificateDer;
 pub(super) fn read(
     leaf: Option<&[u8]>,
     chain: Option<&[u8]>,
-) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+) -> Result<Vec<CertificateDer<'static>>, ForwardedRejection> {
     let Some(leaf) = leaf else {
         return Err(match chain {
             Some(_) => {
-                ForwardedRefusal::Malformed("there is a Client-Cert-Chain without a Client-Cert")
+                ForwardedRejection::Malformed("there is a Client-Cert-Chain without a Client-Cert")
             }
-            None => ForwardedRefusal::Missing,
+            None => ForwardedRejection::Missing,
         });
     };
     // HAProxy sends this for a client without a certificate.
     if leaf.trim_ascii() == b"::" && chain.is_none() {
-        return Err(ForwardedRefusal::Missing);
+        return Err(ForwardedRejection::Missing);
     }
     let mut certificates = vec![byte_sequence(leaf)?];
     for item in chain
@@ -28,7 +28,9 @@ pub(super) fn read(
         .flat_map(|chain| chain.split(|byte| *byte == b','))
     {
         if certificates.len() >= MAX_CERTIFICATES {
-            return Err(ForwardedRefusal::Malformed("Client-Cert-Chain is too long"));
+            return Err(ForwardedRejection::Malformed(
+                "Client-Cert-Chain is too long",
+            ));
         }
         certificates.push(byte_sequence(item)?);
     }
@@ -37,17 +39,17 @@ pub(super) fn read(
 
 /// Parses a byte sequence (RFC 9651 section 4.2.7). Parameters are rejected, since RFC 9440 defines none. Padding is
 /// required, as known gateways write it.
-fn byte_sequence(text: &[u8]) -> Result<CertificateDer<'static>, ForwardedRefusal> {
+fn byte_sequence(text: &[u8]) -> Result<CertificateDer<'static>, ForwardedRejection> {
     let inner = text
         .trim_ascii()
         .strip_prefix(b":")
         .and_then(|rest| rest.strip_suffix(b":"));
-    let inner = inner.ok_or(ForwardedRefusal::Malformed(
+    let inner = inner.ok_or(ForwardedRejection::Malformed(
         "a certificate is not between colons",
     ))?;
     match STANDARD.decode(inner) {
         Ok(der) if !der.is_empty() => Ok(CertificateDer::from(der)),
-        _ => Err(ForwardedRefusal::Malformed("a certificate is not base64")),
+        _ => Err(ForwardedRejection::Malformed("a certificate is not base64")),
     }
 }
 
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read_both(leaf: &str, chain: Option<&str>) -> Result<Vec<Vec<u8>>, ForwardedRefusal> {
+    fn read_both(leaf: &str, chain: Option<&str>) -> Result<Vec<Vec<u8>>, ForwardedRejection> {
         let read = read(Some(leaf.as_bytes()), chain.map(str::as_bytes))?;
         Ok(read.iter().map(|der| der.to_vec()).collect())
     }
@@ -68,10 +70,10 @@ mod tests {
             read_both(" :AQI=: ", Some(":Aw==:,\t:BA==:")),
             Ok(vec![vec![1, 2], vec![3], vec![4]])
         );
-        assert_eq!(read_both("::", None), Err(ForwardedRefusal::Missing));
+        assert_eq!(read_both("::", None), Err(ForwardedRejection::Missing));
         assert!(matches!(
             read_both("::", Some(":AQI=:")),
-            Err(ForwardedRefusal::Malformed(_))
+            Err(ForwardedRejection::Malformed(_))
         ));
         for bad in [
             "",
@@ -87,7 +89,7 @@ mod tests {
             ":_w==:",
         ] {
             assert!(
-                matches!(read_both(bad, None), Err(ForwardedRefusal::Malformed(_))),
+                matches!(read_both(bad, None), Err(ForwardedRejection::Malformed(_))),
                 "{bad}"
             );
         }
@@ -95,16 +97,16 @@ mod tests {
             assert!(
                 matches!(
                     read_both(":AQI=:", Some(bad)),
-                    Err(ForwardedRefusal::Malformed(_))
+                    Err(ForwardedRejection::Malformed(_))
                 ),
                 "{bad}"
             );
         }
         assert!(read_both(":AQI=:", Some(&[":AQI=:"; 10].join(", "))).is_err());
-        assert_eq!(read(None, None), Err(ForwardedRefusal::Missing));
+        assert_eq!(read(None, None), Err(ForwardedRejection::Missing));
         assert!(matches!(
             read(None, Some(b":AQI=:")),
-            Err(ForwardedRefusal::Malformed(_))
+            Err(ForwardedRejection::Malformed(_))
         ));
     }
 

@@ -1,33 +1,35 @@
 //! Parses `X-Forwarded-Client-Cert` of Envoy: one element, of which only the certificate is used. Verifies only that the
 //! element is consistent.
 
-use super::{ForwardedRefusal, MAX_CERTIFICATES};
+use super::{ForwardedRejection, MAX_CERTIFICATES};
 use crate::tls::sha256_text;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-pub(super) fn read(field: Option<&[u8]>) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
-    let element = XfccElement::read(field.ok_or(ForwardedRefusal::Missing)?)?;
-    let certificate = element.certificate.ok_or(ForwardedRefusal::WithoutCertificate(
+pub(super) fn read(
+    field: Option<&[u8]>,
+) -> Result<Vec<CertificateDer<'static>>, ForwardedRejection> {
+    let element = XfccElement::read(field.ok_or(ForwardedRejection::Missing)?)?;
+    let certificate = element.certificate.ok_or(ForwardedRejection::WithoutCertificate(
         "the element has no Cert; in Envoy, set `set_current_client_cert_details: { cert: true }`",
     ))?;
     // nginx sends this for a client without a certificate.
     if certificate.is_empty() && element.hash.is_none() && element.chain.is_none() {
-        return Err(ForwardedRefusal::Missing);
+        return Err(ForwardedRejection::Missing);
     }
     let leaf_only = certificates(certificate)?;
     let [leaf] = leaf_only.as_slice() else {
-        return Err(ForwardedRefusal::Malformed("Cert is not one certificate"));
+        return Err(ForwardedRejection::Malformed("Cert is not one certificate"));
     };
     if element.hash.is_some_and(|hash| !is_hash_of(hash, leaf)) {
-        return Err(ForwardedRefusal::Malformed("Hash is not that of Cert"));
+        return Err(ForwardedRejection::Malformed("Hash is not that of Cert"));
     }
     let Some(chain) = element.chain else {
         return Ok(leaf_only);
     };
     let chain = certificates(chain)?;
     if chain.first() != Some(leaf) {
-        return Err(ForwardedRefusal::Malformed(
+        return Err(ForwardedRejection::Malformed(
             "Chain does not begin with Cert",
         ));
     }
@@ -43,11 +45,11 @@ struct XfccElement<'f> {
 }
 
 impl<'f> XfccElement<'f> {
-    fn read(field: &'f [u8]) -> Result<Self, ForwardedRefusal> {
+    fn read(field: &'f [u8]) -> Result<Self, ForwardedRejection> {
         let mut element = Self::default();
         let mut rest = field.trim_ascii();
         if rest.is_empty() {
-            return Err(ForwardedRefusal::Missing);
+            return Err(ForwardedRejection::Missing);
         }
         loop {
             let KeyValue {
@@ -62,7 +64,7 @@ impl<'f> XfccElement<'f> {
                 () => None,
             };
             if slot.is_some_and(|slot| slot.replace(value).is_some()) {
-                return Err(ForwardedRefusal::Malformed(
+                return Err(ForwardedRejection::Malformed(
                     "a key of the element is repeated",
                 ));
             }
@@ -70,9 +72,9 @@ impl<'f> XfccElement<'f> {
                 None => return Ok(element),
                 Some((b';', more)) => rest = more,
                 // Each proxy on the path may add an element, so several elements are ambiguous.
-                Some((b',', _)) => return Err(ForwardedRefusal::Several),
+                Some((b',', _)) => return Err(ForwardedRejection::Several),
                 Some(_) => {
-                    return Err(ForwardedRefusal::Malformed(
+                    return Err(ForwardedRejection::Malformed(
                         "something follows a quoted value",
                     ));
                 }
@@ -89,9 +91,9 @@ struct KeyValue<'f> {
     rest: &'f [u8],
 }
 
-fn pair(text: &[u8]) -> Result<KeyValue<'_>, ForwardedRefusal> {
-    const NOT_A_PAIR: ForwardedRefusal =
-        ForwardedRefusal::Malformed("the element is not made of KEY=VALUE");
+fn pair(text: &[u8]) -> Result<KeyValue<'_>, ForwardedRejection> {
+    const NOT_A_PAIR: ForwardedRejection =
+        ForwardedRejection::Malformed("the element is not made of KEY=VALUE");
     let equals = text
         .iter()
         .position(|byte| *byte == b'=')
@@ -112,7 +114,7 @@ fn pair(text: &[u8]) -> Result<KeyValue<'_>, ForwardedRefusal> {
             .unwrap_or(value.len());
         let (value, rest) = value.split_at(end);
         if value.contains(&b'"') {
-            return Err(ForwardedRefusal::Malformed("a value contains a quote"));
+            return Err(ForwardedRejection::Malformed("a value contains a quote"));
         }
         return Ok(KeyValue { key, value, rest });
     };
@@ -131,20 +133,20 @@ fn pair(text: &[u8]) -> Result<KeyValue<'_>, ForwardedRefusal> {
             _ => escaped = false,
         }
     }
-    Err(ForwardedRefusal::Malformed("a quoted value does not end"))
+    Err(ForwardedRejection::Malformed("a quoted value does not end"))
 }
 
 /// Parses certificates in URL-encoded PEM.
-fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
-    const BAD: ForwardedRefusal =
-        ForwardedRefusal::Malformed("a certificate is not URL-encoded PEM");
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, ForwardedRejection> {
+    const BAD: ForwardedRejection =
+        ForwardedRejection::Malformed("a certificate is not URL-encoded PEM");
     let pem = url_decoded(text).ok_or(BAD)?;
     let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
         .take(MAX_CERTIFICATES + 1)
         .collect();
     match parsed {
         Ok(certificates) if certificates.len() > MAX_CERTIFICATES => {
-            Err(ForwardedRefusal::Malformed("Chain is too long"))
+            Err(ForwardedRejection::Malformed("Chain is too long"))
         }
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err(BAD),
@@ -179,7 +181,7 @@ fn is_hash_of(hash: &[u8], leaf: &CertificateDer<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::front_proxy::ForwardedRefusal::{
+    use crate::identity::front_proxy::ForwardedRejection::{
         Malformed, Missing, Several, WithoutCertificate,
     };
     use proptest::prelude::*;
@@ -209,7 +211,7 @@ mod tests {
             })
     }
 
-    fn read_text(field: &str) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+    fn read_text(field: &str) -> Result<Vec<CertificateDer<'static>>, ForwardedRejection> {
         read(Some(field.as_bytes()))
     }
 

@@ -160,7 +160,7 @@ impl IdentityBlock {
     }
 
     /// Creates the block of an unknown client.
-    pub fn for_nobody(sets: &[IdentitySet]) -> Self {
+    pub fn without_user(sets: &[IdentitySet]) -> Self {
         let selection = IdentitySelection {
             sets: sets.to_vec(),
             audience: Arc::default(),

@@ -21,7 +21,7 @@ const ALL: [IdentitySet; 6] = [
 ];
 
 /// What these sets say about a client with this chain.
-fn told(sets: &[IdentitySet], chain: &[CertificateDer<'static>]) -> Vec<(String, String)> {
+fn sent_headers(sets: &[IdentitySet], chain: &[CertificateDer<'static>]) -> Vec<(String, String)> {
     let (peer, user) = (read(&chain[0]), alice());
     let certificate = Some(VerifiedCertificate {
         peer: &peer,
@@ -71,18 +71,24 @@ fn every_word_names_a_set_and_is_named_in_messages() {
 
 #[test]
 fn about_a_client_without_a_certificate_nothing_looks_like_proof() {
-    let told = |set| collected(&IdentityBlock::for_nobody(&[set]));
+    let sent_headers = |set| collected(&IdentityBlock::without_user(&[set]));
     let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
-    assert_eq!(told(IdentitySet::XClient), pair("x-client-verify", "NONE"));
-    assert_eq!(told(IdentitySet::XSsl), pair("x-ssl", "1"));
-    assert_eq!(told(IdentitySet::Nginx), pair("ssl-client-verify", "NONE"));
+    assert_eq!(
+        sent_headers(IdentitySet::XClient),
+        pair("x-client-verify", "NONE")
+    );
+    assert_eq!(sent_headers(IdentitySet::XSsl), pair("x-ssl", "1"));
+    assert_eq!(
+        sent_headers(IdentitySet::Nginx),
+        pair("ssl-client-verify", "NONE")
+    );
     for set in [
         IdentitySet::Xfcc,
         IdentitySet::XfccCert,
         IdentitySet::Rfc9440,
         IdentitySet::Jwt,
     ] {
-        assert_eq!(told(set), []);
+        assert_eq!(sent_headers(set), []);
     }
 }
 
@@ -92,7 +98,7 @@ fn x_ssl_has_the_forms_of_haproxy() {
         params.not_before = time::OffsetDateTime::from_unix_timestamp(1_795_392_000).unwrap();
         params.not_after = time::OffsetDateTime::from_unix_timestamp(1_795_392_001).unwrap();
     });
-    let fields = told(&[IdentitySet::XSsl], std::slice::from_ref(&der));
+    let fields = sent_headers(&[IdentitySet::XSsl], std::slice::from_ref(&der));
     assert_eq!(value(&fields, "x-ssl-client-verify"), "0");
     assert_eq!(
         value(&fields, "x-ssl-client-dn"),
@@ -114,7 +120,7 @@ fn x_ssl_has_the_forms_of_haproxy() {
 #[test]
 fn nginx_tells_names_and_the_certificate() {
     let der = certificate("alice", |_| {});
-    let fields = told(&[IdentitySet::Nginx], std::slice::from_ref(&der));
+    let fields = sent_headers(&[IdentitySet::Nginx], std::slice::from_ref(&der));
     assert_eq!(
         names(&fields),
         [
@@ -133,13 +139,13 @@ fn nginx_tells_names_and_the_certificate() {
 #[test]
 fn xfcc_is_one_element_in_the_order_of_envoy() {
     let der = certificate("alice", |_| {});
-    let fields = told(&[IdentitySet::Xfcc], std::slice::from_ref(&der));
+    let fields = sent_headers(&[IdentitySet::Xfcc], std::slice::from_ref(&der));
     let expected = format!(
         "By=spiffe://us/gateway;Hash={};Subject=\"CN=alice\"",
         read(&der).fingerprint
     );
     assert_eq!(fields, [("x-forwarded-client-cert".to_owned(), expected)]);
-    let fields = told(&[IdentitySet::XfccCert], std::slice::from_ref(&der));
+    let fields = sent_headers(&[IdentitySet::XfccCert], std::slice::from_ref(&der));
     let element = element(&fields[0].1).unwrap();
     assert_eq!(
         element
@@ -152,7 +158,7 @@ fn xfcc_is_one_element_in_the_order_of_envoy() {
 }
 
 #[test]
-fn alternative_names_are_told_by_kind() {
+fn alternative_names_are_listed_by_kind() {
     let der = certificate("alice", |params| {
         params.subject_alt_names = vec![
             SanType::DnsName("a.example".try_into().unwrap()),
@@ -161,7 +167,7 @@ fn alternative_names_are_told_by_kind() {
             SanType::Rfc822Name("alice@example.org".try_into().unwrap()),
         ];
     });
-    let fields = told(
+    let fields = sent_headers(
         &[IdentitySet::XClient, IdentitySet::XSsl, IdentitySet::Xfcc],
         std::slice::from_ref(&der),
     );
@@ -175,7 +181,7 @@ fn alternative_names_are_told_by_kind() {
         value(&fields, "x-forwarded-client-cert").ends_with(expected),
         "{fields:?}"
     );
-    let fields = told(
+    let fields = sent_headers(
         &[IdentitySet::XClient, IdentitySet::XSsl],
         &[certificate("alice", |_| {})],
     );
@@ -187,7 +193,7 @@ fn alternative_names_are_told_by_kind() {
 #[test]
 fn rfc_9440_gives_the_bytes_of_leaf_and_chain() {
     let [leaf, one, other] = ["leaf", "one", "other"].map(|name| certificate(name, |_| {}));
-    let fields = told(
+    let fields = sent_headers(
         &[IdentitySet::Rfc9440],
         &[leaf.clone(), one.clone(), other.clone()],
     );
@@ -195,7 +201,7 @@ fn rfc_9440_gives_the_bytes_of_leaf_and_chain() {
     assert_eq!(byte_sequences(&fields[0].1), [leaf.to_vec()]);
     assert_eq!(byte_sequences(&fields[1].1), [one.to_vec(), other.to_vec()]);
     assert_eq!(
-        names(&told(&[IdentitySet::Rfc9440], &[leaf])),
+        names(&sent_headers(&[IdentitySet::Rfc9440], &[leaf])),
         ["client-cert"],
         "no empty list is written"
     );
@@ -204,7 +210,7 @@ fn rfc_9440_gives_the_bytes_of_leaf_and_chain() {
 #[test]
 fn what_is_too_large_is_left_out_and_named() {
     let long = certificate(&"x".repeat(5000), |_| {});
-    let fields = told(&[IdentitySet::XClient], &[long]);
+    let fields = sent_headers(&[IdentitySet::XClient], &[long]);
     assert_eq!(
         value(&fields, "x-identity-left-out"),
         "x-client-subject, x-client-issuer"
@@ -218,7 +224,7 @@ fn what_is_too_large_is_left_out_and_named() {
                 vec![0; 20_000],
             ));
     });
-    let fields = told(
+    let fields = sent_headers(
         &[
             IdentitySet::XfccCert,
             IdentitySet::Rfc9440,
@@ -237,7 +243,7 @@ fn what_is_too_large_is_left_out_and_named() {
         ["By", "Hash", "Subject"]
     );
     let small = certificate("alice", |_| {});
-    assert!(!names(&told(&ALL, &[small.clone(), small])).contains(&"x-identity-left-out"));
+    assert!(!names(&sent_headers(&ALL, &[small.clone(), small])).contains(&"x-identity-left-out"));
 }
 
 #[test]
@@ -269,14 +275,14 @@ proptest! {
             params.distinguished_name.push(DnType::OrganizationName, organization.clone());
             params.subject_alt_names = vec![SanType::DnsName("a.example".try_into().unwrap())];
         });
-        let fields = told(&[IdentitySet::Xfcc], std::slice::from_ref(&der));
+        let fields = sent_headers(&[IdentitySet::Xfcc], std::slice::from_ref(&der));
         let pairs = element(&fields[0].1).unwrap();
         let keys: Vec<_> = pairs.iter().map(|(key, _)| key.as_str()).collect();
         prop_assert_eq!(&keys[..3], ["By", "Hash", "Subject"]);
         prop_assert!(keys[3..].iter().all(|key| ["URI", "DNS"].contains(key)), "{:?}", keys);
         let expected = vec![("O".to_owned(), organization), ("CN".to_owned(), name)];
         prop_assert_eq!(of_rfc_4514(&pairs[2].1), expected);
-        for (_, value) in told(&ALL, std::slice::from_ref(&der)) {
+        for (_, value) in sent_headers(&ALL, std::slice::from_ref(&der)) {
             prop_assert!(value.bytes().all(|byte| (b' '..0x7f).contains(&byte)), "{}", value);
         }
     }

@@ -162,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn a_certificate_is_the_one_user_that_its_values_lead_to_or_nobodys(
+    fn a_certificate_identifies_exactly_one_user_or_none(
         bound in proptest::collection::vec((few("[ab]"), few("[ab]"), few("[ab]@[ab]")), 0..4),
         domain in 0..2_u16,
         common_name in proptest::option::of("[abc]"),
@@ -214,7 +214,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn without_some_users_nobody_becomes_another_one(
+    fn removing_users_identifies_no_client_as_another_user(
         bound in proptest::collection::vec(proptest::collection::vec("[a-c]", 0..3), 1..5),
         gone in proptest::collection::vec(0usize..5, 0..4),
     ) {

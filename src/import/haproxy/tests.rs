@@ -24,7 +24,7 @@ fn lines(imported: &ImportedConfig) -> Vec<usize> {
 }
 
 #[test]
-fn lists_of_those_who_are_let_in_become_users() {
+fn allow_lists_become_users() {
     for rule in [
         "http-request deny unless ok",
         "http-request deny deny_status 403 if !ok",
@@ -55,7 +55,7 @@ fn lists_of_those_who_are_let_in_become_users() {
 }
 
 #[test]
-fn those_who_are_shut_out_are_no_users() {
+fn blocked_names_become_no_users() {
     for rule in [
         "http-request deny if bad",
         "http-request deny if bad\nhttp-request deny unless bad",
@@ -139,7 +139,7 @@ fn files_of_names_and_maps_are_read_from_where_the_configuration_lies() {
 }
 
 #[test]
-fn other_texts_are_refused_with_their_place() {
+fn other_texts_are_rejected_with_their_place() {
     let error = import("frontend f\n  acl ok ssl_c_s_dn(CN) \"alice\n")
         .expect_err("a quote")
         .to_string();

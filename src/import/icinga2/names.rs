@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_icinga_asks_for_are_told_from_others() {
+    fn names_that_icinga_requires_are_distinguished() {
         for asked in [
             "*",
             "objects/*",
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_counts_for_some_names_only() {
+    fn a_filter_applies_to_some_names_only() {
         assert!(unfiltered_names(&pattern("objects/query/*")).is_empty());
         assert_eq!(
             unfiltered_names(&pattern("config/*")),

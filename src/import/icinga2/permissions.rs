@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_mean_something_else_here_is_a_comment() {
+    fn directives_with_another_meaning_become_comments() {
         for odd in ["", " ", "GET", "/x", "GET /x", "* *", "a\u{0}b"] {
             let (text, notes) = written(&[plain(odd)]);
             assert_eq!(

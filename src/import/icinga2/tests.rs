@@ -14,7 +14,7 @@ fn imported(text: &str) -> ImportedConfig {
 }
 
 fn refused(text: &str) -> String {
-    let error = icinga2(&file(text), &[]).expect_err("a refusal");
+    let error = icinga2(&file(text), &[]).expect_err("a rejection");
     assert!(
         error.hint().contains("icinga2 object list") || error.hint().contains("attrs"),
         "{}",
@@ -70,7 +70,7 @@ fn both_listings_of_a_plain_user_become_that_user() {
 }
 
 #[test]
-fn a_password_becomes_a_hash_that_fits_and_stands_nowhere() {
+fn a_password_becomes_a_matching_hash_and_is_stored_nowhere() {
     for password in ["secret pass", "a\"quoted\" \\ one", "p#ss//word/*x*/", "  "] {
         let imported = imported(&object("bob", "", password, "[ \"*\" ]"));
         let hash = users(&imported)["bob"]["password_hash"]
@@ -92,7 +92,7 @@ fn a_password_becomes_a_hash_that_fits_and_stands_nowhere() {
 }
 
 #[test]
-fn a_name_of_a_node_is_nobodys_whoever_says_so() {
+fn a_node_name_identifies_no_user() {
     let user = object("node", "master.lab", "", "[ \"*\" ]");
     let endpoint = "Object 'master.lab' of type 'Endpoint':\n  * __name = \"master.lab\"\n  * log_duration = 86400\n";
     let named = icinga2(&file(&user), &["master.lab".to_owned()]).unwrap();
@@ -137,7 +137,7 @@ fn a_user_without_a_name_or_with_an_unprintable_one_is_a_comment() {
 }
 
 #[test]
-fn what_is_said_twice_or_between_the_lines_is_refused() {
+fn repeated_or_folded_fields_are_rejected() {
     let good = object("a", "a", "", "[ ]");
     let twice = good.replace("  * zone", "  * client_cn = \"b\"\n  * zone");
     assert!(
@@ -177,7 +177,7 @@ fn what_is_said_twice_or_between_the_lines_is_refused() {
 }
 
 #[test]
-fn other_texts_are_refused_with_the_two_commands() {
+fn other_texts_are_rejected_with_the_two_commands() {
     assert!(refused("").contains("empty"));
     assert!(refused("/* x */\nobject ApiUser \"a\" { }").contains("Icinga's language"));
     assert!(refused("template ApiUser \"a\" { }").contains("Icinga's language"));
@@ -246,7 +246,7 @@ fn a_listing_without_users_says_so() {
 
 proptest::proptest! {
     #[test]
-    fn whatever_is_listed_the_result_is_toml_and_gives_no_more(
+    fn every_import_is_toml_and_grants_no_more(
         name in "[a\"'\\]\n#.\u{e4} -]{0,6}", cn in "[a*\"\\\\\n\u{0} ]{0,5}", permission in "[a/*?\"\\\\\n\u{e4} ]{0,8}",
     ) {
         let quoted = |text: &str| serde_json::to_string(text).unwrap();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_two_readings_or_none_is_refused() {
+    fn what_has_two_readings_or_none_is_rejected() {
         for wrong in [
             "",
             "[ ",

@@ -80,7 +80,7 @@ fn a_whole_subject_is_a_user_only_if_it_is_no_more_than_a_common_name() {
 }
 
 #[test]
-fn a_condition_that_refuses_all_others_becomes_users() {
+fn a_condition_that_rejects_all_others_becomes_users() {
     let imported = imported(
         "server {\n if ($ssl_client_s_dn_cn != \"alice\") { return 403; }\n \
          if ($ssl_client_s_dn !~ \"^(CN=bob|CN=carol)$\") { return 403; }\n if ($ssl_client_verify != SUCCESS) { return 403; }\n}",
@@ -116,7 +116,7 @@ fn files_in_a_map_are_read_from_where_the_configuration_lies() {
 }
 
 #[test]
-fn what_nginx_would_not_load_is_refused_with_its_place() {
+fn what_nginx_would_not_load_is_rejected_with_its_place() {
     for (text, place) in [
         ("map $ssl_client_s_dn_cn $u {\n  alice", "1:28"),
         ("map $ssl_client_s_dn_cn $u {\n  alice alice; } }", "2:18"),

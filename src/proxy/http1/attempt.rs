@@ -6,7 +6,7 @@ use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
 use super::upload::{RequestUpload, UploadEvent};
 use super::{Connection, KeepAlive};
-use crate::forward::{Asked, replace_host};
+use crate::forward::{RequestKind, replace_host};
 use crate::limit::BodyEnd;
 use crate::respond::Withdrawal;
 use crate::tls::record::Records;
@@ -70,11 +70,11 @@ impl<R: Records> Connection<R> {
             Poll::Ready(Ok(UploadEvent::Complete)) | Poll::Pending => {}
         }
         let held_back = match request.client_method {
-            Asked::Head => 0,
-            Asked::Other => request
+            RequestKind::Head => 0,
+            RequestKind::Other => request
                 .outgoing
                 .retry_policy
-                .holds_back(&request.upstream.manners),
+                .holds_back(&request.upstream.quirks),
         };
         let closing = request.keep == KeepAlive::Close || self.is_ending();
         if let Poll::Ready(read) = reader.poll_head(

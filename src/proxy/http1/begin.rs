@@ -8,11 +8,11 @@ use super::{Connection, KeepAlive, UnreadInput};
 use crate::forward::{
     ExpectHeader, Framing, HeadSearch, HttpVersion, ParsedHead, field_space, parse_head,
 };
-use crate::proxy::active_snapshot::in_force;
+use crate::proxy::active_snapshot::active_snapshot;
 use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
 use crate::proxy::record::{Record, RequestLine};
 use crate::proxy::request_id;
-use crate::respond::{Refusal, ResponseFormat, refuse};
+use crate::respond::{Rejection, ResponseFormat, refuse};
 use crate::route::icinga2::EventTypes;
 use crate::tls::record::Records;
 use memchr::memmem;
@@ -34,9 +34,9 @@ impl<R: Records> Connection<R> {
             if search.is_worth_reading(bytes) {
                 let mut space = field_space();
                 match parse_head(bytes, &mut space) {
-                    Err(error) => return Some(self.refuse_unread(&Refusal::Framing(error))),
+                    Err(error) => return Some(self.reject_unread(&Rejection::Framing(error))),
                     Ok(Some(head)) if head.length > self.limits.head_size => {
-                        return Some(self.refuse_unread(&Refusal::HeadTooLarge));
+                        return Some(self.reject_unread(&Rejection::HeadTooLarge));
                     }
                     Ok(Some(head)) => {
                         let head_length = head.length;
@@ -49,7 +49,7 @@ impl<R: Records> Connection<R> {
             }
             // Later records may hold the body, so only the first piece counts.
             if bytes.len() > self.limits.head_size {
-                return Some(self.refuse_unread(&Refusal::HeadTooLarge));
+                return Some(self.reject_unread(&Rejection::HeadTooLarge));
             }
             if !self.extend_head() {
                 return None;
@@ -191,8 +191,8 @@ impl<R: Records> Connection<R> {
     }
 
     /// Responds to input that is not a readable request. The connection closes after the response.
-    pub(super) fn refuse_unread(&mut self, refusal: &Refusal<'_>) -> HeadOutcome {
-        let version = in_force(&self.shared).snapshot.version();
+    pub(super) fn reject_unread(&mut self, rejection: &Rejection<'_>) -> HeadOutcome {
+        let version = active_snapshot(&self.shared).snapshot.version();
         let mut record = Record::new(
             self.facts.clone(),
             "HTTP/1.1",
@@ -203,8 +203,8 @@ impl<R: Records> Connection<R> {
                 target: "-",
             },
         );
-        record.refused_unread(refusal);
-        let response = refuse(refusal, ResponseFormat::Json, record.request_id());
+        record.rejected_unread(rejection);
+        let response = refuse(rejection, ResponseFormat::Json, record.request_id());
         HeadOutcome::Respond(Box::new(RecordedResponse {
             record,
             response,

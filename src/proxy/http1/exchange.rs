@@ -9,8 +9,8 @@ use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
 use super::tunnel::PendingTunnel;
 use super::{Connection, KeepAlive, NextStep, UnreadInput};
-use crate::forward::{Asked, Framing, HttpVersion, Upgrade};
-use crate::respond::{Consequence, Refusal, SlowPeer, Withdrawal, refuse};
+use crate::forward::{Framing, HttpVersion, RequestKind, Upgrade};
+use crate::respond::{Consequence, Rejection, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
 use crate::upstream::{AttemptFailure, AttemptObserver, Link, SendAttempts, UpstreamError};
 use std::future::poll_fn;
@@ -54,7 +54,7 @@ impl<R: Records> Connection<R> {
             };
         };
         match outcome {
-            Err(Some(refusal)) => self.respond_failure(request, refusal).await,
+            Err(Some(rejection)) => self.respond_failure(request, rejection).await,
             Ok(ForwardOutcome::Upgraded(response, reader, link)) => {
                 let ForwardedRequest {
                     record,
@@ -75,7 +75,7 @@ impl<R: Records> Connection<R> {
             Ok(ForwardOutcome::Withdrawn(withdrawal)) => {
                 let mut request = request;
                 request.record.cut("stream", &withdrawal);
-                self.respond_failure(request, Refusal::Withdrawn(withdrawal))
+                self.respond_failure(request, Rejection::Withdrawn(withdrawal))
                     .await
             }
             Ok(ForwardOutcome::Done(_)) | Err(None) => NextStep::Drop,
@@ -85,11 +85,11 @@ impl<R: Records> Connection<R> {
     /// Makes as many attempts as are safe.
     ///
     /// # Errors
-    /// The refusal for the client, or `None` if the client is gone.
+    /// The rejection for the client, or `None` if the client is gone.
     async fn exchange(
         &mut self,
         request: &mut ForwardedRequest,
-    ) -> Result<ForwardOutcome, Option<Refusal<'static>>> {
+    ) -> Result<ForwardOutcome, Option<Rejection<'static>>> {
         let series = request.upstream.series.clone();
         let mut attempts = SendAttempts::new(&request.upstream, series, &request.outgoing);
         loop {
@@ -101,7 +101,7 @@ impl<R: Records> Connection<R> {
                     Ok(ConnectOutcome::Withdrawn(withdrawal)) => {
                         return Ok(ForwardOutcome::Withdrawn(withdrawal));
                     }
-                    Err(error) => return Err(Some(Refusal::Upstream(error))),
+                    Err(error) => return Err(Some(Rejection::Upstream(error))),
                 },
             };
             let ForwardedRequest {
@@ -117,7 +117,7 @@ impl<R: Records> Connection<R> {
             };
             if let Err(failure) = attempts.failed(failure, &mut request.record) {
                 let endpoint = request.upstream.endpoint_name(attempts.last_endpoint());
-                return Err(refusal(failure, endpoint.to_owned()));
+                return Err(rejection(failure, endpoint.to_owned()));
             }
         }
     }
@@ -190,7 +190,7 @@ impl<R: Records> Connection<R> {
                     attempt.reader.skip_head(response.length);
                 }
                 Ok(AttemptEvent::Response(response)) => {
-                    request.record.answered_at(self.now.into_std());
+                    request.record.responded_at(self.now.into_std());
                     request.record.status(response.status);
                     let next_step = self.send_response(request, attempt, response).await;
                     return Ok(ForwardOutcome::Done(next_step));
@@ -222,7 +222,7 @@ impl<R: Records> Connection<R> {
         if !is_requested || !attempt.upload.is_complete() {
             return Err(AttemptFailure::Upgraded);
         }
-        request.record.answered_at(self.now.into_std());
+        request.record.responded_at(self.now.into_std());
         let Attempt { reader, link, .. } = attempt;
         Ok(ForwardOutcome::Upgraded(Box::new(response), reader, link))
     }
@@ -231,7 +231,7 @@ impl<R: Records> Connection<R> {
     async fn respond_failure(
         &mut self,
         request: ForwardedRequest,
-        refusal: Refusal<'static>,
+        rejection: Rejection<'static>,
     ) -> NextStep {
         let ForwardedRequest {
             mut record,
@@ -243,11 +243,11 @@ impl<R: Records> Connection<R> {
             upstream,
             ..
         } = request;
-        if let Refusal::Upstream(error) = &refusal {
+        if let Rejection::Upstream(error) = &rejection {
             upstream.series.failed(error.reason());
         }
-        record.failed(&refusal);
-        let response = refuse(&refusal, format, record.request_id());
+        record.failed(&rejection);
+        let response = refuse(&rejection, format, record.request_id());
         // An unread body cannot be told from the next request, so the connection closes.
         let bodiless = framing == Framing::Length(0);
         let (mut keep, unread) = if bodiless {
@@ -255,10 +255,10 @@ impl<R: Records> Connection<R> {
         } else {
             (KeepAlive::Close, UnreadInput::Possible)
         };
-        if refusal.reason().consequence() == Consequence::ConnectionEnds {
+        if rejection.reason().consequence() == Consequence::ConnectionEnds {
             keep = KeepAlive::Close;
         }
-        let body = if client_method == Asked::Head {
+        let body = if client_method == RequestKind::Head {
             GatewayBody::LengthOnly
         } else {
             GatewayBody::Sent
@@ -286,14 +286,14 @@ fn withdrawn(sent: Result<(), SendFailure>) -> Result<Option<Withdrawal>, Attemp
     }
 }
 
-/// The refusal that a failed attempt leads to. `None` if the client is gone.
-fn refusal(failure: AttemptFailure, endpoint: String) -> Option<Refusal<'static>> {
+/// The rejection that a failed attempt leads to. `None` if the client is gone.
+fn rejection(failure: AttemptFailure, endpoint: String) -> Option<Rejection<'static>> {
     match failure {
-        AttemptFailure::Framing(error) => Some(Refusal::Framing(error)),
+        AttemptFailure::Framing(error) => Some(Rejection::Framing(error)),
         AttemptFailure::ClientGone => None,
         failure => Some(match failure.into_error(endpoint) {
-            UpstreamError::RequestBody(end) => Refusal::Body(end),
-            error => Refusal::Upstream(error),
+            UpstreamError::RequestBody(end) => Rejection::Body(end),
+            error => Rejection::Upstream(error),
         }),
     }
 }

@@ -3,7 +3,7 @@
 use super::KeepAlive;
 use super::body::{UnsentBody, UploadBody};
 use super::whole_body::WholeBody;
-use crate::forward::{Asked, ExpectHeader, Framing, HttpVersion, ParsedHead};
+use crate::forward::{ExpectHeader, Framing, HttpVersion, ParsedHead, RequestKind};
 use crate::head::Fields;
 use crate::proxy::active_snapshot::WorkerUpstream;
 use crate::proxy::plan::ForwardPlan;
@@ -28,7 +28,7 @@ pub(super) struct ForwardedRequest {
     pub(super) unsent: Option<UnsentBody>,
     pub(super) expectation: ExpectHeader,
     /// Kind of the client's method. Differs from that of the upstream request where a method override was decided on.
-    pub(super) client_method: Asked,
+    pub(super) client_method: RequestKind,
     pub(super) trailers: Trailers,
     /// The client's HTTP version.
     pub(super) version: HttpVersion,
@@ -54,7 +54,7 @@ impl ForwardedRequest {
             framing: head.framing,
             unsent: None,
             expectation: head.expectation,
-            client_method: Asked::by(head.method),
+            client_method: RequestKind::by(head.method),
             trailers: Trailers::of(head),
             version: head.version,
             keep: KeepAlive::of_request(head),

@@ -12,13 +12,13 @@ use crate::proxy::client::ConnectedClient;
 use crate::proxy::connection_facts::ConnectionFacts;
 use crate::proxy::decision_context::DecisionContext;
 use crate::proxy::evidence::{EvidenceSource, evidence_source};
-use crate::proxy::plan::{DecidedClient, Plan, ReceivedRequest, UpgradeSupport, plan};
+use crate::proxy::plan::{DecidedClient, ReceivedRequest, RequestPlan, UpgradeSupport, plan};
 use crate::proxy::question::RequestOrigin;
 use crate::proxy::recheck::HeadSource;
 use crate::proxy::record::{Record, RequestLine};
 use crate::proxy::request::{Decision, DecisionRounds, Need, RequestDecision, decide_with};
 use crate::proxy::{RequestId, Shared};
-use crate::respond::{Consequence, GatewayResponse, Refusal, ResponseFormat, refuse};
+use crate::respond::{Consequence, GatewayResponse, Rejection, ResponseFormat, refuse};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -52,7 +52,7 @@ pub(super) fn decide_head(
     let checked = input
         .earlier
         .map_or_else(CheckedEvidence::default, |earlier| {
-            earlier.evidence.checked(&context.in_force.snapshot)
+            earlier.evidence.checked(&context.active.snapshot)
         });
     HeadDecision {
         input,
@@ -74,7 +74,7 @@ struct HeadDecision<'a> {
 impl HeadDecision<'_> {
     fn decide(&self, slot: &mut Option<ForwardedRequest>) -> HeadOutcome {
         let Some(client) = self.context.view.client() else {
-            return self.refuse(self.record(), &Refusal::ListenerGone);
+            return self.refuse(self.record(), &Rejection::ListenerGone);
         };
         let head = RequestHead {
             method: self.head.method,
@@ -82,13 +82,13 @@ impl HeadDecision<'_> {
             authority: self.head.authority,
             fields: self.head.fields,
         };
-        let snapshot = &self.context.in_force.snapshot;
+        let snapshot = &self.context.active.snapshot;
         let mut decision = decide_with(snapshot, client, &self.checked.evidence, &head);
         let mut rounds = DecisionRounds::default();
         if let Some(earlier) = self.input.earlier {
             rounds = earlier.rounds;
             if let WholeBody::Failed(fault) = earlier.body {
-                decision.decision = Decision::Deny(fault.refusal());
+                decision.decision = Decision::Deny(fault.rejection());
             }
         }
         match rounds.next_need(&decision.decision) {
@@ -124,7 +124,7 @@ impl HeadDecision<'_> {
 
     fn needs_evidence(&self, source: EvidenceSource, rounds: DecisionRounds) -> HeadOutcome {
         let context = DecisionContext {
-            in_force: self.context.in_force.clone(),
+            active: self.context.active.clone(),
             view: self.context.view.clone(),
         };
         let request_id = self.input.request_id;
@@ -159,19 +159,19 @@ impl HeadDecision<'_> {
             client: self.input.client,
             facts: self.input.facts,
             address: self.input.address,
-            in_force: &self.context.in_force,
+            active: &self.context.active,
             view: &self.context.view,
             checked: self.checked,
         };
         match plan(&mut record, &client, &request, decision) {
-            Ok(Plan::Forward(plan)) => {
+            Ok(RequestPlan::Forward(plan)) => {
                 *slot = Some(ForwardedRequest::new(record, self.head, plan));
                 HeadOutcome::Forward
             }
-            Ok(Plan::Respond(response)) => {
+            Ok(RequestPlan::Respond(response)) => {
                 self.respond(record, response, KeepAlive::of_request(self.head))
             }
-            Err(refusal) => self.refuse(record, &refusal),
+            Err(rejection) => self.refuse(record, &rejection),
         }
     }
 
@@ -184,7 +184,7 @@ impl HeadDecision<'_> {
     }
 
     fn record(&self) -> Record {
-        let version = self.context.in_force.snapshot.version();
+        let version = self.context.active.snapshot.version();
         let mut record = Record::new(
             self.input.facts.clone(),
             self.head.version.protocol(),
@@ -201,14 +201,14 @@ impl HeadDecision<'_> {
         record
     }
 
-    fn refuse(&self, mut record: Record, refusal: &Refusal<'_>) -> HeadOutcome {
-        record.failed(refusal);
+    fn refuse(&self, mut record: Record, rejection: &Rejection<'_>) -> HeadOutcome {
+        record.failed(rejection);
         let response = refuse(
-            refusal,
+            rejection,
             ResponseFormat::of_accept(self.head.fields),
             record.request_id(),
         );
-        let keep = match refusal.reason().consequence() {
+        let keep = match rejection.reason().consequence() {
             Consequence::None => KeepAlive::of_request(self.head),
             Consequence::SharedBytesEnd | Consequence::ConnectionEnds => KeepAlive::Close,
         };

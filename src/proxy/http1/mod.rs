@@ -28,7 +28,7 @@ use crate::buffer_pool::PooledFuture;
 use crate::drain::{Drain, DrainWatch};
 use crate::forward::{ClientAddress, HeadSearch, HttpVersion, ParsedHead};
 use crate::listener::IdleWatch;
-use crate::respond::{Refusal, Withdrawal};
+use crate::respond::{Rejection, Withdrawal};
 use crate::snapshot::ConnectionLimits;
 use crate::tls::record::{FillOutcome, ReceiveBuffer, Records};
 pub(super) use close::EVICTED_CLOSE_TIMEOUT;
@@ -264,7 +264,7 @@ impl<R: Records> Connection<R> {
             match std::future::poll_fn(|context| self.poll_input(context)).await {
                 WaitOutcome::Filled(Ok(FillOutcome::Some)) => self.now = Instant::now(),
                 WaitOutcome::TimedOut if head_since.is_some() => {
-                    return self.refuse_unread(&Refusal::HeadTimeout);
+                    return self.reject_unread(&Rejection::HeadTimeout);
                 }
                 WaitOutcome::Filled(_) | WaitOutcome::TimedOut | WaitOutcome::Ending => {
                     return HeadOutcome::End;
@@ -303,7 +303,7 @@ impl<R: Records> Connection<R> {
                 None => break,
             }
         }
-        self.refuse_unread(&Refusal::Internal("the head is gone"))
+        self.reject_unread(&Rejection::Internal("the head is gone"))
     }
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<WaitOutcome> {

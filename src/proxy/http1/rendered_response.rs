@@ -4,8 +4,8 @@ use super::KeepAlive;
 use super::forwarded::{ForwardedRequest, Trailers};
 use crate::buffer_pool::PooledBuffer;
 use crate::forward::{
-    Asked, ContentLength, HeadWriter, HttpVersion, ResponseFraming, ResponseHead, Reuse, Upgrade,
-    response_fields, write_number,
+    ContentLength, HeadWriter, HttpVersion, RequestKind, ResponseFraming, ResponseHead, Reuse,
+    Upgrade, response_fields, write_number,
 };
 use crate::head::Fields;
 use crate::proxy::date::write_date;
@@ -57,10 +57,10 @@ impl ResponseBodyMode {
             request.outgoing.asked,
         ) {
             (100..=199 | 204, ..) => Self::None,
-            (_, Asked::Head, _) => Self::LengthOnly,
+            (_, RequestKind::Head, _) => Self::LengthOnly,
             (304, ..) => Self::None,
-            (_, Asked::Other, Asked::Head) => Self::Empty,
-            (_, Asked::Other, Asked::Other) => Self::Whole,
+            (_, RequestKind::Other, RequestKind::Head) => Self::Empty,
+            (_, RequestKind::Other, RequestKind::Other) => Self::Whole,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reading of a response head from the upstream. It is read into the slab that is sent later, with room in front for the head
 //! that the client gets. Sends nothing.
 
-use crate::forward::{Asked, ResponseHead, ResponseHeadError, field_space};
+use crate::forward::{RequestKind, ResponseHead, ResponseHeadError, field_space};
 use crate::tls::record::{HEADROOM, Slab};
 use crate::upstream::{AttemptFailure, ExpectedResponse, Link, ResponseHeadSearch};
 use std::task::{Context, Poll, ready};
@@ -38,7 +38,7 @@ impl ResponseHeadReader {
         &mut self,
         context: &mut Context<'_>,
         link: &mut Link,
-        method: Asked,
+        method: RequestKind,
         held_back: u64,
         on_head: impl FnOnce(ResponseHead<'_, '_>) -> T,
     ) -> Poll<Result<T, AttemptFailure>> {

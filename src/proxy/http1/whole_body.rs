@@ -5,7 +5,7 @@ use crate::buffer_pool::PooledBuffer;
 use crate::forward::{ChunkPart, ChunkScanner, ExpectHeader, Framing, FramingError};
 use crate::limit::BodyEnd;
 use crate::proxy::whole_body::{max_length, read_in_time};
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::tls::record::{FillOutcome, ReceiveBuffer, Records, count_copied};
 use std::future::poll_fn;
 
@@ -27,10 +27,10 @@ pub(super) enum BodyFault {
 }
 
 impl BodyFault {
-    pub(super) fn refusal(self) -> Refusal<'static> {
+    pub(super) fn rejection(self) -> Rejection<'static> {
         match self {
-            Self::Framing(error) => Refusal::Framing(error),
-            Self::Ended(end) => Refusal::Body(end),
+            Self::Framing(error) => Rejection::Framing(error),
+            Self::Ended(end) => Rejection::Body(end),
         }
     }
 }

@@ -19,15 +19,15 @@ use super::checked_evidence::CheckedEvidence;
 use super::client_view::ClientView;
 use super::decision_context::DecisionContext;
 use super::evidence::{EvidenceCache, evidence_source};
-use super::plan::{DecidedClient, ForwardPlan, Plan, ReceivedRequest, UpgradeSupport, plan};
+use super::plan::{DecidedClient, ForwardPlan, ReceivedRequest, RequestPlan, UpgradeSupport, plan};
 use super::recheck::HeadSource;
 use super::record::Record;
 use super::request::{Decision, DecisionRounds, RequestDecision, decide_with};
 use crate::clock;
-use crate::forward::Asked;
+use crate::forward::RequestKind;
 use crate::head::RequestHead;
-use crate::respond::{Consequence, Refusal, ResponseFormat, SlowPeer, refuse};
-use crate::upstream::{Answer, UpstreamError};
+use crate::respond::{Consequence, Rejection, ResponseFormat, SlowPeer, refuse};
+use crate::upstream::{UpstreamError, UpstreamResponse};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
@@ -49,13 +49,13 @@ pub(super) async fn serve_request(
     let mut rounds = DecisionRounds::default();
     let mut body_end = None;
     let first = context.decision_context(&head);
-    let mut record = context.new_record(&first.in_force.snapshot, &parts);
+    let mut record = context.new_record(&first.active.snapshot, &parts);
     let mut next = Some(first);
     loop {
         let current = next
             .take()
             .unwrap_or_else(|| context.decision_context(&head));
-        let checked = evidence.checked(&current.in_force.snapshot);
+        let checked = evidence.checked(&current.active.snapshot);
         let decision = decide(&current, &checked, &head);
         let source = decision
             .as_ref()
@@ -74,17 +74,17 @@ pub(super) async fn serve_request(
         record.set_client(current.view.clone());
         let exchange = Exchange {
             context: &context,
-            in_force: &current.in_force,
+            active: &current.active,
             view: &current.view,
             checked: &checked,
             format: ResponseFormat::of_accept(&parts.headers),
-            method: Asked::by(parts.method.as_str()),
+            method: RequestKind::by(parts.method.as_str()),
         };
         let Some(mut decision) = decision else {
-            return exchange.refuse(record, &Refusal::ListenerGone);
+            return exchange.refuse(record, &Rejection::ListenerGone);
         };
         if let Some(end) = body_end {
-            decision.decision = Decision::Deny(Refusal::Body(end));
+            decision.decision = Decision::Deny(Rejection::Body(end));
         }
         return exchange.carry_out(record, &parts, content, decision).await;
     }
@@ -108,7 +108,7 @@ fn decide<'s: 'h, 'h>(
 ) -> Option<RequestDecision<'s, 'h>> {
     let client = decision_context.view.client()?;
     Some(decide_with(
-        &decision_context.in_force.snapshot,
+        &decision_context.active.snapshot,
         client,
         &checked.evidence,
         head,
@@ -118,19 +118,19 @@ fn decide<'s: 'h, 'h>(
 /// A request with the context of its final decision.
 struct Exchange<'a> {
     context: &'a Rc<ConnectionContext>,
-    in_force: &'a ActiveSnapshot,
+    active: &'a ActiveSnapshot,
     view: &'a Rc<ClientView>,
     checked: &'a CheckedEvidence,
     format: ResponseFormat,
     /// Kind of the client's method.
-    method: Asked,
+    method: RequestKind,
 }
 
 impl Exchange<'_> {
-    fn refuse(&self, mut record: Record, refusal: &Refusal<'_>) -> Response<RecordedBody> {
-        record.failed(refusal);
-        let response = refuse(refusal, self.format, record.request_id());
-        if refusal.reason().consequence() == Consequence::ConnectionEnds {
+    fn refuse(&self, mut record: Record, rejection: &Rejection<'_>) -> Response<RecordedBody> {
+        record.failed(rejection);
+        let response = refuse(rejection, self.format, record.request_id());
+        if rejection.reason().consequence() == Consequence::ConnectionEnds {
             self.context.close.cancel();
         }
         self.gateway_response(record, response)
@@ -156,14 +156,14 @@ impl Exchange<'_> {
             client: &self.context.client,
             facts: &self.context.facts,
             address: &self.context.address,
-            in_force: self.in_force,
+            active: self.active,
             view: self.view,
             checked: self.checked,
         };
         match plan(&mut record, &client, &request, decision) {
-            Ok(Plan::Respond(response)) => self.gateway_response(record, response),
-            Ok(Plan::Forward(plan)) => self.forward(record, content, plan).await,
-            Err(refusal) => self.refuse(record, &refusal),
+            Ok(RequestPlan::Respond(response)) => self.gateway_response(record, response),
+            Ok(RequestPlan::Forward(plan)) => self.forward(record, content, plan).await,
+            Err(rejection) => self.refuse(record, &rejection),
         }
     }
 
@@ -190,32 +190,32 @@ impl Exchange<'_> {
             biased;
             withdrawal = poll_fn(|context| open.poll_withdrawn(context)) => {
                 let slow = if request_meter.waits_for_sender() { SlowPeer::Client } else { SlowPeer::Upstream };
-                Err(Refusal::Withdrawn(withdrawal.while_waiting_for(slow)))
+                Err(Rejection::Withdrawn(withdrawal.while_waiting_for(slow)))
             }
             outcome = upstream.send(upstream_request, observer) => outcome.map_err(upstream_failure),
         };
-        let Answer { head, mut body, .. } = match outcome {
-            Err(refusal) => {
-                if let Refusal::Withdrawn(withdrawal) = &refusal {
+        let UpstreamResponse { head, mut body, .. } = match outcome {
+            Err(rejection) => {
+                if let Rejection::Withdrawn(withdrawal) = &rejection {
                     record.cut("stream", withdrawal);
                 }
-                return self.refuse(record, &refusal);
+                return self.refuse(record, &rejection);
             }
             Ok(answer) => answer,
         };
-        record.answered_at(clock::now());
+        record.responded_at(clock::now());
         // With a method override, the upstream's response can have a body that one to HEAD must not have.
-        if self.method == Asked::Head && !body.is_end_stream() {
+        if self.method == RequestKind::Head && !body.is_end_stream() {
             body.discard();
         }
         self.send_response(record, open, head, body, limits)
     }
 }
 
-/// The refusal for a failed upstream request. A failed request body is the client's fault and has refusals of its own.
-fn upstream_failure(error: UpstreamError) -> Refusal<'static> {
+/// The rejection for a failed upstream request. A failed request body is the client's fault and has refusals of its own.
+fn upstream_failure(error: UpstreamError) -> Rejection<'static> {
     match error {
-        UpstreamError::RequestBody(end) => Refusal::Body(end),
-        error => Refusal::Upstream(error),
+        UpstreamError::RequestBody(end) => Rejection::Body(end),
+        error => Rejection::Upstream(error),
     }
 }

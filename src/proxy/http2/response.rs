@@ -2,7 +2,7 @@
 
 use super::Exchange;
 use super::upstream_request::{ClientResponseHead, REQUEST_ID_NAME, RequestBody, request_id_value};
-use crate::forward::Asked;
+use crate::forward::RequestKind;
 use crate::limit::{BodyEnd, BodyFailure, BodyMeter, MeteredBody};
 use crate::proxy::activity::StallTimer;
 use crate::proxy::date::date;
@@ -61,10 +61,10 @@ impl Exchange<'_> {
         let length = content.body.len();
         // A response to HEAD has no content (RFC 9110 section 9.3.2), only its length.
         let body = match self.method {
-            Asked::Head => Full::default(),
-            Asked::Other => Full::from(content.body),
+            RequestKind::Head => Full::default(),
+            RequestKind::Other => Full::from(content.body),
         };
-        record.gateway_response(if self.method == Asked::Head {
+        record.gateway_response(if self.method == RequestKind::Head {
             0
         } else {
             length
@@ -88,7 +88,7 @@ impl Exchange<'_> {
             http::header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         );
-        if self.method == Asked::Head {
+        if self.method == RequestKind::Head {
             headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         for (name, value) in content.fields {

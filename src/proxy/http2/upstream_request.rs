@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use crate::forward::{
-    Asked, ContentLength, FieldSink, Framing, REQUEST_ID, RESPONSE_VIA, ResponseFraming,
+    ContentLength, FieldSink, Framing, REQUEST_ID, RESPONSE_VIA, RequestKind, ResponseFraming,
     ResponseHead, response_fields,
 };
 use crate::limit::MeteredBody;
@@ -56,7 +56,7 @@ impl ClientResponseHead {
     /// Renders a final response for hyper. For an interim response, which is not passed on, the result has no fields.
     pub(super) fn of(
         received: &ResponseHead<'_, '_>,
-        client_method: Asked,
+        client_method: RequestKind,
         record: &Record,
     ) -> Self {
         let status = StatusCode::from_u16(received.status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -81,7 +81,7 @@ impl ClientResponseHead {
 pub(super) struct ForwardObserver<'r> {
     pub(super) record: &'r mut Record,
     /// Kind of the client's method.
-    pub(super) client_method: Asked,
+    pub(super) client_method: RequestKind,
 }
 
 impl AttemptObserver for ForwardObserver<'_> {
@@ -107,11 +107,11 @@ impl SendObserver for ForwardObserver<'_> {
 }
 
 /// The source of the `content-length` that the client gets. A 204 has none (RFC 9110 section 8.6), so an upstream's is dropped.
-fn content_length(received: &ResponseHead<'_, '_>, client_method: Asked) -> ContentLength {
+fn content_length(received: &ResponseHead<'_, '_>, client_method: RequestKind) -> ContentLength {
     match (received.status, received.framing) {
         (204, _) => ContentLength::FromBody,
         (304, _) | (_, ResponseFraming::Length(0)) => ContentLength::FromField,
-        _ if client_method == Asked::Head => ContentLength::FromField,
+        _ if client_method == RequestKind::Head => ContentLength::FromField,
         // This includes a HEAD by method override: the client expects a body, and the field's length would not follow.
         _ => ContentLength::FromBody,
     }

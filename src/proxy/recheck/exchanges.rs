@@ -2,12 +2,12 @@
 //! reads nothing is not polled. Closes nothing.
 
 use super::super::Shared;
-use super::super::active_snapshot::in_force;
+use super::super::active_snapshot::active_snapshot;
 use super::super::client::ConnectedClient;
 use super::super::request::ClientIdentity;
 use super::{LivePermit, RecheckWatch};
 use crate::clock;
-use crate::respond::{Refusal, Withdrawal};
+use crate::respond::{Rejection, Withdrawal};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
@@ -147,11 +147,11 @@ impl OpenExchanges {
         client: &ConnectedClient,
         now: Instant,
     ) -> Option<Withdrawal> {
-        let view = client.view(&in_force(shared).snapshot, now);
+        let view = client.view(&active_snapshot(shared).snapshot, now);
         match (&view.identity, view.client()) {
-            (_, None) => Some(Withdrawal::of(&Refusal::ListenerGone)),
+            (_, None) => Some(Withdrawal::of(&Rejection::ListenerGone)),
             (ClientIdentity::Refused(reason), _) => {
-                Some(Withdrawal::of(&Refusal::CertificateRefused(*reason)))
+                Some(Withdrawal::of(&Rejection::CertificateRefused(*reason)))
             }
             _ => None,
         }

@@ -2,7 +2,7 @@
 //! Cuts nothing itself.
 
 use super::super::Shared;
-use super::super::active_snapshot::in_force;
+use super::super::active_snapshot::active_snapshot;
 use super::super::checked_evidence::CheckedEvidence;
 use super::super::client::ConnectedClient;
 use super::super::client_view::ClientView;
@@ -16,8 +16,8 @@ use crate::buffer_pool::PooledBuffer;
 use crate::credentials::{CredentialProof, CredentialRule};
 use crate::forward::{field_space, parse_head};
 use crate::head::RequestHead;
-use crate::identity::{ForwardedRefusal, Principal};
-use crate::respond::{Refusal, SlowPeer, Withdrawal};
+use crate::identity::{ForwardedRejection, Principal};
+use crate::respond::{Rejection, SlowPeer, Withdrawal};
 use crate::route::icinga2::BodyEventTypes;
 use crate::snapshot::Snapshot;
 use std::future::poll_fn;
@@ -95,10 +95,10 @@ impl LivePermit {
         now: Instant,
     ) -> Result<(), Withdrawal> {
         if self.until.is_some_and(|until| now >= until) {
-            return Err(Withdrawal::of(&Refusal::RequestTime(SlowPeer::Upstream)));
+            return Err(Withdrawal::of(&Rejection::RequestTime(SlowPeer::Upstream)));
         }
-        let in_force = in_force(shared);
-        let snapshot = &in_force.snapshot;
+        let active = active_snapshot(shared);
+        let snapshot = &active.snapshot;
         let view = self.head.view(client, snapshot, now);
         // The same view means the same snapshot and the same client, so the decision would be the same.
         if Rc::ptr_eq(&view, &self.view) && self.proof.is_none() && !snapshot.changes_with_time {
@@ -108,8 +108,8 @@ impl LivePermit {
         let is_own =
             view.forwarded_by().is_none() && !matches!(view.identity, ClientIdentity::Refused(_));
         if is_own && self.view.forwarded_by().is_some() && view.client().is_some() {
-            return Err(Withdrawal::of(&Refusal::Forwarded(
-                ForwardedRefusal::NotAFrontProxy,
+            return Err(Withdrawal::of(&Rejection::Forwarded(
+                ForwardedRejection::NotAFrontProxy,
             )));
         }
         let presented = self
@@ -149,30 +149,30 @@ impl LivePermit {
         now: Instant,
     ) -> Result<(), Withdrawal> {
         if snapshot.listeners.contains_key(&client.listener) {
-            return Err(Withdrawal::of(&Refusal::ListenerGone));
+            return Err(Withdrawal::of(&Rejection::ListenerGone));
         }
         if self
             .user()
             .is_some_and(|user| snapshot.users.named(&user.name).is_none())
         {
-            return Err(Withdrawal::of(&Refusal::UnknownUser));
+            return Err(Withdrawal::of(&Rejection::UnknownUser));
         }
-        if let Some(reason) = client.refused_without_listener(snapshot, &self.view) {
-            return Err(Withdrawal::of(&Refusal::CertificateRefused(reason)));
+        if let Some(reason) = client.rejected_without_listener(snapshot, &self.view) {
+            return Err(Withdrawal::of(&Rejection::CertificateRefused(reason)));
         }
         if let Some(PresentedCredentials::Failed(why)) = self
             .proof
             .as_ref()
             .map(|proof| still_presented(snapshot, proof))
         {
-            return Err(Withdrawal::of(&Refusal::Credential(
+            return Err(Withdrawal::of(&Rejection::Credential(
                 why,
                 CredentialRule::default(),
             )));
         }
         let since = *self.leaving.get_or_insert(now);
         if now.saturating_duration_since(since) > snapshot.process.drain_deadline {
-            return Err(Withdrawal::of(&Refusal::ListenerGone));
+            return Err(Withdrawal::of(&Rejection::ListenerGone));
         }
         Ok(())
     }
@@ -238,7 +238,7 @@ impl RecheckedHead {
             Self::Bytes(bytes) => {
                 let mut space = field_space();
                 let Ok(Some(head)) = parse_head(bytes, &mut space) else {
-                    return Err(Withdrawal::of(&Refusal::Internal(
+                    return Err(Withdrawal::of(&Rejection::Internal(
                         "a head that could be read cannot be read again",
                     )));
                 };
@@ -270,7 +270,7 @@ impl RecheckedHead {
 fn still_permitted(decision: Decision<'_>) -> Result<(), Withdrawal> {
     match decision.into_result() {
         Ok(_) => Ok(()),
-        Err(refusal) => Err(Withdrawal::of(&refusal)),
+        Err(rejection) => Err(Withdrawal::of(&rejection)),
     }
 }
 

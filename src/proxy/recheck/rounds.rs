@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_snapshot_wakes_all_who_have_something_open_and_time_those_who_last() {
+    fn a_new_snapshot_wakes_all_watchers_and_time_wakes_long_ones() {
         let mut watch = RecheckWatch::new();
         assert_eq!(round(&mut watch, Cause::NewSnapshot), (false, true), "idle");
         watch.begin();

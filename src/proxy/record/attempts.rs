@@ -3,19 +3,19 @@
 
 use super::Record;
 use crate::proxy::texts::RecordField;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::upstream::AttemptObserver;
 use std::time::Instant;
 
 impl Record {
     /// The head of the response was received at this moment.
-    pub(in crate::proxy) fn answered_at(&mut self, at: Instant) {
+    pub(in crate::proxy) fn responded_at(&mut self, at: Instant) {
         self.upstream_time = Some(at.saturating_duration_since(self.begun));
     }
 
     /// Notes the last of several endpoints that were tried.
-    pub(super) fn note_endpoint(&mut self, refusal: &Refusal<'_>) {
-        if let Refusal::Upstream(error) = refusal
+    pub(super) fn note_endpoint(&mut self, rejection: &Rejection<'_>) {
+        if let Rejection::Upstream(error) = rejection
             && let Some(endpoint) = error.endpoint()
         {
             self.texts.set(RecordField::Endpoint, endpoint);

@@ -93,8 +93,8 @@ impl Record {
             .client
             .as_deref()
             .filter(|client| is_valid(&client.identity));
-        let vouched_by = client.and_then(|client| client.vouched_by);
-        if let Some(domain) = vouched_by.and_then(|id| snapshot.trust_domain(id)) {
+        let verified_by = client.and_then(|client| client.verified_by);
+        if let Some(domain) = verified_by.and_then(|id| snapshot.trust_domain(id)) {
             self.texts.set(RecordField::TrustDomain, &domain.name);
         }
     }
@@ -283,7 +283,7 @@ impl<'a> AuditedCertificate<'a> {
 
 /// A rejected certificate in the audit log.
 #[derive(Serialize)]
-struct RefusedCertificate<'a> {
+struct RejectedClientCertificate<'a> {
     subject: &'a str,
     issuer: &'a str,
     serial: &'a str,
@@ -299,7 +299,7 @@ impl ClientView {
                                serial,
                                ..
                            }: &PresentedCertificate| {
-                serde_json::to_string(&RefusedCertificate {
+                serde_json::to_string(&RejectedClientCertificate {
                     subject,
                     issuer,
                     serial,

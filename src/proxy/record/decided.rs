@@ -7,7 +7,7 @@ use crate::proxy::active_snapshot::ActiveSnapshot;
 use crate::proxy::request::{Decision, RequestDecision};
 use crate::proxy::texts::RecordField;
 use crate::reason::EndReason;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::route::Target;
 
 impl Record {
@@ -15,9 +15,9 @@ impl Record {
     pub(in crate::proxy) fn decided(
         &mut self,
         decided: &RequestDecision<'_, '_>,
-        in_force: &ActiveSnapshot,
+        active: &ActiveSnapshot,
     ) {
-        self.version = in_force.snapshot.version();
+        self.version = active.snapshot.version();
         self.texts.set(RecordField::Method, decided.method);
         if let Some(host) = &decided.host {
             self.texts.set(RecordField::Host, host.as_str());
@@ -31,15 +31,15 @@ impl Record {
         }
         if let Some(route) = decided.route {
             self.texts.set(RecordField::Route, &route.name);
-            self.route = Some(in_force.route(&self.connection, route).series.clone());
+            self.route = Some(active.route(&self.connection, route).series.clone());
             if let Target::Upstream(name) = &route.target {
                 self.texts.set(RecordField::Upstream, name);
             }
         }
-        self.note_for_audit(decided.route, &in_force.snapshot);
+        self.note_for_audit(decided.route, &active.snapshot);
         match &decided.decision {
             Decision::Permit(permit) => self.permitted(permit),
-            Decision::Deny(refusal) => self.refused(refusal),
+            Decision::Deny(rejection) => self.refused(rejection),
             Decision::Needs(need) => self.refused(&need.unmet()),
         }
         self.authorization = Some(AuthorizationWords {
@@ -67,29 +67,29 @@ impl Record {
         }
     }
 
-    fn refused(&mut self, refusal: &Refusal<'_>) {
-        self.failed(refusal);
-        if let Some(matched) = refusal.denied().and_then(Denied::matched) {
+    fn refused(&mut self, rejection: &Rejection<'_>) {
+        self.failed(rejection);
+        if let Some(matched) = rejection.denied().and_then(Denied::matched) {
             self.matched(&matched);
         }
     }
 
     /// The request was permitted, but failed at a limit or at its upstream.
-    pub(in crate::proxy) fn failed(&mut self, refusal: &Refusal<'_>) {
-        let reason = refusal.reason();
+    pub(in crate::proxy) fn failed(&mut self, rejection: &Rejection<'_>) {
+        let reason = rejection.reason();
         self.reason = reason.into();
-        self.detail = refusal.detail();
-        self.note_endpoint(refusal);
-        if let Refusal::Limited(_) = refusal {
+        self.detail = rejection.detail();
+        self.note_endpoint(rejection);
+        if let Rejection::Limited(_) = rejection {
             self.decision = "refuse";
             self.connection.series.limited(reason);
         }
     }
 
     /// The head was no valid request, and was rejected before a decision.
-    pub(in crate::proxy) fn refused_unread(&mut self, refusal: &Refusal<'_>) {
-        self.refused(refusal);
-        self.status = refusal.status().as_u16();
+    pub(in crate::proxy) fn rejected_unread(&mut self, rejection: &Rejection<'_>) {
+        self.refused(rejection);
+        self.status = rejection.status().as_u16();
         self.end = EndReason::Complete;
         self.connection.series.decided(self.decision, self.reason);
     }

@@ -4,8 +4,8 @@
 use super::decision::{Need, NoPermit};
 use crate::config::CredentialKind;
 use crate::credentials::{CredentialFailure, CredentialProof, CredentialRule, ProofEvidence};
-use crate::identity::{ForwardedRefusal, Principal};
-use crate::respond::Refusal;
+use crate::identity::{ForwardedRejection, Principal};
+use crate::respond::Rejection;
 use crate::tls::{FailureReason, UnusableName};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub enum ClientIdentity {
     /// The certificate is valid, but this name in it is reserved in its trust domain.
     ReservedName(Box<str>),
     /// The client is a front proxy or behind one, and the forwarded identity is rejected.
-    Forwarded(ForwardedRefusal),
+    Forwarded(ForwardedRejection),
     /// The certificate is rejected.
     Refused(FailureReason),
 }
@@ -45,11 +45,11 @@ pub enum PresentedCredentials {
 }
 
 /// Rejects a client with an invalid certificate or an invalid forwarded identity, on every route.
-pub(super) fn reject_invalid_client(identity: &ClientIdentity) -> Result<(), Refusal<'static>> {
+pub(super) fn reject_invalid_client(identity: &ClientIdentity) -> Result<(), Rejection<'static>> {
     match identity {
-        ClientIdentity::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
-        ClientIdentity::Forwarded(refusal) if *refusal != ForwardedRefusal::Missing => {
-            Err(Refusal::Forwarded(*refusal))
+        ClientIdentity::Refused(reason) => Err(Rejection::CertificateRefused(*reason)),
+        ClientIdentity::Forwarded(rejection) if *rejection != ForwardedRejection::Missing => {
+            Err(Rejection::Forwarded(*rejection))
         }
         _ => Ok(()),
     }
@@ -81,7 +81,7 @@ pub(super) fn authenticated_user<'p>(
     if rule.is_certificate_alone() {
         return Ok(principal(identity)?);
     }
-    let failed = |why| Err(Refusal::Credential(why, rule).into());
+    let failed = |why| Err(Rejection::Credential(why, rule).into());
     let shown = match presented {
         PresentedCredentials::Unchecked => return Err(NoPermit::Needs(Need::Credentials)),
         PresentedCredentials::Failed(why) => return failed(why.clone()),
@@ -90,9 +90,9 @@ pub(super) fn authenticated_user<'p>(
         PresentedCredentials::Proven(_) => return failed(CredentialFailure::Missing),
     };
     let certificate = match identity {
-        ClientIdentity::Anonymous | ClientIdentity::Forwarded(ForwardedRefusal::Missing) => None,
+        ClientIdentity::Anonymous | ClientIdentity::Forwarded(ForwardedRejection::Missing) => None,
         // A client with this certificate is rejected, also if its credentials prove a user.
-        ClientIdentity::ReservedName(name) => return Err(Refusal::ReservedName(name).into()),
+        ClientIdentity::ReservedName(name) => return Err(Rejection::ReservedName(name).into()),
         _ if !rule.accepts(CredentialKind::Certificate) => None,
         shown => Some(principal(shown)?),
     };
@@ -102,7 +102,7 @@ pub(super) fn authenticated_user<'p>(
         (None, None) => failed(CredentialFailure::Missing),
         (Some(_), None) if rule.needs_all() => failed(CredentialFailure::Missing),
         (None, Some(_)) if rule.needs_all() && rule.accepts(CredentialKind::Certificate) => {
-            Err(Refusal::NoCertificate.into())
+            Err(Rejection::NoCertificate.into())
         }
         (Some(one), None) | (None, Some(one)) => Ok(one),
     }
@@ -112,17 +112,17 @@ pub(super) fn authenticated_user<'p>(
 ///
 /// # Errors
 /// Why the client is none.
-pub(super) fn principal(identity: &ClientIdentity) -> Result<&Principal, Refusal<'_>> {
+pub(super) fn principal(identity: &ClientIdentity) -> Result<&Principal, Rejection<'_>> {
     match identity {
         ClientIdentity::Known(principal) => Ok(principal),
-        ClientIdentity::Anonymous => Err(Refusal::NoCertificate),
-        ClientIdentity::UnknownUser => Err(Refusal::UnknownUser),
-        ClientIdentity::UnusableName(error) => Err(Refusal::UnusableName(*error)),
+        ClientIdentity::Anonymous => Err(Rejection::NoCertificate),
+        ClientIdentity::UnknownUser => Err(Rejection::UnknownUser),
+        ClientIdentity::UnusableName(error) => Err(Rejection::UnusableName(*error)),
         ClientIdentity::AmbiguousIdentity(one, other) => {
-            Err(Refusal::AmbiguousIdentity { one, other })
+            Err(Rejection::AmbiguousIdentity { one, other })
         }
-        ClientIdentity::ReservedName(name) => Err(Refusal::ReservedName(name)),
-        ClientIdentity::Forwarded(refusal) => Err(Refusal::Forwarded(*refusal)),
-        ClientIdentity::Refused(reason) => Err(Refusal::CertificateRefused(*reason)),
+        ClientIdentity::ReservedName(name) => Err(Rejection::ReservedName(name)),
+        ClientIdentity::Forwarded(rejection) => Err(Rejection::Forwarded(*rejection)),
+        ClientIdentity::Refused(reason) => Err(Rejection::CertificateRefused(*reason)),
     }
 }

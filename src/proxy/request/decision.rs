@@ -2,7 +2,7 @@
 
 use crate::authorize::Permit;
 use crate::reason::DecisionReason;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 
 /// The result of a decision. Only `Permit` permits the request; an engine that gathers no evidence denies one that needs
 /// some.
@@ -10,7 +10,7 @@ pub enum Decision<'s> {
     /// The request is permitted.
     Permit(Permit<'s>),
     /// The request is denied with this response.
-    Deny(Refusal<'s>),
+    Deny(Rejection<'s>),
     /// The decision needs this evidence.
     Needs(Need),
 }
@@ -28,7 +28,7 @@ pub enum Need {
 
 /// Why a phase of the decision ends without a permit.
 pub(super) enum NoPermit<'s> {
-    Denied(Refusal<'s>),
+    Denied(Rejection<'s>),
     Needs(Need),
 }
 
@@ -62,10 +62,10 @@ impl<'s> Decision<'s> {
     ///
     /// # Errors
     /// Why there is none. An unmet need is a denial.
-    pub fn into_result(self) -> Result<Permit<'s>, Refusal<'s>> {
+    pub fn into_result(self) -> Result<Permit<'s>, Rejection<'s>> {
         match self {
             Self::Permit(permit) => Ok(permit),
-            Self::Deny(refusal) => Err(refusal),
+            Self::Deny(rejection) => Err(rejection),
             Self::Needs(need) => Err(need.unmet()),
         }
     }
@@ -74,7 +74,7 @@ impl<'s> Decision<'s> {
     pub fn reason(&self) -> DecisionReason {
         match self {
             Self::Permit(permit) => permit.reason(),
-            Self::Deny(refusal) => refusal.reason().into(),
+            Self::Deny(rejection) => rejection.reason().into(),
             Self::Needs(need) => need.unmet().reason().into(),
         }
     }
@@ -90,18 +90,18 @@ impl<'s> Decision<'s> {
 
 impl Need {
     /// The denial of a request for which this evidence cannot be gathered.
-    pub fn unmet(self) -> Refusal<'static> {
+    pub fn unmet(self) -> Rejection<'static> {
         match self {
-            Self::Credentials => Refusal::Internal("credentials were not checked"),
-            Self::Body => Refusal::Internal("the body was not read"),
-            Self::Authorizer => Refusal::AuthorizerUnasked,
+            Self::Credentials => Rejection::Internal("credentials were not checked"),
+            Self::Body => Rejection::Internal("the body was not read"),
+            Self::Authorizer => Rejection::AuthorizerUnasked,
         }
     }
 }
 
-impl<'s> From<Refusal<'s>> for NoPermit<'s> {
-    fn from(refusal: Refusal<'s>) -> Self {
-        Self::Denied(refusal)
+impl<'s> From<Rejection<'s>> for NoPermit<'s> {
+    fn from(rejection: Rejection<'s>) -> Self {
+        Self::Denied(rejection)
     }
 }
 
@@ -109,7 +109,7 @@ impl<'s> From<Result<Permit<'s>, NoPermit<'s>>> for Decision<'s> {
     fn from(result: Result<Permit<'s>, NoPermit<'s>>) -> Self {
         match result {
             Ok(permit) => Self::Permit(permit),
-            Err(NoPermit::Denied(refusal)) => Self::Deny(refusal),
+            Err(NoPermit::Denied(rejection)) => Self::Deny(rejection),
             Err(NoPermit::Needs(need)) => Self::Needs(need),
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_final_decision_needs_no_further_round() {
         let mut rounds = DecisionRounds::default();
-        assert_eq!(rounds.next_need(&Decision::Deny(Refusal::NoRoute)), None);
+        assert_eq!(rounds.next_need(&Decision::Deny(Rejection::NoRoute)), None);
         assert_eq!(
             rounds.next_need(&Decision::Needs(Need::Body)),
             Some(Need::Body),
@@ -143,7 +143,7 @@ mod tests {
     fn a_need_that_is_left_is_a_denial() {
         for need in [Need::Credentials, Need::Body, Need::Authorizer] {
             let denied = Decision::Needs(need).into_result();
-            let status = denied.err().map(|refusal| refusal.status().as_u16());
+            let status = denied.err().map(|rejection| rejection.status().as_u16());
             assert!(status.is_some_and(|status| status >= 500), "{need:?}");
         }
     }

@@ -4,7 +4,7 @@ use super::decision::{Need, NoPermit};
 use crate::authorize::Denied;
 use crate::config::Forbidden;
 use crate::head::{Fields, RequestHead};
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::route::icinga2::{BadRequest, spoken_path};
 use crate::route::{NoRequirement, Route};
 
@@ -15,34 +15,34 @@ pub(super) fn without_requirement<'s, F: Fields + ?Sized>(
     path: &str,
     head: &RequestHead<'_, F>,
 ) -> NoPermit<'s> {
-    let refusal = match why {
-        NoRequirement::MethodNotAllowed => Refusal::MethodNotAllowed,
+    let rejection = match why {
+        NoRequirement::MethodNotAllowed => Rejection::MethodNotAllowed,
         NoRequirement::NothingThere => match route.forbidden {
-            Forbidden::Told => Refusal::NoRoute,
+            Forbidden::Told => Rejection::NoRoute,
             // The same response as for an existing path that is forbidden.
-            Forbidden::Absent => Refusal::Absent {
+            Forbidden::Absent => Rejection::Absent {
                 denied: None,
                 path: spoken_path(path).into(),
             },
         },
-        NoRequirement::BadRequest(why) => Refusal::Icinga(why),
+        NoRequirement::BadRequest(why) => Rejection::Icinga(why),
         NoRequirement::BodyNeeded if is_encoded(head.fields) => {
-            Refusal::Icinga(BadRequest::EncodedBody)
+            Rejection::Icinga(BadRequest::EncodedBody)
         }
         NoRequirement::BodyNeeded => return NoPermit::Needs(Need::Body),
     };
-    refusal.into()
+    rejection.into()
 }
 
 /// The denial of a known user.
-pub(super) fn denied<'s>(denied: Denied<'s>, route: &Route, path: &str) -> Refusal<'s> {
+pub(super) fn denied<'s>(denied: Denied<'s>, route: &Route, path: &str) -> Rejection<'s> {
     match route.forbidden {
-        Forbidden::Told => Refusal::Denied(denied),
+        Forbidden::Told => Rejection::Denied(denied),
         // Without a verdict the path is not known to be forbidden.
         Forbidden::Absent if matches!(denied, Denied::AuthorizerUnavailable(_)) => {
-            Refusal::Denied(denied)
+            Rejection::Denied(denied)
         }
-        Forbidden::Absent => Refusal::Absent {
+        Forbidden::Absent => Rejection::Absent {
             denied: Some(denied),
             path: spoken_path(path).into(),
         },

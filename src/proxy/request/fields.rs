@@ -4,7 +4,7 @@ use crate::config::MethodOverride;
 use crate::forward::{BadConnection, FieldNames, Singletons, check_connection, is_method_override};
 use crate::head::{DuplicateField, Fields};
 use crate::identity::fold;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::route::icinga2::effective_method;
 use crate::route::{Admission, Route, decoded};
 use std::borrow::Cow;
@@ -51,10 +51,10 @@ impl<'h> DecisionFields<'h> {
     }
 
     /// Rejects fields that two readers could interpret in different ways.
-    pub(super) fn reject_two_readings(&self) -> Result<(), Refusal<'static>> {
-        self.connection.map_err(|_| Refusal::BadConnection)?;
+    pub(super) fn reject_two_readings(&self) -> Result<(), Rejection<'static>> {
+        self.connection.map_err(|_| Rejection::BadConnection)?;
         self.repeated
-            .map_or(Ok(()), |name| Err(Refusal::RepeatedField(name)))
+            .map_or(Ok(()), |name| Err(Rejection::RepeatedField(name)))
     }
 }
 
@@ -114,11 +114,11 @@ pub(super) fn effective_request_method<'h>(
     fields: &DecisionFields<'h>,
     query: Option<&str>,
     route: &Route,
-) -> Result<&'h str, Refusal<'static>> {
+) -> Result<&'h str, Rejection<'static>> {
     /// The methods that Icinga accepts; in capitals.
     const KNOWN: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     if has_lower_case(sent) && !route.requirement.names_method(sent) {
-        return Err(Refusal::LowerCaseMethod);
+        return Err(Rejection::LowerCaseMethod);
     }
     // If nothing depends on the method, the query is not checked.
     let is_method_relevant = route.admission != Admission::Public || route.condition.is_some();
@@ -131,7 +131,7 @@ pub(super) fn effective_request_method<'h>(
         KNOWN
             .into_iter()
             .find(|method| is(method.as_bytes()))
-            .ok_or(Refusal::MethodOverride)
+            .ok_or(Rejection::MethodOverride)
     };
     match (fields.overriding, in_query, route.method_override) {
         (_, _, MethodOverride::AsIcinga) => Ok(effective_method(sent, fields.icinga_overriding)),
@@ -141,7 +141,7 @@ pub(super) fn effective_request_method<'h>(
         (Ok(None), Ok(Some(one)), MethodOverride::Judge) => {
             known(&|method| method.eq_ignore_ascii_case(one))
         }
-        _ => Err(Refusal::MethodOverride),
+        _ => Err(Rejection::MethodOverride),
     }
 }
 
@@ -191,11 +191,11 @@ mod tests {
                 fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
             let fields = fields.as_slice();
             let mut guarded = FieldNames::default();
-            guarded.add_judged("a");
-            let judged = DecisionFields::of(fields, &guarded);
-            prop_assert_eq!(judged.host, fields.only("host"));
+            guarded.add_decision_field("a");
+            let read = DecisionFields::of(fields, &guarded);
+            prop_assert_eq!(read.host, fields.only("host"));
             let mut connection = fields.values("connection");
-            prop_assert_eq!(judged.connection, connection.try_for_each(|value| check_connection(value, &guarded)));
+            prop_assert_eq!(read.connection, connection.try_for_each(|value| check_connection(value, &guarded)));
             let overriding: Vec<_> =
                 fields.iter().filter(|(name, _)| is_method_override(name)).map(|(_, value)| *value).collect();
             let expected = match overriding.as_slice() {
@@ -203,8 +203,8 @@ mod tests {
                 [one] => Ok(Some(*one)),
                 _ => Err(DuplicateField),
             };
-            prop_assert_eq!(judged.overriding, expected);
-            prop_assert_eq!(judged.icinga_overriding, fields.first_value("x-http-method-override"));
+            prop_assert_eq!(read.overriding, expected);
+            prop_assert_eq!(read.icinga_overriding, fields.first_value("x-http-method-override"));
         }
     }
 }

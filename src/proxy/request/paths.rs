@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::host::HostName;
-use crate::respond::Refusal;
+use crate::respond::Rejection;
 use crate::route::{CanonicalTarget, Oddities, Oddity, Route, plain_reading};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(super) fn leads_to_one_route(
     host: &HostName<'_>,
     route: &Arc<Route>,
     target: &CanonicalTarget<'_>,
-) -> Result<(), Refusal<'static>> {
+) -> Result<(), Rejection<'static>> {
     let evades = |path: &str| match route.accepts.contains(Oddity::LookAlike) {
         true => None,
         false => client.listener.routes.evaded(Some(host), path, route),
@@ -32,7 +32,7 @@ pub(super) fn leads_to_one_route(
                 .is_some_and(|other| other.depth >= route.depth)
     };
     if evades(&target.path).is_some() || slashes.into_iter().any(goes_deeper) {
-        return Err(Refusal::OddPath(Oddity::LookAlike));
+        return Err(Rejection::OddPath(Oddity::LookAlike));
     }
     Ok(())
 }
@@ -42,17 +42,17 @@ fn oddities_lead_nowhere_else(
     host: &HostName<'_>,
     route: &Arc<Route>,
     target: &CanonicalTarget<'_>,
-) -> Result<(), Refusal<'static>> {
+) -> Result<(), Rejection<'static>> {
     let routes = &client.listener.routes;
     if let Some(oddity) = target.oddities.first_beyond(route.accepts) {
-        return Err(Refusal::OddPath(oddity));
+        return Err(Rejection::OddPath(oddity));
     }
     for oddity in [Oddity::PathParameters, Oddity::EmptySegments] {
         if target.oddities.contains(oddity) {
             let plain = plain_reading(&target.path);
             let other = routes.find(Some(host), &plain);
             if !other.is_some_and(|(other, _)| Arc::ptr_eq(other, route)) {
-                return Err(Refusal::OddPath(oddity));
+                return Err(Rejection::OddPath(oddity));
             }
         }
     }
@@ -67,7 +67,7 @@ fn oddities_lead_nowhere_else(
             let goes_deeper =
                 |other: &Arc<Route>| !Arc::ptr_eq(other, route) && other.depth >= route.depth;
             if other.is_some_and(|(other, _)| goes_deeper(other)) {
-                return Err(Refusal::OddPath(oddity));
+                return Err(Rejection::OddPath(oddity));
             }
         }
     }

@@ -137,7 +137,7 @@ impl Scene {
             listener,
             host: host.unwrap(),
             identity: &case.identity,
-            vouched_by: None,
+            verified_by: None,
             certificate: None,
             source: Ipv4Addr::LOCALHOST.into(),
             now: case.now,
@@ -150,7 +150,7 @@ impl Scene {
         };
         match decide_with(&self.snapshot, client, &case.evidence, &head).decision {
             Decision::Permit(_) => "permit".to_owned(),
-            Decision::Deny(refusal) => refusal.reason().word().to_owned(),
+            Decision::Deny(rejection) => rejection.reason().word().to_owned(),
             Decision::Needs(need) => format!("needs {need:?}"),
         }
     }

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_others_could_read_otherwise_is_refused() {
+    fn a_body_that_others_could_read_otherwise_is_rejected() {
         for body in [
             "[]",
             "{",

@@ -185,7 +185,7 @@ fn a_subscription_needs_every_type_and_the_query_goes_before_the_body() {
     assert_eq!(
         asked("?types=", Some("[]")),
         named("events/"),
-        "a body that does not count is not judged"
+        "an unused body is not parsed"
     );
     assert_eq!(
         asked("?types=CheckResult%00Evil", None),
@@ -210,7 +210,7 @@ fn a_subscription_needs_every_type_and_the_query_goes_before_the_body() {
 }
 
 #[test]
-fn a_path_is_spoken_as_icinga_speaks_it() {
+fn a_path_is_decoded_as_in_icinga() {
     assert_eq!(
         spoken_path("/v1/objects//hosts/a%2Fb/"),
         "v1/objects/hosts/a/b"
@@ -252,7 +252,7 @@ proptest! {
         let text = format!("{path}{query}");
         if let Ok(target) = CanonicalTarget::parse(&text) {
             let known = |name: &Name<'_>| {
-                all_names().any(|known| Pattern::new(known.as_bytes(), Case::Folds).matches(name.as_octets()))
+                all_names().any(|known| Pattern::new(known.as_bytes(), Case::Folds).matches(name.as_bytes()))
             };
             let said = EventTypes::from_body(body.as_bytes());
             match requirement(&method, &target, Some(&said)) {

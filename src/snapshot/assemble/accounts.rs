@@ -165,7 +165,7 @@ impl Assembly<'_> {
     }
 
     /// The users that a route may forward to its upstream. `None` for an error, which was reported.
-    pub(super) fn known_there(
+    pub(super) fn known_users(
         &self,
         target: &Target,
         admission: Admission,

@@ -49,7 +49,9 @@ impl Assembly<'_> {
             FieldNames::add_reserved,
         );
         for name in shown.iter().chain(&taken).flat_map(FieldNames::iter) {
-            self.judged_fields.borrow_mut().add_judged(name.as_str());
+            self.decision_fields
+                .borrow_mut()
+                .add_decision_field(name.as_str());
         }
         for name in taken.iter().flat_map(FieldNames::iter) {
             // These names were validated above.

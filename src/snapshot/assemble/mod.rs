@@ -125,7 +125,7 @@ struct Assembly<'a> {
     route_limiters: RefCell<HashMap<Box<str>, Arc<Limiter>>>,
     enabled_until: RefCell<Vec<(String, i64)>>,
     /// Names of header fields that conditions and authorizers read.
-    judged_fields: RefCell<FieldNames>,
+    decision_fields: RefCell<FieldNames>,
     /// Which kinds of conditions the config has.
     conditions: Cell<ConditionUse>,
     linted: RefCell<lint::LintLog>,
@@ -161,7 +161,7 @@ impl<'a> Assembly<'a> {
             revocation_sources: RefCell::default(),
             route_limiters: RefCell::default(),
             enabled_until: RefCell::new(Vec::new()),
-            judged_fields: RefCell::default(),
+            decision_fields: RefCell::default(),
             conditions: Cell::default(),
             linted: RefCell::default(),
             previous,
@@ -214,7 +214,7 @@ impl<'a> Assembly<'a> {
             expiry,
             process: process?,
             expiries: self.expiries.take(),
-            judged_fields: self.judged_fields.take(),
+            decision_fields: self.decision_fields.take(),
             has_conditions: self.conditions.get().any,
             changes_with_time: self.conditions.get().time
                 || !self.enabled_until.borrow().is_empty(),

@@ -4,7 +4,7 @@ use super::{Assembly, ConditionUse};
 use crate::clock::{self, rfc3339};
 use crate::condition::{Condition, Input};
 use crate::config::{self, PermissionEntry, Spanned};
-use crate::forward::may_be_judged;
+use crate::forward::may_be_decision_field;
 use crate::route::{Demand, PathPattern, RequirementRule, Template};
 use crate::tls::ExtendedKeyUsagePolicy;
 use time::OffsetDateTime;
@@ -40,7 +40,7 @@ impl Assembly<'_> {
                     );
                     return Err(());
                 }
-                self.judged_headers(text, &condition)?;
+                self.add_condition_headers(text, &condition)?;
                 self.conditions.set(ConditionUse {
                     any: true,
                     time: self.conditions.get().time || condition.reads().has(Input::Time),
@@ -69,7 +69,11 @@ impl Assembly<'_> {
 
     /// Records the header fields that a condition reads. Fields that the gateway removes or writes are an error: a
     /// condition must evaluate what the upstream receives.
-    fn judged_headers(&self, text: &Spanned<String>, condition: &Condition) -> Result<(), ()> {
+    fn add_condition_headers(
+        &self,
+        text: &Spanned<String>,
+        condition: &Condition,
+    ) -> Result<(), ()> {
         for name in condition.reads().headers() {
             let is_kept = || {
                 let kept = self
@@ -80,7 +84,7 @@ impl Assembly<'_> {
                 kept.into_iter()
                     .any(|kept| kept.value.eq_ignore_ascii_case(name))
             };
-            if !may_be_judged(name) && !is_kept() {
+            if !may_be_decision_field(name) && !is_kept() {
                 let message = format!(
                     "the condition cannot be used: the gateway removes `{name}` from requests, or writes it itself"
                 );
@@ -96,7 +100,7 @@ impl Assembly<'_> {
                 self.problems.error(text.place, message, hint);
                 return Err(());
             }
-            self.judged_fields.borrow_mut().add_judged(name);
+            self.decision_fields.borrow_mut().add_decision_field(name);
         }
         Ok(())
     }

@@ -148,14 +148,14 @@ impl Assembly<'_> {
         let hosts = hosts?;
         let admission = admission?;
         let requirement = requirement?;
-        let known_there = self.known_there(&target, admission, upstreams.accounts, entry.place);
+        let known_users = self.known_users(&target, admission, upstreams.accounts, entry.place);
         upstream??;
         let route = Arc::new(Route {
             limiter: self.route_limiter(entry, &name),
             name,
             place: entry.place,
             admission,
-            vouched_by: required_domains?,
+            verified_by: required_domains?,
             requirement,
             condition: condition.ok()?,
             captures: pattern.captures().map(Box::from).collect(),
@@ -176,7 +176,7 @@ impl Assembly<'_> {
                 .authorizer
                 .as_ref()
                 .map(|setting| setting.value.as_str().into()),
-            known_there: known_there?,
+            known_users: known_users?,
         });
         Some(BuiltRoute {
             entry,

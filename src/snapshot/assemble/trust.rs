@@ -168,7 +168,8 @@ impl Assembly<'_> {
 
     fn report_domain(&self, place: Place, error: &TrustDomainError) {
         let hint = match error {
-            TrustDomainError::IntermediateNotACa(_) | TrustDomainError::NotVouchedFor(_) => {
+            TrustDomainError::IntermediateNotACa(_)
+            | TrustDomainError::UnverifiedIntermediate(_) => {
                 "in `intermediates`, give CA certificates that the anchors have signed, and no others"
             }
             TrustDomainError::Expired => {

@@ -93,7 +93,7 @@ impl Assembly<'_> {
                 .map_or_else(Default::default, |setting| setting.value),
             connect_timeout: defaults::connect_timeout(&[&table.limits, &self.config.limits]),
             pool_idle_timeout: defaults::pool_idle_timeout(table),
-            manners: defaults::quirks(&table.quirks),
+            quirks: defaults::quirks(&table.quirks),
             pool_capacity: table.pool_size.map_or(Capacity::AsNeeded, at_most),
         };
         inputs.add(format!("{settings:?}").as_bytes());

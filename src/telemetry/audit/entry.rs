@@ -200,7 +200,7 @@ pub struct AuditOverlay<'a> {
 /// A snapshot was rejected; the previous one stays active.
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename = "refused_snapshot")]
-pub struct AuditRefusedSnapshot<'a> {
+pub struct AuditRejectedSnapshot<'a> {
     /// RFC 3339.
     pub time: String,
     /// The number of the active snapshot.

@@ -6,7 +6,7 @@ mod file;
 mod recent;
 mod writer;
 
-pub use entry::{AuditCut, AuditDecision, AuditOverlay, AuditRefusedSnapshot, AuditSnapshot};
+pub use entry::{AuditCut, AuditDecision, AuditOverlay, AuditRejectedSnapshot, AuditSnapshot};
 pub(super) use recent::RecentDecisions;
 
 use super::{Metrics, Telemetry, wait_for_end};

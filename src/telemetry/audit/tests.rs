@@ -94,7 +94,7 @@ fn every_line_is_there_when_the_log_is_closed() {
 }
 
 #[test]
-fn refusals_are_always_written_and_permits_as_the_config_says() {
+fn denials_are_always_written_and_permits_as_the_config_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
     let telemetry = Telemetry::default();

@@ -26,7 +26,7 @@ fn sightings_beyond_the_queue_are_counted_without_waiting() {
 }
 
 #[tokio::test]
-async fn what_is_told_is_listed_up_to_the_cap() {
+async fn lists_are_printed_up_to_the_cap() {
     let telemetry = Arc::<Telemetry>::default();
     (0..MOST_CERTIFICATES + 5).for_each(|number| {
         telemetry.certificate_seen(CertificateSighting {

@@ -14,7 +14,7 @@ fn on_a_worker(telemetry: &Arc<Telemetry>, work: impl AsyncFnOnce() + Send + 'st
             .expect("a runtime");
         runtime.block_on(async {
             tokio::select! {
-                () = counters.answer_scrapes() => {}
+                () = counters.serve_scrapes() => {}
                 () = work() => {}
             }
         });
@@ -90,7 +90,7 @@ fn nothing_is_lost_when_a_worker_ends() {
 }
 
 #[test]
-fn a_thread_that_is_no_worker_counts_at_once() {
+fn a_thread_that_is_no_worker_is_counted_at_once() {
     let telemetry = Arc::<Telemetry>::default();
     telemetry.route("main", "/").answered(200, 1.0);
     telemetry

@@ -7,7 +7,7 @@ use crate::config::{ClientAuth, RecordLayer};
 use crate::tls::failure_reason::FailureReason;
 use crate::tls::host::HostPolicy;
 use crate::tls::record::{
-    InPlaceRecords, ReceiveBuffer, ReceivedRecords, RustlsRecords, ShownRecords, Transport,
+    InPlaceRecords, ReceiveBuffer, ReceivedRecords, ReleasedRecords, RustlsRecords, Transport,
     encode_record, queued_records,
 };
 use rustls::server::UnbufferedServerConnection;
@@ -23,7 +23,7 @@ pub(super) struct FinishedHandshake {
     /// Bytes received after the handshake, not decrypted.
     sealed: Vec<u8>,
     /// How much of `sealed` rustls has seen: nothing, unless a message has begun.
-    shown: ShownRecords,
+    shown: ReleasedRecords,
 }
 
 impl FinishedHandshake {
@@ -127,7 +127,7 @@ struct Buffers {
     received: Vec<u8>,
     /// The records up to the one that rustls waits for. Records after the handshake stay hidden: rustls would process a
     /// key update among them, and its pending reply would be lost when the keys are taken over.
-    shown: ShownRecords,
+    shown: ReleasedRecords,
     outgoing: Vec<u8>,
 }
 

@@ -10,7 +10,7 @@ mod lingering_close;
 mod outgoing;
 mod received;
 mod rustls;
-mod shown;
+mod released;
 mod slab;
 mod stream;
 mod unbuffered;
@@ -23,8 +23,8 @@ pub use in_place::{InPlaceRecords, RecordError};
 pub use input::ReceiveBuffer;
 pub use lingering_close::LingeringClose;
 pub(in crate::tls) use received::ReceivedRecords;
+pub(in crate::tls) use released::ReleasedRecords;
 pub use rustls::RustlsRecords;
-pub(in crate::tls) use shown::ShownRecords;
 pub use slab::Slab;
 pub use stream::RecordStream;
 pub(in crate::tls) use unbuffered::{encode_record, queued_records};
@@ -189,7 +189,7 @@ pub fn copied_bytes() -> u64 {
 }
 
 /// As [`copied_bytes`], since the last call of this function.
-pub fn take_copied_octets() -> u64 {
+pub fn take_copied_bytes() -> u64 {
     COPIED.replace(0)
 }
 

@@ -1,7 +1,7 @@
 //! The receive buffer for records that rustls has not decrypted yet. Holds a slab only while it contains data, and less
 //! memory while the connection waits. Decrypts nothing itself.
 
-use super::{ShownRecords, Slab};
+use super::{ReleasedRecords, Slab};
 use std::ops::Range;
 
 /// The received bytes that rustls still needs.
@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(in crate::tls) struct ReceivedRecords {
     memory: Buffer,
     rest: Range<usize>,
-    shown: ShownRecords,
+    released: ReleasedRecords,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Buffer {
 
 impl ReceivedRecords {
     /// The bytes received after a handshake, and how many of them rustls has seen.
-    pub(in crate::tls) fn new(received: Vec<u8>, shown: ShownRecords) -> Self {
+    pub(in crate::tls) fn new(received: Vec<u8>, released: ReleasedRecords) -> Self {
         let rest = 0..received.len();
         let memory = if received.is_empty() {
             Buffer::None
@@ -51,7 +51,7 @@ impl ReceivedRecords {
         Self {
             memory,
             rest,
-            shown,
+            released,
         }
     }
 
@@ -63,8 +63,8 @@ impl ReceivedRecords {
     }
 
     /// The bytes that rustls may process.
-    pub(super) fn shown(&mut self) -> &mut [u8] {
-        let end = self.rest.end.min(self.rest.start + self.shown.length());
+    pub(super) fn released(&mut self) -> &mut [u8] {
+        let end = self.rest.end.min(self.rest.start + self.released.length());
         self.memory
             .bytes_mut()
             .get_mut(self.rest.start..end)
@@ -78,16 +78,16 @@ impl ReceivedRecords {
             .bytes()
             .get(self.rest.clone())
             .unwrap_or_default();
-        self.shown.extend(received)
+        self.released.extend(received)
     }
 
     /// Makes the last shown record look incomplete, so that rustls does not process it again.
     pub(super) fn hide_latest(&mut self) {
         /// The header of application data longer than any decrypted record.
         const HEADER: [u8; 5] = [23, 3, 3, 0x47, 0xff];
-        let latest = self.shown.latest();
+        let latest = self.released.latest();
         if let Some(header) = self
-            .shown()
+            .released()
             .get_mut(latest..)
             .and_then(|record| record.first_chunk_mut())
         {
@@ -98,7 +98,7 @@ impl ReceivedRecords {
     /// Removes bytes that rustls has processed.
     pub(super) fn discard(&mut self, bytes: usize) {
         self.rest.start = self.rest.end.min(self.rest.start + bytes);
-        self.shown.discard(bytes);
+        self.released.discard(bytes);
         if self.rest.is_empty() {
             self.clear();
         }
@@ -111,7 +111,7 @@ impl ReceivedRecords {
 
     /// The number of missing bytes of the next record, if known.
     pub(super) fn missing(&self) -> Option<usize> {
-        self.shown.missing(self.rest())
+        self.released.missing(self.rest())
     }
 
     /// Free memory after the received bytes, at most `limit` bytes. Empty if the buffer is full.
@@ -171,7 +171,7 @@ mod tests {
         for round in 0..3 {
             receive(&mut records, &[23, 3, 3, 0, 4, 1, 2]);
             assert!(records.show_more());
-            assert_eq!(records.shown(), [23, 3, 3, 0, 4, 1, 2]);
+            assert_eq!(records.released(), [23, 3, 3, 0, 4, 1, 2]);
             assert_eq!(records.missing(), Some(2));
             let free = Slab::free();
             records.release_slab();
@@ -179,7 +179,7 @@ mod tests {
             assert!(!records.show_more());
             receive(&mut records, &[3, 4, 23]);
             assert!(records.show_more());
-            assert_eq!(records.shown(), [23, 3, 3, 0, 4, 1, 2, 3, 4]);
+            assert_eq!(records.released(), [23, 3, 3, 0, 4, 1, 2, 3, 4]);
             records.discard(9);
             assert_eq!(records.missing(), None);
             records.discard(1);
@@ -192,15 +192,18 @@ mod tests {
 
     #[test]
     fn what_is_kept_stays_in_front() {
-        let mut records = ReceivedRecords::new(vec![22, 3, 3, 0, 1, 7], ShownRecords::default());
+        let mut records = ReceivedRecords::new(vec![22, 3, 3, 0, 1, 7], ReleasedRecords::default());
         assert!(records.show_more());
         // Part of a message: rustls keeps it.
         receive(&mut records, &[22, 3, 3, 0, 2, 8, 9]);
         assert!(records.show_more());
-        assert_eq!(records.shown(), [22, 3, 3, 0, 1, 7, 22, 3, 3, 0, 2, 8, 9]);
+        assert_eq!(
+            records.released(),
+            [22, 3, 3, 0, 1, 7, 22, 3, 3, 0, 2, 8, 9]
+        );
         records.hide_latest();
         assert_eq!(
-            records.shown(),
+            records.released(),
             [22, 3, 3, 0, 1, 7, 23, 3, 3, 0x47, 0xff, 8, 9]
         );
     }

@@ -91,7 +91,7 @@ impl RustlsRecords {
     fn step(&mut self, input: &mut ReceiveBuffer) -> Result<SessionStep, Error> {
         let UnbufferedStatus {
             mut discard, state, ..
-        } = self.session.process_tls_records(self.received.shown());
+        } = self.session.process_tls_records(self.received.released());
         let step = match state {
             Ok(ConnectionState::ReadTraffic(traffic)) => {
                 take_plaintext(traffic, input).map(|more| {
@@ -190,7 +190,7 @@ impl RustlsRecords {
         let mut length = 0;
         loop {
             let UnbufferedStatus { discard, state, .. } =
-                self.session.process_tls_records(self.received.shown());
+                self.session.process_tls_records(self.received.released());
             let rest = target.get_mut(length..).unwrap_or_default();
             match state.map_err(invalid)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
@@ -248,7 +248,7 @@ impl Records for RustlsRecords {
         let initial_length = input.len();
         loop {
             let outcome = self.open(input);
-            // Records that rustls makes itself, such as the refusal of a renegotiation: the client may wait for this. If
+            // Records that rustls makes itself, such as the rejection of a renegotiation: the client may wait for this. If
             // the socket has no room now, they are sent with the next response.
             if self.outgoing.holds_only_records() {
                 let _ = self.outgoing.poll_send(&mut self.socket, context);

@@ -76,7 +76,7 @@ fn verdict(
 }
 
 #[test]
-fn who_is_on_the_list_is_out_and_nobody_else() {
+fn clients_on_the_list_are_denied_and_no_others() {
     let root = ca("root", None);
     let (bad, good) = (leaf(&[5, 6, 7], &root), leaf(&[5, 6, 8], &root));
     let der = list(&root)
@@ -99,7 +99,7 @@ fn who_is_on_the_list_is_out_and_nobody_else() {
 }
 
 #[test]
-fn of_several_lists_the_newest_counts() {
+fn the_newest_of_several_lists_is_used() {
     let root = ca("root", None);
     let authorities = authorities(&[&root], &[]);
     let bad = leaf(&[7], &root);
@@ -134,7 +134,7 @@ fn of_several_lists_the_newest_counts() {
 }
 
 #[test]
-fn a_list_for_leaves_or_for_authorities_speaks_for_those_alone() {
+fn a_list_for_leaves_or_authorities_covers_only_those() {
     let root = ca("root", None);
     let middle = ca("middle", Some(&root));
     let authorities = authorities(&[&root], &[&middle]);
@@ -147,7 +147,7 @@ fn a_list_for_leaves_or_for_authorities_speaks_for_those_alone() {
     let of_middle = list(&middle).signed_by(&middle);
     let for_leaves = |list: List| list.scoped(&[0x81, 1, 0xff]).signed_by(&root);
     let for_authorities = |list: List| list.scoped(&[0x82, 1, 0xff]).signed_by(&root);
-    let judge = |lists: &[Vec<u8>]| {
+    let verdict_of = |lists: &[Vec<u8>]| {
         let domain = domain(
             &authorities,
             &[std::slice::from_ref(&of_middle), lists].concat(),
@@ -156,10 +156,16 @@ fn a_list_for_leaves_or_for_authorities_speaks_for_those_alone() {
         [&direct, &below].map(|leaf| verdict(&domain, &[leaf], now()).map(|_| ()))
     };
     let unknown = Err(ChainError::RevocationUnknown);
-    assert_eq!(judge(&[for_leaves(list(&root))]), [Ok(()), unknown.clone()]);
-    assert_eq!(judge(&[for_authorities(list(&root))]), [unknown, Ok(())]);
     assert_eq!(
-        judge(&[for_leaves(list(&root)), for_authorities(list(&root))]),
+        verdict_of(&[for_leaves(list(&root))]),
+        [Ok(()), unknown.clone()]
+    );
+    assert_eq!(
+        verdict_of(&[for_authorities(list(&root))]),
+        [unknown, Ok(())]
+    );
+    assert_eq!(
+        verdict_of(&[for_leaves(list(&root)), for_authorities(list(&root))]),
         [Ok(()), Ok(())]
     );
     let both = [
@@ -167,7 +173,7 @@ fn a_list_for_leaves_or_for_authorities_speaks_for_those_alone() {
         for_authorities(list(&root).revoking(&[&middle_serial])),
     ];
     assert_eq!(
-        judge(&both),
+        verdict_of(&both),
         [Err(ChainError::Revoked), Err(ChainError::Revoked)]
     );
     // What stands on the list of the other kind means nothing for this one.
@@ -175,11 +181,11 @@ fn a_list_for_leaves_or_for_authorities_speaks_for_those_alone() {
         for_leaves(list(&root).revoking(&[&middle_serial])),
         for_authorities(list(&root).revoking(&[&[7]])),
     ];
-    assert_eq!(judge(&crossed), [Ok(()), Ok(())]);
+    assert_eq!(verdict_of(&crossed), [Ok(()), Ok(())]);
 }
 
 #[test]
-fn an_issuer_without_a_list_is_refused_or_allowed_and_checked_as_far_up_as_asked() {
+fn an_issuer_without_a_list_is_rejected_or_allowed_and_checked_as_far_up_as_asked() {
     let root = ca("root", None);
     let middle = ca("middle", Some(&root));
     let authorities = authorities(&[&root], &[]);
@@ -189,7 +195,7 @@ fn an_issuer_without_a_list_is_refused_or_allowed_and_checked_as_far_up_as_asked
         .1
         .raw_serial()
         .to_vec();
-    let judge = |list: &List, unknown, check| {
+    let verdict_of = |list: &List, unknown, check| {
         let settings = RevocationSettings {
             unknown,
             check,
@@ -210,21 +216,24 @@ fn an_issuer_without_a_list_is_refused_or_allowed_and_checked_as_far_up_as_asked
     let unknown = Err(ChainError::RevocationUnknown);
     let (empty, revoking) = (list(&root), list(&root).revoking(&[&middle_serial]));
     assert_eq!(
-        judge(&empty, refuse, whole),
+        verdict_of(&empty, refuse, whole),
         [Ok(()), unknown.clone()],
         "a CA that only the client knows has no list"
     );
-    assert_eq!(judge(&empty, allow, whole), [Ok(()), Ok(())]);
-    assert_eq!(judge(&empty, refuse, only_leaf), [Ok(()), unknown.clone()]);
+    assert_eq!(verdict_of(&empty, allow, whole), [Ok(()), Ok(())]);
     assert_eq!(
-        judge(&revoking, refuse, whole),
+        verdict_of(&empty, refuse, only_leaf),
+        [Ok(()), unknown.clone()]
+    );
+    assert_eq!(
+        verdict_of(&revoking, refuse, whole),
         [Ok(()), Err(ChainError::Revoked)]
     );
     assert_eq!(
-        judge(&revoking, allow, whole),
+        verdict_of(&revoking, allow, whole),
         [Ok(()), Err(ChainError::Revoked)]
     );
-    assert_eq!(judge(&revoking, allow, only_leaf), [Ok(()), Ok(())]);
+    assert_eq!(verdict_of(&revoking, allow, only_leaf), [Ok(()), Ok(())]);
 }
 
 #[test]
@@ -234,7 +243,7 @@ fn the_deny_list_takes_out_certificates_by_each_of_their_marks() {
     let authorities = authorities(&[&root], &[]);
     let (direct, below) = (leaf(&[7, 7], &root), leaf(&[8, 8], &middle));
     let print = |der: &CertificateDer<'_>| crate::tls::sha256_text(der);
-    let judge = |text: &str| {
+    let verdict_of = |text: &str| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("denied");
         std::fs::write(&path, text).unwrap();
@@ -249,22 +258,22 @@ fn the_deny_list_takes_out_certificates_by_each_of_their_marks() {
         ]
         .map(|one| one.is_ok())
     };
-    assert_eq!(judge(""), [true, true]);
-    assert_eq!(judge("serial 0707"), [false, true]);
+    assert_eq!(verdict_of(""), [true, true]);
+    assert_eq!(verdict_of("serial 0707"), [false, true]);
     assert_eq!(
-        judge(&format!("fingerprint {}", print(&below))),
+        verdict_of(&format!("fingerprint {}", print(&below))),
         [true, false]
     );
     assert_eq!(
-        judge(&format!("fingerprint {}", print(&middle.der))),
+        verdict_of(&format!("fingerprint {}", print(&middle.der))),
         [true, false],
         "and what stands above"
     );
-    assert_eq!(judge("cn alice"), [false, false]);
+    assert_eq!(verdict_of("cn alice"), [false, false]);
     assert_eq!(
-        judge("cn middle"),
+        verdict_of("cn middle"),
         [true, true],
         "names of CAs do not count"
     );
-    assert_eq!(judge("cn ALICE\nserial 07\nuser alice"), [true, true]);
+    assert_eq!(verdict_of("cn ALICE\nserial 07\nuser alice"), [true, true]);
 }

@@ -59,7 +59,7 @@ fn a_chain_in_order_has_no_fault_with_or_without_its_root() {
 }
 
 #[test]
-fn a_chain_in_another_order_is_told_the_right_one() {
+fn a_chain_in_wrong_order_is_reported_with_the_right_order() {
     let root = authority("root", None);
     let middle = authority("middle", Some(&root));
     let leaf = leaf(&middle);
@@ -138,7 +138,7 @@ fn a_leaf_alone_that_says_where_its_issuer_is_lacks_it() {
 }
 
 #[test]
-fn the_owner_of_a_key_is_found_wherever_it_stands() {
+fn the_owner_of_a_misplaced_key_is_found() {
     let root = authority("root", None);
     let leaf = leaf(&root);
     let chain = [root.der.clone(), leaf.der.clone()];

@@ -186,7 +186,7 @@ fn a_wildcard_is_no_name_of_anybody_and_harms_no_other() {
 }
 
 #[test]
-fn a_spiffe_id_stands_alone_and_keeps_its_rules() {
+fn a_spiffe_id_is_the_only_uri_and_follows_its_rules() {
     for good in [
         "spiffe://example.org/agent",
         "spiffe://a_b-c.1/Ns/x.y/-",
@@ -238,7 +238,7 @@ fn a_spiffe_id_stands_alone_and_keeps_its_rules() {
 }
 
 #[test]
-fn alternative_names_that_stand_twice_or_cannot_be_read_are_none() {
+fn repeated_or_unreadable_alternative_names_are_ignored() {
     let good = san_bytes(&[(DNS, b"a"), (URI, b"urn:x"), (EMAIL, b"a@b")]);
     assert_eq!(texts(&with_san(&[&good]).dns_names), ["a"]);
     let truncated = good.get(..good.len() - 1).unwrap();

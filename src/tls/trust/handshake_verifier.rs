@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Whether a handshake continues without a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::tls) enum Presence {
+pub(in crate::tls) enum CertificatePresence {
     Mandatory,
     Optional,
 }
@@ -27,7 +27,7 @@ pub(in crate::tls) enum Presence {
 #[derive(Debug)]
 pub(in crate::tls) struct HandshakeVerifier {
     trusts: Vec<Arc<Trust>>,
-    presence: Presence,
+    presence: CertificatePresence,
     /// The names of all anchors; empty if they exceed [`Self::MAX_HINT_BYTES`].
     hints: Vec<DistinguishedName>,
 }
@@ -37,7 +37,7 @@ impl HandshakeVerifier {
     /// than 32 KiB.
     const MAX_HINT_BYTES: usize = 24 * 1024;
 
-    pub(in crate::tls) fn new(trusts: Vec<Arc<Trust>>, presence: Presence) -> Self {
+    pub(in crate::tls) fn new(trusts: Vec<Arc<Trust>>, presence: CertificatePresence) -> Self {
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for hint in trusts.iter().flat_map(|trust| trust.anchor_names()) {
             if !hints.iter().any(|known| known.as_ref() == hint) {
@@ -68,7 +68,7 @@ impl ClientCertVerifier for HandshakeVerifier {
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        self.presence == Presence::Mandatory
+        self.presence == CertificatePresence::Mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {

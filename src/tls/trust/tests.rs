@@ -96,7 +96,7 @@ fn domain(anchors: &[&Authority], previous: Option<&TrustDomain>) -> TrustDomain
     .unwrap()
 }
 
-fn vouched(
+fn verified(
     domains: &[&TrustDomain],
     chain: &[CertificateDer<'_>],
     now: UnixTime,
@@ -111,7 +111,7 @@ fn vouched(
 
 impl TrustDomain {
     fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), ChainError> {
-        vouched(&[self], chain, now).map(|_| ())
+        verified(&[self], chain, now).map(|_| ())
     }
 }
 
@@ -127,7 +127,7 @@ fn later(seconds: i64) -> UnixTime {
 }
 
 #[test]
-fn of_two_certificates_of_one_authority_the_one_that_lives_vouches() {
+fn the_valid_certificate_of_an_authority_verifies() {
     let old = authority("root", 10 * DAY, None);
     let key = KeyPair::try_from(old.issuer.key().serialize_der().as_slice()).unwrap();
     let mut renewed = params("root", YEAR);
@@ -153,7 +153,7 @@ fn of_two_certificates_of_one_authority_the_one_that_lives_vouches() {
 }
 
 #[test]
-fn of_several_domains_exactly_one_vouches() {
+fn exactly_one_of_several_domains_verifies() {
     let (ours, theirs) = (
         authority("ours", YEAR, None),
         authority("theirs", YEAR, None),
@@ -163,21 +163,21 @@ fn of_several_domains_exactly_one_vouches() {
     let both: Vec<&TrustDomain> = domains.iter().collect();
     for (by, id) in [(&ours, 0), (&theirs, 1)] {
         for _ in 0..2 {
-            let vouched = vouched(&both, &[client(by, DAY)], later(0)).unwrap();
-            assert_eq!(vouched.domain, TrustDomainId(id));
+            let verified = verified(&both, &[client(by, DAY)], later(0)).unwrap();
+            assert_eq!(verified.domain, TrustDomainId(id));
         }
     }
     let stranger = [client(&authority("stranger", YEAR, None), DAY)];
-    assert_eq!(vouched(&both, &stranger, later(0)), Err(unknown_issuer()));
+    assert_eq!(verified(&both, &stranger, later(0)), Err(unknown_issuer()));
     assert_eq!(
-        vouched(&[], &stranger, later(0)),
+        verified(&[], &stranger, later(0)),
         Err(unknown_issuer()),
         "no domain, no word"
     );
 }
 
 #[test]
-fn a_chain_that_two_domains_vouch_for_is_refused() {
+fn a_chain_that_two_domains_verify_is_rejected() {
     // The second root has cross-signed the CA, and the client shows both ways.
     let (first, second) = (
         authority("first", YEAR, None),
@@ -193,12 +193,15 @@ fn a_chain_that_two_domains_vouch_for_is_refused() {
     let both: Vec<&TrustDomain> = domains.iter().collect();
     let chain = [leaf.clone(), middle.certificate.clone(), cross.clone()];
     for _ in 0..2 {
-        assert_eq!(vouched(&both, &chain, later(0)), Err(ChainError::Ambiguous));
+        assert_eq!(
+            verified(&both, &chain, later(0)),
+            Err(ChainError::Ambiguous)
+        );
     }
     for (one_way, domain) in [(&middle.certificate, &domains[0]), (&cross, &domains[1])] {
         assert_eq!(domain.verify(&chain, later(0)), Ok(()), "each alone");
         assert!(
-            vouched(&both, &[leaf.clone(), one_way.clone()], later(0)).is_ok(),
+            verified(&both, &[leaf.clone(), one_way.clone()], later(0)).is_ok(),
             "one way only"
         );
     }
@@ -224,10 +227,10 @@ fn intermediates_of_the_config_complete_a_chain() {
         authorities(anchors, intermediates).unwrap_err()
     };
     assert!(
-        matches!(refused(&[&root], &[&other]), TrustDomainError::NotVouchedFor(name) if name == "CN=other")
+        matches!(refused(&[&root], &[&other]), TrustDomainError::UnverifiedIntermediate(name) if name == "CN=other")
     );
     assert!(
-        matches!(refused(&[&root], &[&low]), TrustDomainError::NotVouchedFor(name) if name == "CN=low")
+        matches!(refused(&[&root], &[&low]), TrustDomainError::UnverifiedIntermediate(name) if name == "CN=low")
     );
     let leaf = Authority {
         certificate: leaf[0].clone(),
@@ -279,7 +282,7 @@ fn a_chain_is_no_longer_than_the_domain_allows() {
 }
 
 #[test]
-fn a_leaf_that_expired_lately_is_vouched_for_only_where_that_is_tolerated() {
+fn a_recently_expired_leaf_is_verified_only_where_tolerated() {
     let root = authority("root", YEAR, None);
     let middle = authority("middle", 20 * DAY, Some(&root));
     let tolerant = |days: u64| {
@@ -296,7 +299,7 @@ fn a_leaf_that_expired_lately_is_vouched_for_only_where_that_is_tolerated() {
     let chain = [client(&middle, 10 * DAY), middle.certificate.clone()];
     let (strict, week, month) = (tolerant(0), tolerant(7), tolerant(30));
     let over = |domain, days: i64| {
-        vouched(&[domain], &chain, later(days * DAY)).map(|vouched| vouched.expired_for)
+        verified(&[domain], &chain, later(days * DAY)).map(|verified| verified.expired_for)
     };
     for _ in 0..2 {
         assert_eq!(over(&week, 9), Ok(None));
@@ -311,7 +314,7 @@ fn a_leaf_that_expired_lately_is_vouched_for_only_where_that_is_tolerated() {
         assert!(over(&month, 21).is_err(), "the CA must be valid now");
     }
     // What one domain tolerates is no other's, and an old chain does not become one domain's alone.
-    assert!(vouched(&[&strict, &month], &chain, later(12 * DAY)).is_err());
-    let until = vouched(&[&week], &chain, later(12 * DAY)).unwrap().until;
+    assert!(verified(&[&strict, &month], &chain, later(12 * DAY)).is_err());
+    let until = verified(&[&week], &chain, later(12 * DAY)).unwrap().until;
     assert!((until - seconds(later(17 * DAY))).abs() <= 2);
 }

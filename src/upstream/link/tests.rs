@@ -12,7 +12,7 @@ async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
     let stream = TcpStream::connect(listener.local_addr().unwrap())
         .await
         .unwrap();
-    let manners = Quirks {
+    let quirks = Quirks {
         quick_ack,
         ..Quirks::default()
     };
@@ -22,7 +22,7 @@ async fn link(quick_ack: QuickAck) -> (Link, TcpStream) {
         EndpointStream::Plain(stream, descriptor),
         pool.id(),
         0,
-        &manners,
+        &quirks,
         None,
     );
     (link, listener.accept().await.unwrap().0)
@@ -70,7 +70,7 @@ impl Link {
 }
 
 #[tokio::test]
-async fn only_in_the_middle_of_an_answer_is_acknowledged_at_once_and_only_where_that_is_wanted() {
+async fn quick_acks_are_sent_only_within_a_response_where_enabled() {
     for (quick_ack, wanted) in [(QuickAck::Adaptive, true), (QuickAck::Off, false)] {
         let (mut link, mut upstream) = link(quick_ack).await;
         for _ in 0..2 {

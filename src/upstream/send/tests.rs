@@ -57,7 +57,7 @@ fn upstream(address: SocketAddr) -> Upstream {
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_capacity: Capacity::AtMost(4),
-        manners: crate::upstream::Quirks::default(),
+        quirks: crate::upstream::Quirks::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))
 }
@@ -72,7 +72,7 @@ fn outgoing(framing: Framing, frames: Vec<Frame<Bytes>>) -> UpstreamRequest<Fram
         host: line.len()..line.len() + "client".len(),
         reuse: Reuse::Keep,
         framing,
-        asked: Asked::Other,
+        asked: RequestKind::Other,
         upgrade: Upgrade::None,
         retry_policy: RetryPolicy::never(),
         response_timeout: Duration::from_secs(60),
@@ -176,7 +176,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_body_of_unknown_length_goes_up_in_chunks(
+    fn a_body_of_unknown_length_is_forwarded_in_chunks(
         frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..8),
         sum in prop::option::of("[0-9]{1,5}"),
     ) {
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_comes_down_whole_however_it_is_cut(
+    fn a_response_is_complete_with_every_segmentation(
         chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..9000), 0..6),
         form in 0_usize..4,
         piece in 1_usize..20_000,
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_that_is_cut_off_is_never_whole(
+    fn a_truncated_response_is_never_complete(
         length in 1_usize..5000,
         cut in 0_usize..5000,
         chunked in any::<bool>(),

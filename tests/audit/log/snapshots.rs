@@ -17,7 +17,7 @@ fn what_still_waits_is_written_at_the_end() {
 }
 
 #[test]
-fn each_snapshot_is_told_with_what_is_other_than_before() {
+fn each_snapshot_is_logged_with_its_changes() {
     let hash = |salt: &str| {
         format!("password_hash = \"$5${salt}$ruMep1ijHnJPZbETDNiumskxcX3kN4lzZd5VlsqE7eB\"\n")
     };
@@ -105,7 +105,7 @@ fn a_log_that_is_turned_off_says_so_last_and_one_that_is_turned_on_begins() {
 }
 
 #[test]
-fn what_is_cut_is_told() {
+fn truncation_is_logged() {
     let (pki, held) = (Pki::new(), HeldUpstream::start());
     let config = |users: &str| listener(&pki) + AUDIT + users + &route_to(held.upstream.address);
     let gateway = Gateway::start(&config(&user("alice", &["*"])));

@@ -81,7 +81,7 @@ const CANNOT: &[(&[&str], &str)] = &[
 ];
 
 #[test]
-fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
+fn impossible_commands_are_reported_with_their_own_exit_code() {
     let scene = Scene::new(&two_users());
     scene.send("alice", "GET", "/x");
     scene.wait_for_decisions(1);
@@ -123,7 +123,7 @@ fn what_cannot_be_done_is_said_and_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn who_comes_by_a_front_proxy_is_judged_as_such() {
+fn explain_decides_for_a_forwarded_client() {
     let (ours, partners, upstream) = (
         Pki::named("Ours"),
         Pki::named("Partners"),
@@ -205,7 +205,7 @@ fn who_comes_by_a_front_proxy_is_judged_as_such() {
 }
 
 #[test]
-fn subscriptions_to_events_of_icinga_are_judged_by_the_types_that_were_asked_for() {
+fn icinga_event_subscriptions_are_decided_by_their_types() {
     let route = "[[route]]\npath = \"/v1\"\nupstream = \"api\"\npreset = \"icinga2\"\n";
     let users = |permissions: &[&str]| user("alice", permissions) + route;
     let scene = Scene::new(&users(&["objects/query/*", "events/*"]));

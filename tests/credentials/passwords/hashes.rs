@@ -114,7 +114,7 @@ fn permissions_and_deny_count_as_for_certificates() {
 }
 
 #[test]
-fn whoami_tells_a_password_user_who_it_is() {
+fn whoami_names_a_password_user() {
     let scene = Scene::new(
         &password_user("alice", SHA512),
         "[[route]]\npath = \"/v1\"\nrespond = \"whoami\"\ncredentials = \"password\"",

@@ -45,7 +45,7 @@ fn two_endpoints(one: std::net::SocketAddr, other: std::net::SocketAddr) -> Stri
 }
 
 #[test]
-fn many_requests_on_many_connections_all_have_their_answers() {
+fn many_requests_on_many_connections_all_get_responses() {
     const REQUESTS: usize = 400;
     let chain = Chain::to(Upstream::answering(|seen| {
         Response::new(full(seen.body.clone()))

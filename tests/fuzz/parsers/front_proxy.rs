@@ -7,7 +7,7 @@ use base64::alphabet::STANDARD as STANDARD_ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use portcullis::config::{Belief, ForwardedIdentity};
-use portcullis::identity::{Forwarded, ForwardedRefusal, FrontProxy, ProxyHeader, Said};
+use portcullis::identity::{Forwarded, ForwardedRejection, FrontProxy, ProxyHeader, Said};
 use rustls::pki_types::CertificateDer;
 
 /// Maximum number of certificates in a forwarded chain.
@@ -39,7 +39,7 @@ pub fn xfcc(bytes: &[u8]) -> Reading {
     };
     assert_eq!(decoded_pem(value).as_deref(), Some(&*chain[0]), "{value}");
     let after = |more: &[u8]| read(&[bytes.trim_ascii(), more].concat());
-    assert_eq!(after(b",By=x"), Err(ForwardedRefusal::Several));
+    assert_eq!(after(b",By=x"), Err(ForwardedRejection::Several));
     assert!(after(b";Cert=x").is_err());
     assert_eq!(after(b";By=x"), Ok(chain));
     Reading::Accepted
@@ -120,7 +120,7 @@ fn read(
     identity: ForwardedIdentity,
     field: Option<&[u8]>,
     chain: Option<&[u8]>,
-) -> Result<Vec<CertificateDer<'static>>, ForwardedRefusal> {
+) -> Result<Vec<CertificateDer<'static>>, ForwardedRejection> {
     let proxy = FrontProxy {
         identity,
         peers: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::Reading;
 use portcullis::forward::{
-    Asked, ChunkScanner, field_space, parse_head, parse_response_head, read_trailers,
+    ChunkScanner, RequestKind, field_space, parse_head, parse_response_head, read_trailers,
 };
 use portcullis::route::CanonicalTarget;
 
@@ -22,7 +22,7 @@ pub fn request_head(bytes: &[u8]) -> Reading {
 /// As of requests.
 pub fn response_head(bytes: &[u8]) -> Reading {
     let mut reading = Reading::Rejected;
-    for asked in [Asked::Head, Asked::Other] {
+    for asked in [RequestKind::Head, RequestKind::Other] {
         let mut space = field_space();
         let Ok(Some(head)) = parse_response_head(bytes, asked, &mut space) else {
             continue;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn whoever_has_no_right_may_be_told_that_there_is_nothing() {
+fn denied_clients_may_get_404() {
     let scene = Scene::on("forbidden = \"404\"\n");
     let alice = scene.alice();
     let stranger = Client::new(
@@ -64,7 +64,7 @@ fn whoever_has_no_right_may_be_told_that_there_is_nothing() {
 }
 
 #[test]
-fn what_has_two_readings_is_refused_and_its_plain_twin_is_not() {
+fn what_has_two_readings_is_rejected_and_its_plain_twin_is_not() {
     let scene = Scene::on("");
     let alice = scene.alice();
     let ask = |target: &str| {

@@ -185,7 +185,7 @@ impl Raw {
     }
 }
 
-/// The reason word of a raw answer; nothing if it is no refusal.
+/// The reason word of a raw answer; nothing if it is no rejection.
 pub fn reason(answer: &str) -> String {
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();

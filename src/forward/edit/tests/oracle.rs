@@ -202,7 +202,7 @@ proptest! {
     ) {
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let fields = fields.as_slice();
-        let identity = IdentityBlock::for_nobody(&[IdentitySet::XClient]);
+        let identity = IdentityBlock::without_user(&[IdentitySet::XClient]);
         let mut reserved = FieldNames::default();
         let answer = [(HeaderName::from_static("x-tag"), HeaderValue::from_static("said"))];
         if is_reserved {
@@ -217,7 +217,7 @@ proptest! {
         ];
         let upgrade = requested_upgrade("GET", fields).or_else(|_| requested_upgrade("GET", handshake)).unwrap();
         let edit = RequestEdit {
-            policy: FieldPolicy { reserved: &reserved, judged: &FieldNames::default(), kept: &[] },
+            policy: FieldPolicy { reserved: &reserved, decision_fields: &FieldNames::default(), kept: &[] },
             authorizer: if is_reserved { &answer } else { &[] },
             identity: Some(&identity),
             client: &ClientAddress::new(client),

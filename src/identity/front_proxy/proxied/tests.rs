@@ -93,7 +93,7 @@ fn what_is_no_header_is_known_early() {
 }
 
 #[test]
-fn only_a_verified_client_is_somebody() {
+fn only_a_verified_client_is_identified() {
     let certificate = || tlv(SUBTYPE_SSL_CLIENT_CERT, b"der");
     let name = || tlv(SUBTYPE_SSL_CN, b"alice");
     let both = [name(), certificate()].concat();
@@ -111,16 +111,16 @@ fn only_a_verified_client_is_somebody() {
     let refused = identity(ssl(7, 0, &name()), Belief::Certificate);
     assert!(matches!(
         refused,
-        Err(ForwardedRefusal::WithoutCertificate(_))
+        Err(ForwardedRejection::WithoutCertificate(_))
     ));
     assert_eq!(
         identity(ssl(7, 1, &both), Belief::CommonName),
-        Err(ForwardedRefusal::Unverified)
+        Err(ForwardedRejection::Unverified)
     );
     for body in [ssl(1, 0, &both), ssl(6, 0, &both), ssl(7, 0, &[]), vec![]] {
         assert_eq!(
             identity(body, Belief::CommonName),
-            Err(ForwardedRefusal::Missing)
+            Err(ForwardedRejection::Missing)
         );
     }
     for bad in [

@@ -4,7 +4,7 @@ use super::*;
 use crate::identity::assertion::tests::{key, signer};
 
 #[test]
-fn whatever_is_told_would_be_taken_from_a_client() {
+fn every_identity_field_is_removed_from_client_requests() {
     let huge = certificate("alice", |params| {
         params
             .custom_extensions
@@ -14,11 +14,11 @@ fn whatever_is_told_would_be_taken_from_a_client() {
             ));
     });
     for chain in [vec![certificate("alice", |_| {}); 2], vec![huge; 2]] {
-        for (name, _) in told(&ALL, &chain) {
+        for (name, _) in sent_headers(&ALL, &chain) {
             assert!(is_identity_field(&name), "{name}");
         }
     }
-    for (name, _) in collected(&IdentityBlock::for_nobody(&ALL)) {
+    for (name, _) in collected(&IdentityBlock::without_user(&ALL)) {
         assert!(is_identity_field(&name), "{name}");
     }
     assert!(is_identity_field("x-portcullis-assertion"));

@@ -88,7 +88,7 @@ fn a_listener_names_one_of_several_domains() {
 }
 
 #[test]
-fn an_unusable_deny_list_is_an_error_and_a_good_one_is_in_force_and_read_again() {
+fn an_unusable_deny_list_is_an_error_and_a_good_one_is_active_and_reread() {
     let scene = Scene::new();
     let config = with(
         "",

@@ -141,7 +141,7 @@ fn sequence_numbers_do_not_wrap() {
 }
 
 #[test]
-fn a_header_is_judged_as_soon_as_it_is_here() {
+fn a_header_is_checked_as_soon_as_it_is_complete() {
     for (received, expected) in [
         (&[][..], Ok(Frame::Unknown)),
         (&[23], Ok(Frame::Unknown)),

@@ -44,7 +44,7 @@ fn every_length_of_a_record_passes() {
 }
 
 #[test]
-fn every_length_of_an_answer_passes() {
+fn every_response_length_passes() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         let content = pattern(16384);
         for length in 1..=16384_usize {
@@ -113,7 +113,7 @@ fn records_without_content_take_no_room_for_what_follows() {
 }
 
 #[test]
-fn close_notify_is_told_from_a_bare_end() {
+fn close_notify_differs_from_a_bare_end() {
     async fn closes<R: Records>(mut server: Server<R>, mut client: RawClient) {
         let last = [
             client.seal(23, b"last"),
@@ -261,7 +261,7 @@ fn a_stream_that_is_cut_is_an_error() {
 }
 
 #[test]
-fn content_passes_whatever_the_records_and_writes() {
+fn content_passes_with_all_record_and_write_sizes() {
     async fn scenario<R: Records>(
         mut server: Server<R>,
         mut client: RawClient,

@@ -207,7 +207,7 @@ fn an_error_of_the_socket_comes_from_the_next_flush() {
 }
 
 #[test]
-fn content_passes_whatever_the_writes_and_lettings_out() {
+fn content_passes_with_all_write_and_release_sizes() {
     async fn scenario<R: Records>(
         server: Server<R>,
         mut client: RawClient,

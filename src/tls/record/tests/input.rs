@@ -184,10 +184,10 @@ fn nothing_is_moved_for_the_room_of_a_head() {
     }
     assert!(!input.has_room_for_record());
     input.consume(80);
-    let before = crate::tls::record::take_copied_octets();
+    let before = crate::tls::record::take_copied_bytes();
     assert!(!input.has_room_for_record() && input.is_full());
     assert_eq!(
-        crate::tls::record::take_copied_octets(),
+        crate::tls::record::take_copied_bytes(),
         0,
         "{before} before"
     );
@@ -198,7 +198,7 @@ fn nothing_is_moved_for_the_room_of_a_head() {
     );
     assert!(input.append(&most));
     assert_eq!(
-        crate::tls::record::take_copied_octets(),
+        crate::tls::record::take_copied_bytes(),
         4 * 16384 - RECORD_WIRE as u64 - 80
     );
     assert_eq!(input.len(), 5 * 16384 - RECORD_WIRE - 80);

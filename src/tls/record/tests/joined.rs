@@ -30,7 +30,7 @@ async fn take_silently<R: Records>(server: &mut Server<R>) {
 }
 
 #[test]
-fn a_key_update_in_two_records_is_taken_while_an_answer_is_sent() {
+fn a_key_update_in_two_records_is_processed_while_a_response_is_sent() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         for _ in 0..3 {
             client.send(HANDSHAKE, &[24, 0]);
@@ -53,7 +53,7 @@ fn a_key_update_in_two_records_is_taken_while_an_answer_is_sent() {
 }
 
 #[test]
-fn an_answer_is_sent_although_the_client_ended_in_the_middle_of_a_message() {
+fn a_response_is_sent_although_the_client_closed_within_a_record() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(HANDSHAKE, &[24, 0]);
         client
@@ -70,7 +70,7 @@ fn an_answer_is_sent_although_the_client_ended_in_the_middle_of_a_message() {
 }
 
 #[test]
-fn an_empty_part_of_a_message_stands_in_nobodys_way() {
+fn an_empty_part_of_a_message_is_skipped() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         for length in [1, 5, 16, 17, 22, 23, 1000, RECORD_PLAINTEXT] {
             client.send(HANDSHAKE, b"");
@@ -196,7 +196,7 @@ fn a_client_that_reads_late_still_gets_its_alert() {
 }
 
 #[test]
-fn an_answer_goes_before_a_goodbye_that_a_reader_waits_for() {
+fn a_response_is_sent_before_a_pending_close() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(21, &[1, CLOSE_NOTIFY]);
         assert_eq!(

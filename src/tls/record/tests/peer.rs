@@ -19,20 +19,20 @@ use std::time::Duration;
 /// See the module.
 pub(super) struct RawClient {
     pub(super) socket: TcpStream,
-    sealer: Key,
-    opener: Key,
+    sealer: PeerKey,
+    opener: PeerKey,
     successors: KernelConnection<ClientConnectionData>,
     /// Received and not opened.
     received: Vec<u8>,
 }
 
-struct Key {
+struct PeerKey {
     key: LessSafeKey,
     iv: [u8; 12],
     sequence: u64,
 }
 
-impl Key {
+impl PeerKey {
     fn new((sequence, secrets): (u64, ConnectionTrafficSecrets)) -> Self {
         let (algorithm, key, iv) = match &secrets {
             ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&AES_128_GCM, key, iv),
@@ -140,11 +140,11 @@ impl RawClient {
     }
 
     pub(super) fn renew_sealer(&mut self) {
-        self.sealer = Key::new(self.successors.update_tx_secret().unwrap());
+        self.sealer = PeerKey::new(self.successors.update_tx_secret().unwrap());
     }
 
     pub(super) fn renew_opener(&mut self) {
-        self.opener = Key::new(self.successors.update_rx_secret().unwrap());
+        self.opener = PeerKey::new(self.successors.update_rx_secret().unwrap());
     }
 
     pub(super) fn sealer_sequence(&mut self) -> &mut u64 {
@@ -203,7 +203,7 @@ impl RawClient {
             received.drain(..discard);
             if done {
                 let (secrets, successors) = connection.dangerous_into_kernel_connection().unwrap();
-                let (sealer, opener) = (Key::new(secrets.tx), Key::new(secrets.rx));
+                let (sealer, opener) = (PeerKey::new(secrets.tx), PeerKey::new(secrets.rx));
                 return (
                     Self {
                         socket,

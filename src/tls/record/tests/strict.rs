@@ -120,7 +120,7 @@ const REFUSED_BY_BOTH: &[(&str, Make, u8)] = &[
 ];
 
 #[test]
-fn what_both_refuse() {
+fn what_both_reject() {
     for (name, make, alert) in REFUSED_BY_BOTH {
         on_one!(
             RecordLayer::InPlace,
@@ -143,7 +143,7 @@ fn what_both_refuse() {
 }
 
 #[test]
-fn what_only_we_refuse() {
+fn what_only_we_reject() {
     let cases: &[(&str, Make)] = &[
         ("a length that only older versions allow", |_| {
             vec![23, 3, 3, 0x41, 0x01]
@@ -180,7 +180,7 @@ fn what_looks_odd_is_taken() {
 }
 
 #[test]
-fn a_fatal_alert_ends_it_without_an_answer() {
+fn a_fatal_alert_ends_the_connection_without_a_response() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         client.send(21, &[2, 40]);
         server.error().await;
@@ -195,7 +195,7 @@ fn a_fatal_alert_ends_it_without_an_answer() {
 }
 
 #[test]
-fn content_before_what_is_refused_still_counts() {
+fn content_before_a_rejected_record_is_delivered() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         let bytes = [client.seal(23, b"good"), flipped(&mut client, 9, 1)].concat();
         client.write(&bytes);

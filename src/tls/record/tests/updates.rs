@@ -167,7 +167,7 @@ fn few_key_updates_are_taken_at_once_but_not_a_flood() {
 }
 
 #[test]
-fn a_key_update_while_an_answer_waits_for_the_client_is_taken() {
+fn a_key_update_is_processed_while_a_response_waits_for_the_client() {
     async fn scenario<R: Records>(mut server: Server<R>, mut client: RawClient) {
         // The socket is full, and records sealed with the old key wait.
         let mut sent = 0;

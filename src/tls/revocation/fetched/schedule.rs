@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fetch_at_a_time_and_a_list_that_is_too_old_counts_as_a_failure() {
+    fn one_fetch_runs_at_a_time_and_an_overdue_list_is_a_failure() {
         let mut source = CrlSource::default();
         let now = Instant::now();
         assert!(source.is_due(now));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_list_past_its_time_counts_as_the_settings_say_at_every_moment() {
+fn an_overdue_list_is_used_as_configured_at_every_moment() {
     let root = ca("root", None);
     let authorities = authorities(&[&root], &[]);
     let (bad, good) = (leaf(&[7], &root), leaf(&[8], &root));
@@ -23,17 +23,21 @@ fn a_list_past_its_time_counts_as_the_settings_say_at_every_moment() {
         )
     };
     let stale = Err(ChainError::CrlStale);
-    let judge =
-        |domain: &TrustDomain, at| verdict(domain, &[&good], at).map(|vouched| vouched.until);
+    let verdict_of =
+        |domain: &TrustDomain, at| verdict(domain, &[&good], at).map(|verified| verified.until);
     let refuse = with(StaleCrlPolicy::Refuse);
     let allow = with(StaleCrlPolicy::AllowFor(Duration::from_secs(50)));
     let ignore = with(StaleCrlPolicy::Ignore);
     for _ in 0..2 {
-        assert_eq!(judge(&refuse, due), Ok(due));
-        assert_eq!(judge(&refuse, due + 1), stale, "also if it is remembered");
-        assert_eq!(judge(&allow, due + 50), Ok(due + 50));
-        assert_eq!(judge(&allow, due + 51), stale);
-        assert!(judge(&ignore, due + 999).is_ok());
+        assert_eq!(verdict_of(&refuse, due), Ok(due));
+        assert_eq!(
+            verdict_of(&refuse, due + 1),
+            stale,
+            "also if it is remembered"
+        );
+        assert_eq!(verdict_of(&allow, due + 50), Ok(due + 50));
+        assert_eq!(verdict_of(&allow, due + 51), stale);
+        assert!(verdict_of(&ignore, due + 999).is_ok());
         for domain in [&refuse, &allow, &ignore] {
             assert_eq!(
                 verdict(domain, &[&bad], due + 999),
@@ -45,7 +49,7 @@ fn a_list_past_its_time_counts_as_the_settings_say_at_every_moment() {
 }
 
 #[test]
-fn a_list_that_does_not_count_any_more_denies_the_clients_of_its_ca_and_nobody_else() {
+fn an_overdue_list_denies_only_the_clients_of_its_ca() {
     let (root, other) = (ca("root", None), ca("other", None));
     let authorities = authorities(&[&root, &other], &[]);
     let fresh = list(&other).signed_by(&other);

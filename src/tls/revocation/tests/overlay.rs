@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whoever_was_denied_stays_denied_and_whoever_is_listed_is_denied(
+    fn denied_users_stay_denied_and_listed_users_are_denied(
         first in proptest::collection::vec(1u8..6, 0..4),
         updates in proptest::collection::vec(
             (proptest::collection::vec(1u8..6, 0..4), proptest::collection::vec(1u8..6, 0..3), any::<bool>()),

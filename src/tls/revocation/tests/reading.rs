@@ -10,7 +10,7 @@ fn read_of(root: &Ca, list: List) -> Result<Crl, CrlError> {
 }
 
 #[test]
-fn lists_that_somebody_else_signed_are_refused_each_with_its_reason() {
+fn lists_signed_by_others_are_rejected_each_with_its_reason() {
     let (root, other) = (ca("root", None), ca("other", None));
     let silent = ca_with("silent", vec![KeyUsagePurpose::KeyCertSign], None);
     let any_usage = ca_with("any usage", vec![], None);
@@ -30,7 +30,7 @@ fn lists_that_somebody_else_signed_are_refused_each_with_its_reason() {
 }
 
 #[test]
-fn lists_that_say_something_else_are_refused_each_with_its_reason() {
+fn lists_that_say_something_else_are_rejected_each_with_its_reason() {
     let root = ca("root", None);
     let plain = || list(&root).revoking(&[&[1]]);
     let refused = |list: List| read_of(&root, list).unwrap_err();
@@ -65,7 +65,7 @@ fn lists_that_say_something_else_are_refused_each_with_its_reason() {
 }
 
 #[test]
-fn lists_with_extensions_that_nobody_knows_are_refused_if_they_are_critical() {
+fn lists_with_unknown_critical_extensions_are_rejected() {
     let root = ca("root", None);
     let plain = || list(&root).revoking(&[&[1]]);
     let refused = |list: List| read_of(&root, list).unwrap_err();
@@ -98,7 +98,7 @@ fn lists_with_extensions_that_nobody_knows_are_refused_if_they_are_critical() {
 }
 
 #[test]
-fn lists_of_another_time_or_form_are_refused() {
+fn lists_of_another_time_or_form_are_rejected() {
     let root = ca("root", None);
     let plain = || list(&root).revoking(&[&[1]]);
     let refused = |list: List| read_of(&root, list).unwrap_err();
@@ -150,7 +150,7 @@ fn lists_of_another_time_or_form_are_refused() {
 }
 
 #[test]
-fn hostile_bytes_are_refused_and_no_more() {
+fn hostile_bytes_are_rejected_and_no_more() {
     let root = ca("root", None);
     let authorities = authorities(&[&root], &[]);
     let reason = extension(&[0x55, 0x1d, 21], false, &[10, 1, 6]);

@@ -36,7 +36,7 @@ fn lists_that_contradict_each_other_about_which_is_newer_count_both() {
                 (Err(ChainError::Revoked), Err(ChainError::Revoked))
             );
             assert_eq!(
-                verdict(&good).map(|vouched| vouched.until <= now() + DAY),
+                verdict(&good).map(|verified| verified.until <= now() + DAY),
                 Ok(true),
                 "both must last"
             );

@@ -8,7 +8,7 @@ use crate::tls::validity::ValidityPeriod;
 use proptest::prelude::*;
 
 #[test]
-fn a_chain_is_remembered_and_still_judged_by_its_time() {
+fn a_cached_chain_is_still_checked_for_its_validity_period() {
     let root = authority("root", YEAR, None);
     let middle = authority("middle", 20 * DAY, Some(&root));
     let domain = domain(&[&root], None);
@@ -43,7 +43,7 @@ fn a_chain_is_remembered_and_still_judged_by_its_time() {
 }
 
 #[test]
-fn only_the_anchor_that_vouched_limits_what_is_remembered() {
+fn only_the_verifying_anchor_limits_the_cached_verdict() {
     let (first, second) = (
         authority("first", 10 * DAY, None),
         authority("second", YEAR, None),
@@ -69,7 +69,7 @@ fn only_the_anchor_that_vouched_limits_what_is_remembered() {
 }
 
 #[test]
-fn a_refusal_is_not_remembered() {
+fn a_denial_is_not_remembered() {
     let (root, other) = (
         authority("root", YEAR, None),
         authority("other", YEAR, None),

@@ -27,7 +27,7 @@ fn an_anchor_says_how_many_may_stand_below_it() {
 }
 
 #[test]
-fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
+fn a_denial_by_revocation_is_not_forgotten_for_another_path() {
     // Two ways up, one revoked and one too long; and another domain that would take the leaf.
     let (first, second) = (
         authority("first", YEAR, None),
@@ -70,7 +70,7 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
         chain.extend(order.map(|at: usize| ways[at].clone()));
         assert_eq!(theirs.verify(&chain, later(0)), Ok(()), "alone");
         for both in [[&ours, &theirs], [&theirs, &ours]] {
-            let result = vouched(&both, &chain, later(0));
+            let result = verified(&both, &chain, later(0));
             assert!(
                 matches!(result, Err(ChainError::Denied | ChainError::Ambiguous)),
                 "{result:?}"
@@ -85,7 +85,7 @@ fn a_refusal_by_revocation_is_not_forgotten_for_another_path() {
 }
 
 #[test]
-fn domains_that_have_a_key_of_a_ca_in_common_are_told() {
+fn domains_that_share_a_ca_key_are_reported() {
     let (ours, theirs) = (
         authority("ours", YEAR, None),
         authority("theirs", YEAR, None),
@@ -122,7 +122,7 @@ fn domains_that_have_a_key_of_a_ca_in_common_are_told() {
 }
 
 #[test]
-fn more_names_of_anchors_than_a_message_holds_are_not_told() {
+fn anchor_names_beyond_the_message_size_are_omitted() {
     let key = KeyPair::generate().unwrap();
     let anchor = |at: usize| {
         let mut params = params(&format!("{at:0>200}"), YEAR);
@@ -141,7 +141,8 @@ fn more_names_of_anchors_than_a_message_holds_are_not_told() {
             settings,
             None,
         );
-        let verifier = HandshakeVerifier::new(vec![domain.unwrap().trust], Presence::Mandatory);
+        let verifier =
+            HandshakeVerifier::new(vec![domain.unwrap().trust], CertificatePresence::Mandatory);
         assert_eq!(verifier.root_hint_subjects().len(), told);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use rcgen::ExtendedKeyUsagePurpose;
 
 #[test]
-fn usages_are_judged_by_the_policy_of_the_domain() {
+fn key_usages_are_checked_by_the_policy_of_the_domain() {
     use ExtendedKeyUsagePurpose::{ClientAuth, CodeSigning, ServerAuth};
     let root = authority("root", YEAR, None);
     let end = seconds(later(10 * DAY));

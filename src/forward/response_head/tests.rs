@@ -5,7 +5,7 @@ use super::*;
 
 fn framing(
     text: &str,
-    asked: Asked,
+    asked: RequestKind,
 ) -> Result<Option<(ResponseFraming, Reuse)>, ResponseHeadError> {
     let mut space = field_space();
     parse_response_head(text.as_bytes(), asked, &mut space)
@@ -13,7 +13,7 @@ fn framing(
 }
 
 #[test]
-fn an_answer_has_one_length() {
+fn a_response_has_one_length() {
     for (fields, expected) in [
         (
             "content-length: 5\r\n",
@@ -43,12 +43,12 @@ fn an_answer_has_one_length() {
     ] {
         let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
         assert_eq!(
-            framing(&text, Asked::Other),
+            framing(&text, RequestKind::Other),
             Ok(Some(expected)),
             "{fields:?}"
         );
         assert_eq!(
-            framing(&text, Asked::Head).unwrap().unwrap().0,
+            framing(&text, RequestKind::Head).unwrap().unwrap().0,
             ResponseFraming::None,
             "{fields:?}"
         );
@@ -56,13 +56,13 @@ fn an_answer_has_one_length() {
     for status in [100, 103, 204, 304] {
         let text = format!("HTTP/1.1 {status} x\r\ncontent-length: 5\r\n\r\n");
         assert_eq!(
-            framing(&text, Asked::Other).unwrap().unwrap(),
+            framing(&text, RequestKind::Other).unwrap().unwrap(),
             (ResponseFraming::None, Reuse::Keep)
         );
     }
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 1\r\n";
     assert_eq!(
-        framing(&format!("{old}\r\n"), Asked::Other)
+        framing(&format!("{old}\r\n"), RequestKind::Other)
             .unwrap()
             .unwrap()
             .1,
@@ -70,17 +70,17 @@ fn an_answer_has_one_length() {
     );
     let kept = format!("{old}connection: keep-alive\r\n\r\n");
     assert_eq!(
-        framing(&kept, Asked::Other).unwrap().unwrap().1,
+        framing(&kept, RequestKind::Other).unwrap().unwrap().1,
         Reuse::Keep
     );
-    assert_eq!(framing("HTTP/1.1 200 OK\r\n", Asked::Other), Ok(None));
+    assert_eq!(framing("HTTP/1.1 200 OK\r\n", RequestKind::Other), Ok(None));
 }
 
 #[test]
 fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
     let read = |text: &str, rule: LengthlessRedirect| {
         let mut space = field_space();
-        let head = parse_response_head(text.as_bytes(), Asked::Other, &mut space)
+        let head = parse_response_head(text.as_bytes(), RequestKind::Other, &mut space)
             .unwrap()
             .unwrap()
             .as_meant(rule);
@@ -109,7 +109,7 @@ fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
     ] {
         let text = format!("{head}\r\n");
         assert_eq!(read(&text, LengthlessRedirect::Empty), expected, "{head:?}");
-        let ordinary = framing(&text, Asked::Other).unwrap().unwrap();
+        let ordinary = framing(&text, RequestKind::Other).unwrap().unwrap();
         assert_eq!(
             read(&text, LengthlessRedirect::UntilClose),
             ordinary,
@@ -119,7 +119,7 @@ fn a_redirect_that_says_nothing_of_its_end_may_be_meant_to_be_empty() {
 }
 
 #[test]
-fn an_answer_with_two_readings_is_none() {
+fn an_ambiguous_response_is_rejected() {
     for (fields, error) in [
         (
             "content-length: 5\r\ncontent-length: 6\r\n",
@@ -142,18 +142,21 @@ fn an_answer_with_two_readings_is_none() {
         ("a b: c\r\n", ResponseHeadError::Malformed),
     ] {
         assert_eq!(
-            framing(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"), Asked::Other),
+            framing(
+                &format!("HTTP/1.1 200 OK\r\n{fields}\r\n"),
+                RequestKind::Other
+            ),
             Err(error),
             "{fields:?}"
         );
     }
     assert_eq!(
-        framing("SSH-2.0-x\r\n", Asked::Other),
+        framing("SSH-2.0-x\r\n", RequestKind::Other),
         Err(ResponseHeadError::Malformed)
     );
     let chunked = "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     assert_eq!(
-        framing(chunked, Asked::Other),
+        framing(chunked, RequestKind::Other),
         Err(ResponseHeadError::UnknownCoding)
     );
 }

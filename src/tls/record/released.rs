@@ -5,7 +5,7 @@ use super::RECORD_HEADER;
 
 /// The prefix of the received bytes that rustls may process and has not yet discarded.
 #[derive(Debug, Default)]
-pub(in crate::tls) struct ShownRecords {
+pub(in crate::tls) struct ReleasedRecords {
     /// The length of the prefix in bytes.
     length: usize,
     /// The length of the complete records in it.
@@ -14,7 +14,7 @@ pub(in crate::tls) struct ShownRecords {
     latest: usize,
 }
 
-impl ShownRecords {
+impl ReleasedRecords {
     /// The number of bytes that rustls may process. It must see them until it discards them: it may join a message of
     /// several records, and stores only the positions of the parts.
     pub(in crate::tls) fn length(&self) -> usize {
@@ -79,7 +79,7 @@ mod tests {
             &[22, 3, 3, 0, 9, 1],
         ]
         .concat();
-        let mut shown = ShownRecords::default();
+        let mut shown = ReleasedRecords::default();
         assert_eq!(shown.missing(&received), Some(0));
         assert!(shown.extend(&received));
         assert_eq!(shown.length(), 8);
@@ -94,7 +94,7 @@ mod tests {
         let whole = [rest, &[0; 20]].concat();
         assert!(shown.extend(&whole));
         assert_eq!((shown.length(), shown.missing(&whole)), (14, Some(0)));
-        assert_eq!(ShownRecords::default().missing(&received[..4]), None);
-        assert!(!ShownRecords::default().extend(&[]));
+        assert_eq!(ReleasedRecords::default().missing(&received[..4]), None);
+        assert!(!ReleasedRecords::default().extend(&[]));
     }
 }

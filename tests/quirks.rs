@@ -1,4 +1,4 @@
-//! Upstreams with manners of their own: HEAD, redirects and streams without an end, reloads, bodies that are too large.
+//! Upstreams with quirks of their own: HEAD, redirects and streams without an end, reloads, bodies that are too large.
 
 /// An upstream that reloads under load.
 mod reloads;
@@ -73,7 +73,7 @@ fn seen_by(seen: &Seen) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn head_goes_up_as_get_and_its_body_comes_no_further() {
+fn head_is_forwarded_as_get_and_its_body_is_dropped() {
     let length = "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\nnot found";
     let chunks =
         "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n9\r\nnot found\r\n0\r\n\r\n";
@@ -117,7 +117,7 @@ fn head_goes_up_as_get_and_its_body_comes_no_further() {
 }
 
 #[test]
-fn head_goes_up_as_head_where_the_upstream_knows_it() {
+fn head_is_forwarded_as_head_where_the_upstream_supports_it() {
     for version in BOTH {
         let (upstream, seen) = always("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
         for keys in [USUAL, "preset = \"icinga2\"\nhead = \"head\"\n"] {
@@ -141,7 +141,7 @@ fn head_goes_up_as_head_where_the_upstream_knows_it() {
 }
 
 #[test]
-fn a_body_that_nobody_wants_is_read_away_if_it_is_short() {
+fn an_unused_body_is_discarded_if_it_is_short() {
     for version in BOTH {
         for (length, stays) in [(60_000, true), (100_000, false)] {
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");

@@ -219,7 +219,7 @@ fn a_websocket_ends_with_its_right() {
 }
 
 #[test]
-fn a_request_that_waits_for_its_answer_is_refused_instead() {
+fn a_request_that_waits_for_its_response_is_denied() {
     for (lines, version) in RECORD_LAYERS
         .iter()
         .flat_map(|lines| [(lines, Version::Http1), (lines, Version::Http2)])
@@ -290,7 +290,7 @@ fn an_upload_goes_no_further_once_its_right_is_gone_and_another_goes_on() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_of_its_answer_is_cut_as_well() {
+fn a_client_that_reads_no_response_is_disconnected() {
     for lines in RECORD_LAYERS {
         let scene = Scene::new(lines);
         let alice = client(&scene.pki, "alice", &scene.gateway);

@@ -86,7 +86,7 @@ fn under_load(
 }
 
 #[test]
-fn twenty_reloads_under_load_are_seen_by_nobody_who_may_ask_twice() {
+fn twenty_reloads_under_load_are_invisible_to_clients_that_may_retry() {
     for version in BOTH {
         let upstream = Reloading::start();
         let front = Front::to(upstream.address, ICINGA);
@@ -164,7 +164,7 @@ fn breaks_off_at(place: usize, broken: usize, arrivals: &Arc<AtomicUsize>) -> Up
 }
 
 #[test]
-fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side_effects() {
+fn a_truncated_short_response_is_retried_only_without_side_effects() {
     for (version, place) in BOTH
         .into_iter()
         .flat_map(|way| [10, 100, 2000].map(|place| (way, place)))
@@ -208,7 +208,7 @@ fn a_short_answer_that_breaks_off_is_asked_for_again_and_none_that_may_have_side
 const NOT_HELD: &str = "preset = \"icinga2\"\nhold_back = \"off\"\n";
 
 #[test]
-fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
+fn responses_of_every_length_are_complete_buffered_or_not() {
     for version in BOTH {
         let upstream = Upstream::answering(|seen| {
             let length = seen.target.trim_start_matches('/').parse().unwrap();
@@ -231,7 +231,7 @@ fn answers_of_every_length_come_whole_whether_they_are_held_back_or_not() {
 }
 
 #[test]
-fn an_answer_behind_interim_ones_is_held_back_by_itself() {
+fn a_response_after_interim_ones_is_buffered_separately() {
     let pieces = [
         "HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload; as=style; a=\"very long field\"\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",

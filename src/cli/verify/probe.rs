@@ -24,7 +24,7 @@ pub(super) enum Observation {
     /// TLS was rejected with this alert.
     Alert(AlertDescription),
     /// TLS accepted the client, and an HTTP response arrived.
-    Answer {
+    Response {
         /// The status.
         status: u16,
         /// The reason word of a denial, or empty.
@@ -44,7 +44,7 @@ pub(super) enum Observation {
 
 /// The address and server name to connect to, and the expected server certificate.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct ProbeTarget {
     pub(super) address: SocketAddr,
     /// The server name (SNI); `None` sends none.
     pub(super) server_name: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct Door {
 /// A TLS connection after the client's side of the handshake. In TLS 1.3 a rejection may still arrive.
 pub(super) type VerifyConnection = StreamOwned<ClientConnection, TcpStream>;
 
-impl Door {
+impl ProbeTarget {
     /// A copy with another server name, or none.
     pub(super) fn named(&self, name: Option<&str>) -> Self {
         Self {
@@ -119,7 +119,7 @@ impl Door {
     }
 
     /// Connects with TLS and sends one request.
-    pub(super) fn ask(&self, identity: Option<&Identity>, request: &str) -> Observation {
+    pub(super) fn send(&self, identity: Option<&Identity>, request: &str) -> Observation {
         let config = match self.client_config(identity, "http/1.1") {
             Ok(config) => config,
             Err(error) => return Observation::Other(error.to_string()),
@@ -140,18 +140,18 @@ impl Door {
 pub(super) fn exchange<S: Read + Write>(stream: &mut S, bytes: &[u8]) -> Observation {
     // Reads also after a failed write, since an alert may have arrived.
     let sent = stream.write_all(bytes).and_then(|()| stream.flush());
-    match (read_answer(stream), sent) {
+    match (read_response(stream), sent) {
         (Observation::Closed, Err(error)) => observation_of(&error),
         (observation, _) => observation,
     }
 }
 
-fn read_answer(stream: &mut impl Read) -> Observation {
+fn read_response(stream: &mut impl Read) -> Observation {
     const MAX_SIZE: usize = 64 * 1024;
     let mut text = Vec::new();
     let mut part = [0; 4096];
     loop {
-        if let Some(answer) = whole_answer(&text) {
+        if let Some(answer) = complete_response(&text) {
             return answer;
         }
         match stream.read(&mut part) {
@@ -167,7 +167,7 @@ fn read_answer(stream: &mut impl Read) -> Observation {
 }
 
 /// The response, once its head is complete, and for a problem response also its body. Bodies of upstreams are not read.
-fn whole_answer(text: &[u8]) -> Option<Observation> {
+fn complete_response(text: &[u8]) -> Option<Observation> {
     let text = String::from_utf8_lossy(text);
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head
@@ -184,7 +184,7 @@ fn whole_answer(text: &[u8]) -> Option<Observation> {
             .map(str::trim)
     };
     if field("content-type") != Some("application/problem+json") {
-        return Some(Observation::Answer {
+        return Some(Observation::Response {
             status,
             reason: String::new(),
         });
@@ -192,7 +192,7 @@ fn whole_answer(text: &[u8]) -> Option<Observation> {
     let length: usize = field("content-length")
         .and_then(|text| text.parse().ok())
         .unwrap_or(0);
-    (body.len() >= length).then(|| Observation::Answer {
+    (body.len() >= length).then(|| Observation::Response {
         status,
         reason: reason(body),
     })

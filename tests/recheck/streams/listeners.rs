@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is_gone() {
+fn a_removed_listener_drains_streams_except_of_removed_users() {
     for (lines, open) in RECORD_LAYERS
         .into_iter()
         .flat_map(|lines| [(lines, Open::Events), (lines, Open::Http2Events)])
@@ -46,7 +46,7 @@ fn a_listener_that_goes_lets_streams_finish_for_a_while_but_not_of_a_user_who_is
 }
 
 #[test]
-fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
+fn a_removed_listener_cuts_clients_on_a_deny_list() {
     for lines in RECORD_LAYERS {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let denied = pki.folder.path().join("denied");
@@ -84,7 +84,7 @@ fn a_listener_that_goes_lets_nobody_finish_who_is_on_a_deny_list() {
 }
 
 #[test]
-fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
+fn a_kept_connection_is_rejected_at_its_next_request_with_the_reason() {
     for (loss, lines) in LOSSES
         .iter()
         .flat_map(|loss| RECORD_LAYERS.map(|lines| (loss, lines)))
@@ -110,7 +110,7 @@ fn a_kept_connection_is_refused_at_its_next_request_with_the_reason() {
 }
 
 #[test]
-fn a_public_stream_needs_nobodys_right() {
+fn a_public_stream_needs_no_permission() {
     for lines in RECORD_LAYERS {
         let (pki, pulse) = (Pki::new(), Pulse::start());
         let text = |users: &str| {
@@ -139,7 +139,7 @@ fn a_public_stream_needs_nobodys_right() {
 }
 
 #[test]
-fn a_large_answer_is_whole_whatever_is_reloaded_meanwhile() {
+fn a_large_response_is_complete_across_reloads() {
     const LENGTH: usize = 30_000_000;
     for (lines, version) in RECORD_LAYERS
         .iter()

@@ -2,7 +2,7 @@
 //! Edits nothing.
 
 use super::Link;
-use super::answer_body::ResponseBody;
+use super::response_body::ResponseBody;
 use super::response_reader::{ResponseReader, ResponseSummary};
 use super::upload::Upload;
 use crate::limit::BodyFailure;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::Body;
 
 /// An upstream response.
-pub struct Answer<B, T> {
+pub struct UpstreamResponse<B, T> {
     /// The observer's result for the head.
     pub head: T,
     /// The endpoint that responded, by number.
@@ -19,7 +19,7 @@ pub struct Answer<B, T> {
     pub body: ResponseBody<B>,
 }
 
-impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> Answer<B, T> {
+impl<B: Body<Data = Bytes, Error = BodyFailure> + Unpin, T> UpstreamResponse<B, T> {
     pub(super) fn new(
         received: ResponseSummary,
         head: T,

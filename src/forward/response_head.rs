@@ -2,7 +2,7 @@
 //! 6.3). Stricter than the RFC where two readings are possible, since the connection is reused.
 //! Reads given bytes; owns no socket.
 
-use super::connection_login::reuse_after_answer;
+use super::connection_login::reuse_after_response;
 use super::framing::{FieldSpace, content_length};
 use super::reuse::Reuse;
 use super::upgrade::{Upgrade, granted_upgrade};
@@ -23,7 +23,7 @@ pub enum ResponseFraming {
 
 /// The kind of the upstream request, as far as it decides about the response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum RequestKind {
     /// `HEAD`: the response has no body.
     Head,
     /// Every other method.
@@ -96,7 +96,7 @@ impl ResponseHead<'_, '_> {
     }
 }
 
-impl Asked {
+impl RequestKind {
     /// The kind for a method.
     pub fn by(method: &str) -> Self {
         if method == "HEAD" {
@@ -139,7 +139,7 @@ pub enum ResponseHeadError {
 /// [`ResponseHeadError`] if the response is malformed or ambiguous.
 pub fn parse_response_head<'b, 'f>(
     bytes: &'b [u8],
-    asked: Asked,
+    asked: RequestKind,
     space: &'f mut FieldSpace<'b>,
 ) -> Result<Option<ResponseHead<'b, 'f>>, ResponseHeadError> {
     let mut answer = httparse::Response::new(&mut []);
@@ -156,7 +156,7 @@ pub fn parse_response_head<'b, 'f>(
     }
     let fields: &'f [httparse::Header<'b>] = answer.headers;
     let framing_fields = FramingFields::parse(fields)?;
-    let bodiless = asked == Asked::Head || matches!(status, 100..=199 | 204 | 304);
+    let bodiless = asked == RequestKind::Head || matches!(status, 100..=199 | 204 | 304);
     let framing = match (framing_fields.coding, framing_fields.length) {
         _ if bodiless => ResponseFraming::None,
         (Coding::Chunked, None) if answer.version == Some(1) => ResponseFraming::Chunked,
@@ -254,7 +254,7 @@ impl FramingFields {
                     }
                     framing_fields.coding = Coding::Chunked;
                 }
-                _ if reuse_after_answer(field.name, field.value) == Reuse::Close => {
+                _ if reuse_after_response(field.name, field.value) == Reuse::Close => {
                     framing_fields.login = Reuse::Close
                 }
                 _ => {}

@@ -12,7 +12,7 @@ fn goodbyes(gateway: &Gateway, reason: &str) -> f64 {
 }
 
 #[test]
-fn a_connection_without_requests_is_told_goodbye_once_its_client_does_not_count() {
+fn an_idle_connection_gets_goaway_once_its_client_is_disabled() {
     let (pki, other, pulse) = (Pki::new(), Pki::named("Other CA"), Pulse::start());
     let gateway = Gateway::start(&config(&pki, &pulse, "", &alice()));
     let alice = client(&pki, "alice", &gateway);
