@@ -7,6 +7,7 @@ use super::client_view::ClientView;
 use super::decision_context::DecisionContext;
 use super::question::{RequestOrigin, question_for};
 use super::request::{Evidence, Need, PresentedCredentials, RequestDecision};
+use super::whole_body::BodySource;
 use crate::authorizer::{Authorizer, EncodedQuestion};
 use crate::clock;
 use crate::config::CredentialKind;
@@ -33,8 +34,8 @@ pub(super) enum EvidenceSource {
     Credentials(PresentedCredential),
     /// An external authorizer, and the question for it.
     Authorizer(Arc<Authorizer>, Box<EncodedQuestion>),
-    /// The request body, with its maximum length in bytes. The engine reads it.
-    Body(Option<u64>),
+    /// The request body. The engine reads it.
+    Body(BodySource),
 }
 
 impl EvidenceCache {
@@ -100,7 +101,7 @@ pub(super) fn evidence_source<F: Fields + ?Sized>(
         Need::Credentials => {
             EvidenceSource::Credentials(PresentedCredential::of(fields, route.credentials))
         }
-        Need::Body => EvidenceSource::Body(route.limits.body_size),
+        Need::Body => EvidenceSource::Body(BodySource::new(decided.user?, route.limits.body_size)),
         Need::Authorizer => {
             let (authorizer, asking) = question_for(decided, fields, context, checked, origin)?;
             EvidenceSource::Authorizer(authorizer, Box::new(asking))

@@ -22,6 +22,8 @@ pub enum LimitOwner {
     User,
     /// The route.
     Route,
+    /// The gateway: each ApiUser has a share of the places for bodies that a decision depends on.
+    BodyReads,
 }
 
 impl ExceededLimit {
@@ -37,6 +39,9 @@ impl ExceededLimit {
         match self.owner {
             LimitOwner::User => "limit of the ApiUser",
             LimitOwner::Route => "limit of the route",
+            LimitOwner::BodyReads => {
+                "share of the ApiUser of the bodies that are read for a decision"
+            }
         }
     }
 
@@ -45,6 +50,7 @@ impl ExceededLimit {
         let owner = match self.owner {
             LimitOwner::User => "user",
             LimitOwner::Route => "route",
+            LimitOwner::BodyReads => "user-body",
         };
         let (limit, policy, wait) = match self.exceeded {
             LimitExceeded::Rate { rate, wait } => {

@@ -82,16 +82,22 @@ fn a_body_without_length_ends_with_the_connection() {
 }
 
 #[test]
-fn a_body_that_breaks_off_does_not_end_as_a_complete_one() {
+fn a_body_that_breaks_off_ends_with_a_reset_and_a_complete_one_with_close_notify() {
     for layer in LAYERS {
         let chain = Chain::on(&own(layer), upstream(), "");
+        for (path, end) in [("/chunked", "hello0123456789"), ("/closed", "hello")] {
+            let mut complete = chain.client.raw();
+            complete.write(&request(path, ""));
+            complete.read_until(end);
+            assert_eq!(complete.end_of_tls(), None, "{layer}: {path}");
+        }
         let mut raw = chain.client.raw();
         raw.write(&request("/broken", ""));
         assert!(
             body(&raw.read_until("hellohe")).ends_with("hellohe"),
             "{layer}"
         );
-        assert!(raw.is_cut_off(), "{layer}");
+        assert!(raw.is_reset(), "{layer}");
         eventually("it is counted", || {
             let cut = [("reason", "upstream_broke_off")];
             (chain.gateway.metric("portcullis_responses_cut_total", &cut) == 1.0).then_some(())

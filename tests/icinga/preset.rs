@@ -1,6 +1,7 @@
 //! `preset = "icinga2"` and `forbidden = "404"`: methods in fields, bodies that say what is needed, streams that lose their
 //! right, and what is told to whom.
 
+mod body_places;
 mod denials;
 
 use crate::support::client::{BOTH, RequestBody, Version, body, get, request, status};

@@ -133,7 +133,7 @@ fn common_typos_hold_up_no_revocation() {
         let (said, error, code) = scene.revoke(&["--user", "my-api-client"]);
         assert_eq!(code, 0, "{to}: {said}{error}");
         assert!(
-            said.contains("(trust domain test): user my-api-client\nin force since"),
+            said.contains("(trust domain test): user my-api-client\nactive since"),
             "{to}: {said}{error}"
         );
         assert!(

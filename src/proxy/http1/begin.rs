@@ -149,14 +149,14 @@ impl<R: Records> Connection<R> {
         evidence: &mut EvidenceCache,
         body: &mut WholeBody,
     ) {
-        if let EvidenceSource::Body(limit) = pending.source {
+        if let EvidenceSource::Body(source) = &pending.source {
             // It is read once. A need that is left is a denial.
             if !matches!(body, WholeBody::Unread) {
                 return;
             }
             self.hold_head(pending.head_length);
             *body = self
-                .read_body(pending.framing, pending.expectation, limit)
+                .read_body(pending.framing, pending.expectation, source)
                 .await;
             if let WholeBody::Read(bytes) = body {
                 evidence.set_body(EventTypes::from_body(bytes));

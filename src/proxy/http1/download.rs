@@ -4,6 +4,7 @@
 mod progress;
 
 use super::attempt::Attempt;
+use super::close::SocketClose;
 use super::forwarded::ForwardedRequest;
 use super::rendered_response::{DiscardedBody, RenderedResponse};
 use super::response_head_reader::ResponseHeadReader;
@@ -71,6 +72,7 @@ impl<R: Records> Connection<R> {
         } = attempt;
         upload.free_sent_body();
         let mut download = Download::new(&mut response, self.now);
+        self.set_socket_close(response.delimiter, SocketClose::Reset);
         let head_sent = self
             .send_head(
                 &mut download,
@@ -104,6 +106,7 @@ impl<R: Records> Connection<R> {
             let _ = self.send(&[]).await;
             return NextStep::Drop;
         }
+        self.set_socket_close(response.delimiter, SocketClose::Orderly);
         // After an early response the rest of the request is not sent, so neither connection can be reused.
         if !upload.is_complete() {
             return NextStep::Close(UnreadInput::Possible);

@@ -2,10 +2,9 @@
 
 use super::Connection;
 use crate::buffer_pool::PooledBuffer;
-use crate::forward::{ChunkPart, ChunkScanner, ExpectHeader, Framing, FramingError};
+use crate::forward::{ChunkPart, ChunkScanner, ExpectHeader, Framing};
 use crate::limit::BodyEnd;
-use crate::proxy::whole_body::{max_length, read_in_time};
-use crate::respond::Rejection;
+use crate::proxy::whole_body::{BodyFault, BodySource};
 use crate::tls::record::{FillOutcome, ReceiveBuffer, Records, count_copied};
 use std::future::poll_fn;
 
@@ -19,37 +18,15 @@ pub(super) enum WholeBody {
     Failed(BodyFault),
 }
 
-/// Why a body is incomplete.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum BodyFault {
-    Framing(FramingError),
-    Ended(BodyEnd),
-}
-
-impl BodyFault {
-    pub(super) fn rejection(self) -> Rejection<'static> {
-        match self {
-            Self::Framing(error) => Rejection::Framing(error),
-            Self::Ended(end) => Rejection::Body(end),
-        }
-    }
-}
-
-impl From<BodyEnd> for BodyFault {
-    fn from(end: BodyEnd) -> Self {
-        Self::Ended(end)
-    }
-}
-
 impl<R: Records> Connection<R> {
     /// Reads the body at the front of the input completely. Trailers are dropped.
     pub(super) async fn read_body(
         &mut self,
         framing: Framing,
         expectation: ExpectHeader,
-        limit: Option<u64>,
+        source: &BodySource,
     ) -> WholeBody {
-        let mut reader = match BodyReader::new(framing, max_length(limit)) {
+        let mut reader = match BodyReader::new(framing, source.max_length) {
             Ok(reader) => reader,
             Err(fault) => return WholeBody::Failed(fault),
         };
@@ -59,7 +36,7 @@ impl<R: Records> Connection<R> {
             Ok(BodyProgress::Incomplete) => {}
             Err(fault) => return WholeBody::Failed(fault),
         }
-        let read = read_in_time(async {
+        let read = source.read_in_time(async {
             if expectation == ExpectHeader::Continue && reader.bytes.is_empty() {
                 let sent = self.send(b"HTTP/1.1 100 Continue\r\n\r\n").await;
                 sent.map_err(|_| BodyEnd::Broken)?;

@@ -1,13 +1,14 @@
 //! The content of an HTTP/2 request. It is streamed, or read completely where the decision depends on it: then the upstream
 //! gets exactly the bytes that were decided on.
 
-use crate::limit::{BodyEnd, BodyMeter, MeteredBody};
-use crate::proxy::whole_body::{max_length, read_in_time};
+use crate::limit::{BodyMeter, MeteredBody};
+use crate::proxy::whole_body::{BodyFault, BodySource};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -24,19 +25,26 @@ impl Content {
     ///
     /// # Errors
     /// Why the content is incomplete.
-    pub(super) async fn read(&mut self, limit: Option<u64>) -> Result<Bytes, BodyEnd> {
-        let meter = Arc::new(BodyMeter::default());
-        let max_length = Some(max_length(limit));
-        let body = MeteredBody::new(&mut *self, max_length, None, meter.clone());
-        let bytes = read_in_time(async {
-            match body.collect().await {
-                Ok(whole) => Ok(whole.to_bytes()),
-                Err(_) => Err(meter.end()),
-            }
-        })
-        .await?;
+    pub(super) async fn read(&mut self, source: &BodySource) -> Result<Bytes, BodyFault> {
+        let bytes = self.collect_all(source).await?;
         *self = Self::Buffered(Full::new(bytes.clone()));
         Ok(bytes)
+    }
+
+    async fn collect_all(&mut self, source: &BodySource) -> Result<Bytes, BodyFault> {
+        let meter = Arc::new(BodyMeter::default());
+        let body = MeteredBody::new(self, Some(source.max_length), None, meter.clone());
+        let mut read = pin!(async {
+            match body.collect().await {
+                Ok(whole) => Ok(whole.to_bytes()),
+                Err(_) => Err(meter.end().into()),
+            }
+        });
+        // Content that has arrived needs no place.
+        match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+            Poll::Ready(bytes) => bytes,
+            Poll::Pending => source.read_in_time(read).await,
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use crate::clock;
 use crate::drain::Drain;
 use crate::forward::ClientAddress;
 use crate::head::RequestHead;
-use crate::limit::BodyEnd;
 use crate::listener::ConnectionPlace;
 use crate::proxy::activity::Activity;
 use crate::proxy::client::ConnectedClient;
@@ -15,6 +14,7 @@ use crate::proxy::evidence::{EvidenceCache, EvidenceSource};
 use crate::proxy::question::RequestOrigin;
 use crate::proxy::recheck::OpenExchanges;
 use crate::proxy::record::{Record, RequestEnd, RequestLine};
+use crate::proxy::whole_body::BodyFault;
 use crate::proxy::{Shared, request_id};
 use crate::route::icinga2::EventTypes;
 use crate::snapshot::Snapshot;
@@ -74,10 +74,10 @@ impl ConnectionContext {
         source: EvidenceSource,
         decision_context: &DecisionContext,
         content: &mut Content,
-    ) -> Result<(), BodyEnd> {
+    ) -> Result<(), BodyFault> {
         match source {
-            EvidenceSource::Body(limit) => {
-                evidence.set_body(EventTypes::from_body(&content.read(limit).await?))
+            EvidenceSource::Body(source) => {
+                evidence.set_body(EventTypes::from_body(&content.read(&source).await?))
             }
             other => {
                 evidence

@@ -47,7 +47,7 @@ pub(super) async fn serve_request(
     let mut content = Content::Streamed(body);
     let mut evidence = EvidenceCache::default();
     let mut rounds = DecisionRounds::default();
-    let mut body_end = None;
+    let mut body_fault = None;
     let first = context.decision_context(&head);
     let mut record = context.new_record(&first.active.snapshot, &parts);
     let mut next = Some(first);
@@ -59,7 +59,7 @@ pub(super) async fn serve_request(
         let decision = decide(&current, &checked, &head);
         let source = decision
             .as_ref()
-            .filter(|_| body_end.is_none())
+            .filter(|_| body_fault.is_none())
             .and_then(|decision| {
                 let need = rounds.next_need(&decision.decision)?;
                 let asker = context.asker(record.request_id());
@@ -67,7 +67,7 @@ pub(super) async fn serve_request(
             });
         if let Some(source) = source {
             let gathering = context.gather_evidence(&mut evidence, source, &current, &mut content);
-            body_end = Box::pin(gathering).await.err();
+            body_fault = Box::pin(gathering).await.err();
             continue;
         }
         record.set_evidence(&checked);
@@ -83,8 +83,8 @@ pub(super) async fn serve_request(
         let Some(mut decision) = decision else {
             return exchange.refuse(record, &Rejection::ListenerGone);
         };
-        if let Some(end) = body_end {
-            decision.decision = Decision::Deny(Rejection::Body(end));
+        if let Some(fault) = body_fault {
+            decision.decision = Decision::Deny(fault.rejection());
         }
         return exchange.carry_out(record, &parts, content, decision).await;
     }

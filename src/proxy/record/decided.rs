@@ -68,22 +68,25 @@ impl Record {
     }
 
     fn refused(&mut self, rejection: &Rejection<'_>) {
-        self.failed(rejection);
+        self.note_rejection(rejection);
         if let Some(matched) = rejection.denied().and_then(Denied::matched) {
             self.matched(&matched);
         }
     }
 
-    /// The request was permitted, but failed at a limit or at its upstream.
+    /// The request gets this rejection as its response: the decision denied it, or it failed at a limit or at its upstream.
     pub(in crate::proxy) fn failed(&mut self, rejection: &Rejection<'_>) {
-        let reason = rejection.reason();
-        self.reason = reason.into();
-        self.detail = rejection.detail();
-        self.note_endpoint(rejection);
+        self.note_rejection(rejection);
         if let Rejection::Limited(_) = rejection {
             self.decision = "refuse";
-            self.connection.series.limited(reason);
+            self.connection.series.limited(rejection.reason());
         }
+    }
+
+    fn note_rejection(&mut self, rejection: &Rejection<'_>) {
+        self.reason = rejection.reason().into();
+        self.detail = rejection.detail();
+        self.note_endpoint(rejection);
     }
 
     /// The head was no valid request, and was rejected before a decision.

@@ -136,13 +136,13 @@ impl Raw {
         }
     }
 
-    /// Whether the connection ends without close_notify, which tells a client that what it has is incomplete.
-    pub fn is_cut_off(&mut self) -> bool {
+    /// Whether the connection ends with a reset, which no client takes for the end of a body.
+    pub fn is_reset(&mut self) -> bool {
         loop {
             match self.stream.read(&mut [0; 4096]) {
                 Ok(0) => return false,
                 Ok(_) => {}
-                Err(error) => return error.kind() == std::io::ErrorKind::UnexpectedEof,
+                Err(error) => return error.kind() == std::io::ErrorKind::ConnectionReset,
             }
         }
     }
