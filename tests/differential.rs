@@ -201,6 +201,28 @@ fn a_request_has_the_same_outcome_wherever_it_is_cut() {
 }
 
 #[test]
+fn a_long_head_behind_another_is_served_wherever_it_is_cut() {
+    let scene = Scene::start();
+    let first = format!(
+        "GET /long HTTP/1.1\r\nHost: localhost\r\nX-A: {}\r\n\r\n",
+        "x".repeat(70_000)
+    );
+    let second = format!(
+        "POST /long HTTP/1.1\r\nX-A: {}\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+        "y".repeat(68_000)
+    );
+    let stream = [first, second].concat().into_bytes();
+    let read = oracle::read(&[&*stream, LAST].concat());
+    assert_eq!(read.len(), 3);
+    for cut in (50_000..stream.len()).step_by(2011).chain([120_966]) {
+        for lane in Lane::ALL {
+            let outcome = scene.run_on(lane, &stream, &[7373, cut]);
+            assert_eq!(omission(&outcome, &read), None, "{lane:?}, cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn correct_streams_are_served_completely() {
     let scene = Scene::start();
     let outcome = TestRunner::new(config()).run(&joined(correct()), |bent| {

@@ -122,7 +122,12 @@ impl ReceiveBuffer {
         let Some(first) = self.used().first() else {
             return false;
         };
-        let has_room = Slab::SIZE - (self.end() - first.start) >= RECORD_WIRE;
+        // The received part of a record has its room already. If it counted, a record would lose its room by arriving.
+        let record_start = match self.sealed.len() {
+            0 => self.end(),
+            _ => self.sealed.start,
+        };
+        let has_room = Slab::SIZE - (record_start - first.start) >= RECORD_WIRE;
         !self.has_free_segment() || !(has_room || self.holds_whole_record())
     }
 

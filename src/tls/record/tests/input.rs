@@ -175,6 +175,23 @@ fn an_input_is_full_when_no_record_fits() {
 }
 
 #[test]
+fn a_record_keeps_its_room_while_it_arrives() {
+    let mut input = ReceiveBuffer::new();
+    let record = [&[23, 3, 3, 64, 17][..], &[1; 16384], &[0; 17]].concat();
+    for _ in 0..3 {
+        append(&mut input, &record);
+        input.open(record.len(), 5..16389);
+    }
+    for piece in record.chunks(1000) {
+        assert!(!input.is_full(), "its rest has room");
+        append(&mut input, piece);
+    }
+    assert!(!input.is_full(), "it can be decrypted");
+    input.open(record.len(), 5..16389);
+    assert!(input.is_full());
+}
+
+#[test]
 fn nothing_is_moved_for_the_room_of_a_head() {
     let mut input = ReceiveBuffer::new();
     let most = vec![1; 16384];
