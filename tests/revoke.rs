@@ -87,7 +87,7 @@ fn a_revoked_user_is_denied_on_confirmation_and_permitted_after_undo() {
         let (said, error, code) =
             scene.revoke(&[&who[..], &["--reason", "laptop stolen"]].concat());
         assert_eq!(code, 0, "{who:?}: {said}{error}");
-        assert!(said.contains("\nin force since generation "), "{said}");
+        assert!(said.contains("\nactive since generation "), "{said}");
         open.must_be_refused(rejection);
         match rejection {
             "revoked" => assert_eq!(alice.get("/").reason(), "revoked"),

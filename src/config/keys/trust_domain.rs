@@ -30,7 +30,7 @@ const STALE: Words<StaleCrlsSetting> = &[
     word(
         "refuse",
         StaleCrlsSetting::Refuse,
-        "Clients of its CA are rejected, and so is a start or reload with it.",
+        "Clients of its CA are rejected; a start or reload is not.",
     ),
     word(
         "ignore",
