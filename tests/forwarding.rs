@@ -6,6 +6,8 @@ mod early;
 mod faults;
 /// Upstreams that cannot be reached, are silent, or break off.
 mod failures;
+/// Endpoints that fail beside others that work.
+mod health;
 /// Upstreams that authenticate a connection in place of each request.
 mod logins;
 /// What a request and an answer carry.

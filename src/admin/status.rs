@@ -3,8 +3,10 @@
 use super::AdminState;
 use crate::clock::{self, rfc3339};
 use crate::descriptors::{self, DescriptorShare};
+use crate::snapshot::Snapshot;
 use crate::telemetry::build::{CRYPTO_PROVIDER, CRYPTO_PROVIDER_VERSION, VERSION};
 use crate::tls::{CrlFacts, CrlSourceFacts, TrustDomain};
+use crate::upstream::{EndpointFacts, Upstream};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,9 +104,26 @@ pub(super) fn status(state: &AdminState) -> String {
         "listeners": listeners.collect::<Vec<_>>(),
         "api_users": snapshot.users.len(),
         "descriptors": descriptors(),
+        "upstreams": upstreams(&snapshot),
         "trust_domains": snapshot.trust_domains.iter().map(|it| trust_domain(it, now)).collect::<Vec<_>>(),
     });
     format!("{status:#}\n")
+}
+
+/// The endpoints of all upstreams. Each worker learns for itself which endpoints fail.
+fn upstreams(snapshot: &Snapshot) -> Vec<Value> {
+    let mut upstreams: Vec<_> = snapshot.upstreams.values().collect();
+    upstreams.sort_by(|one, other| one.name.cmp(&other.name));
+    let endpoint = |facts: EndpointFacts<'_>| {
+        let state = if facts.ejected_on == 0 {
+            "active"
+        } else {
+            "ejected"
+        };
+        json!({ "endpoint": facts.endpoint, "state": state, "ejected_on_workers": facts.ejected_on })
+    };
+    let upstream = |upstream: &Arc<Upstream>| json!({ "name": &*upstream.name, "endpoints": upstream.endpoint_facts().map(endpoint).collect::<Vec<_>>() });
+    upstreams.into_iter().map(upstream).collect()
 }
 
 /// The budget of file descriptors.

@@ -6,6 +6,7 @@ mod audit;
 mod credentials;
 mod crl_fetch;
 mod expect;
+mod health;
 mod limits;
 mod listener;
 mod request_limits;
@@ -231,6 +232,8 @@ fn decode_upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstre
         jwt_audience: table.string(&upstream::JWT_AUDIENCE),
         proxy_protocol: table.choice(&upstream::PROXY_PROTOCOL),
         quirks: quirks::quirks(table),
+        health: health::health(table),
+        retry_percent: table.integer(&upstream::RETRY_PERCENT),
         limits: limits::upstream_limits(table),
     }
 }

@@ -9,6 +9,7 @@ mod describe;
 pub(super) mod expect;
 mod forms;
 mod headings;
+pub(super) mod health;
 pub(super) mod identity_headers;
 mod json_schema;
 mod key;

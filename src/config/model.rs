@@ -7,6 +7,7 @@ mod audit;
 mod credentials;
 mod expect;
 mod front_proxy;
+mod health;
 mod limits;
 mod listener;
 mod policy;
@@ -22,6 +23,7 @@ pub use authorizer::*;
 pub use credentials::*;
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxyTable};
+pub use health::HealthTable;
 pub use limits::{LimitSettings, RequestLimits, RequestRate};
 pub use listener::{ClientAuth, Host, Listener};
 pub use policy::{
@@ -274,6 +276,10 @@ pub struct UpstreamTable {
     pub proxy_protocol: Option<Spanned<ProxyProtocol>>,
     /// Quirks of the upstream.
     pub quirks: UpstreamQuirks,
+    /// When endpoints are ejected.
+    pub health: HealthTable,
+    /// Retries on another endpoint, as a percentage of the requests.
+    pub retry_percent: Option<u32>,
     /// Limits in this table.
     pub limits: LimitSettings,
 }

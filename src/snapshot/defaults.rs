@@ -2,11 +2,11 @@
 
 use super::ConnectionLimits;
 use crate::config::{
-    HeadMethod, LengthlessRedirect, LimitSettings, LogFormat, MOST_HELD_BACK, Preset, QuickAck,
-    UpstreamQuirks, UpstreamTable,
+    HeadMethod, HealthTable, LengthlessRedirect, LimitSettings, LogFormat, MOST_HELD_BACK, Preset,
+    QuickAck, UpstreamQuirks, UpstreamTable,
 };
 use crate::route::RouteLimits;
-use crate::upstream::Quirks;
+use crate::upstream::{HealthSettings, Quirks};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -101,6 +101,24 @@ pub(super) fn connect_timeout(tables: &[&LimitSettings]) -> Duration {
 const ICINGA_POOL_IDLE_TIMEOUT: Duration = seconds(8);
 /// Icinga 2 refuses connections for about 4 ms when it reloads, and for longer on a busy machine.
 const ICINGA_CONNECT_RETRY: Duration = Duration::from_millis(300);
+
+const ENDPOINT_FAILURES: Option<NonZeroU32> = NonZeroU32::new(3);
+const EJECTION_TIME: Duration = seconds(5);
+pub(super) const MAX_EJECTION_TIME: Duration = seconds(300);
+const PANIC_PERCENT: u32 = 30;
+pub(super) const RETRY_PERCENT: u32 = 20;
+
+pub(super) fn health(table: &HealthTable) -> HealthSettings {
+    HealthSettings {
+        failures: table
+            .failures
+            .as_ref()
+            .map_or(ENDPOINT_FAILURES, |setting| setting.value),
+        ejection_time: table.ejection_time.unwrap_or(EJECTION_TIME),
+        max_ejection_time: table.max_ejection_time.unwrap_or(MAX_EJECTION_TIME),
+        panic_percent: table.panic_percent.unwrap_or(PANIC_PERCENT),
+    }
+}
 
 fn preset(quirks: &UpstreamQuirks) -> Option<Preset> {
     quirks.preset.as_ref().map(|preset| preset.value)

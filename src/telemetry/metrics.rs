@@ -69,6 +69,12 @@ pub struct Metrics {
     pub upstream_retries: IntCounterVec,
     /// `upstream_connect_retries_total{upstream}`
     pub upstream_connect_retries: IntCounterVec,
+    /// `upstream_retries_denied_total{upstream}`
+    pub upstream_retries_denied: IntCounterVec,
+    /// `upstream_ejections_total{upstream,endpoint,reason}`
+    pub upstream_ejections: IntCounterVec,
+    /// `upstream_endpoint_ejected{upstream,endpoint}`
+    pub upstream_endpoint_ejected: IntGaugeVec,
     /// `reloads_total{result}`
     pub reloads: IntCounterVec,
     /// `reload_retries_total`
@@ -247,6 +253,21 @@ impl Default for Metrics {
                 "upstream_connect_retries_total",
                 "Connections asked for once more",
                 &["upstream"],
+            ),
+            upstream_retries_denied: make.counters(
+                "upstream_retries_denied_total",
+                "Retries on another endpoint that the retry budget did not permit",
+                &["upstream"],
+            ),
+            upstream_ejections: make.counters(
+                "upstream_ejections_total",
+                "Ejections of an endpoint on a worker, also after failed trials, by the reason of the last failure",
+                &["upstream", "endpoint", "reason"],
+            ),
+            upstream_endpoint_ejected: make.gauges(
+                "upstream_endpoint_ejected",
+                "Workers on which the endpoint is ejected now; 0 if all workers use it",
+                &["upstream", "endpoint"],
             ),
             reloads: make.counters("reloads_total", "Reloads by result", &["result"]),
             reload_retries: make

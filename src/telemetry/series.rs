@@ -236,6 +236,7 @@ pub struct UpstreamSeries {
     failures: Children<Reason>,
     retries: Children<()>,
     connect_retries: Children<()>,
+    denied_retries: Children<()>,
 }
 
 impl UpstreamSeries {
@@ -246,6 +247,7 @@ impl UpstreamSeries {
             failures: Children::new(&metrics.upstream_failures, timing),
             retries: Children::new(&metrics.upstream_retries, timing),
             connect_retries: Children::new(&metrics.upstream_connect_retries, timing),
+            denied_retries: Children::new(&metrics.upstream_retries_denied, timing),
         }
     }
 
@@ -269,6 +271,12 @@ impl UpstreamSeries {
             .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
     }
 
+    /// Counts a retry on another endpoint that the retry budget did not permit.
+    pub fn retry_denied(&self) {
+        self.denied_retries
+            .add((), 1, |metric| metric.with_label_values(&[&*self.upstream]));
+    }
+
     /// Counts a retried connect.
     pub fn connect_retried(&self) {
         self.connect_retries
@@ -281,5 +289,6 @@ impl UpstreamSeries {
             | self.failures.add_up()
             | self.retries.add_up()
             | self.connect_retries.add_up()
+            | self.denied_retries.add_up()
     }
 }

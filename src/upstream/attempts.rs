@@ -1,7 +1,10 @@
 //! The attempts to send one request, for both HTTP engines: on which connection, what is counted, and whether another attempt
 //! follows a failure. Opens no connection and sends nothing.
 
-use super::{AttemptFailure, Link, Origin, OutgoingRequest, RetryPolicy, RetryTarget, Upstream};
+use super::{
+    AttemptFailure, EndpointChoice, Link, Origin, OutgoingRequest, RetryPolicy, RetryTarget,
+    Upstream,
+};
 use crate::telemetry::UpstreamSeries;
 use std::rc::Rc;
 
@@ -9,8 +12,8 @@ use std::rc::Rc;
 pub struct SendAttempts {
     series: Rc<UpstreamSeries>,
     retry_policy: RetryPolicy,
-    /// The endpoint that was chosen, by number.
-    choice: usize,
+    /// The endpoint that was chosen.
+    choice: EndpointChoice,
     /// Where the next attempt is made.
     target: RetryTarget,
     /// The connection of the last attempt.
@@ -50,22 +53,23 @@ impl SendAttempts {
             target: RetryTarget::OnPooled,
             last: LastConnection {
                 origin: Origin::New,
-                endpoint: choice,
+                endpoint: choice.number(),
             },
         }
     }
 
-    /// The endpoint for a new connection, by number.
-    pub fn choice(&self) -> usize {
+    /// The endpoint for a new connection.
+    pub fn choice(&self) -> EndpointChoice {
         self.choice
     }
 
     /// A pooled connection for the next attempt. `None` if a new one is to be opened.
     pub fn pooled_link(&self, upstream: &Upstream, outgoing: &OutgoingRequest) -> Option<Link> {
-        if self.target == RetryTarget::OnPooled {
-            upstream.pooled_link(self.choice, outgoing.account.as_deref())
-        } else {
-            None
+        match self.target {
+            RetryTarget::OnPooled | RetryTarget::OnOtherEndpoint => {
+                upstream.pooled_link(self.choice, outgoing.account.as_deref())
+            }
+            RetryTarget::OnNew | RetryTarget::Never => None,
         }
     }
 
@@ -86,22 +90,36 @@ impl SendAttempts {
         observer.sent_to(upstream.endpoint_name(link.endpoint()));
     }
 
-    /// Returns if another attempt follows.
+    /// Records a failure. Returns if another attempt follows.
     ///
     /// # Errors
     /// The failure, if it is final.
     pub fn failed(
         &mut self,
+        upstream: &Upstream,
         failure: AttemptFailure,
         observer: &mut impl AttemptObserver,
     ) -> Result<(), AttemptFailure> {
         if !failure.was_sent() {
             observer.was_not_sent();
         }
+        if let Some(reason) = failure.endpoint_fault(self.last.origin) {
+            upstream.endpoint_failed(self.last.endpoint, reason);
+        }
         self.target = self.retry_policy.after(&failure, self.last.origin);
         match self.target {
             RetryTarget::OnPooled => Ok(()),
             RetryTarget::OnNew => {
+                self.series.retried();
+                Ok(())
+            }
+            RetryTarget::OnOtherEndpoint => {
+                // Connecting may have led to another endpoint than the chosen one.
+                let before = self.choice.followed_by(self.last.endpoint);
+                let Some(choice) = upstream.choose_again(before) else {
+                    return Err(failure);
+                };
+                self.choice = choice;
                 self.series.retried();
                 Ok(())
             }

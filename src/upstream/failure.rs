@@ -3,6 +3,7 @@
 use super::{Origin, Quirks, UpstreamError};
 use crate::forward::{Framing, FramingError, ResponseHeadError, Upgrade};
 use crate::limit::BodyEnd;
+use crate::reason::Reason;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,18 @@ impl AttemptFailure {
         !matches!(self, Self::Unsent(_))
     }
 
+    /// The fault of the endpoint, if it is one. A pooled connection may be closed at any time, which is none.
+    pub(super) fn endpoint_fault(&self, origin: Origin) -> Option<Reason> {
+        match self {
+            Self::Unsent(_) | Self::Unanswered(_) if origin == Origin::Pooled => None,
+            Self::Unsent(_) | Self::Unanswered(_) | Self::BrokeOff(_) | Self::Unreadable(_) => {
+                Some(Reason::UpstreamBrokeOff)
+            }
+            Self::ResponseTimeout => Some(Reason::ResponseTimeout),
+            Self::Upgraded | Self::Body(_) | Self::Framing(_) | Self::ClientGone => None,
+        }
+    }
+
     /// The error if the request is not retried.
     pub fn into_error(self, endpoint: String) -> UpstreamError {
         match self {
@@ -79,8 +92,10 @@ impl AttemptFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     safety: Safety,
-    /// Remaining retries.
+    /// Remaining retries at the same endpoint.
     retries_left: u8,
+    /// Remaining retries at other endpoints.
+    other_endpoints_left: u8,
     /// Maximum duration of an upstream reload, in which the upstream also drops new connections.
     patience: Option<Duration>,
     /// Time of the first failure.
@@ -104,6 +119,18 @@ const RETRIES: u8 = 1;
 /// process may accept a new one just before it ends.
 const RETRIES_IN_RELOADS: u8 = 3;
 
+/// Number of retries at other endpoints.
+const RETRIES_ELSEWHERE: u8 = 2;
+
+/// Whether the upstream has other endpoints for a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherEndpoints {
+    /// There are some.
+    Some,
+    /// There is only one endpoint, or retries at others are off.
+    None,
+}
+
 /// The connection for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryTarget {
@@ -111,25 +138,28 @@ pub enum RetryTarget {
     OnPooled,
     /// A new connection.
     OnNew,
+    /// Any connection to an endpoint that was not tried.
+    OnOtherEndpoint,
     /// No retry.
     Never,
 }
 
 impl RetryPolicy {
     /// The policy for a request. Idempotent methods without upgrade and body may be retried.
-    /// `patience` is the maximum duration of an upstream reload; if it is set, a short body is kept
-    /// for retries as well.
+    /// `patience` is the maximum duration of an upstream reload. With it, or with other endpoints, a
+    /// short body is kept for retries as well.
     pub fn of(
         method: &str,
         framing: Framing,
         upgrade: Upgrade,
         patience: Option<Duration>,
+        others: OtherEndpoints,
     ) -> Self {
         let idempotent = matches!(
             method,
             "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
         );
-        let longest = if patience.is_some() {
+        let longest = if patience.is_some() || others == OtherEndpoints::Some {
             LONGEST_KEPT_BODY
         } else {
             0
@@ -146,9 +176,14 @@ impl RetryPolicy {
         } else {
             RETRIES
         };
+        let other_endpoints_left = match others {
+            OtherEndpoints::Some => RETRIES_ELSEWHERE,
+            OtherEndpoints::None => 0,
+        };
         Self {
             safety,
             retries_left,
+            other_endpoints_left,
             patience,
             since: None,
         }
@@ -156,6 +191,29 @@ impl RetryPolicy {
 
     /// The retry after a failure. Consumes one of the remaining retries.
     pub fn after(&mut self, failure: &AttemptFailure, origin: Origin) -> RetryTarget {
+        match self.after_at_same(failure, origin) {
+            RetryTarget::Never => self.after_at_other(failure),
+            target => target,
+        }
+    }
+
+    /// The retry at another endpoint. What the upstream cannot have processed may be sent again, and what may arrive twice.
+    fn after_at_other(&mut self, failure: &AttemptFailure) -> RetryTarget {
+        let is_safe = match failure {
+            AttemptFailure::Unsent(_) => true,
+            AttemptFailure::Unanswered(_)
+            | AttemptFailure::BrokeOff(_)
+            | AttemptFailure::ResponseTimeout => self.safety == Safety::Idempotent,
+            _ => false,
+        };
+        if !is_safe || self.other_endpoints_left == 0 {
+            return RetryTarget::Never;
+        }
+        self.other_endpoints_left -= 1;
+        RetryTarget::OnOtherEndpoint
+    }
+
+    fn after_at_same(&mut self, failure: &AttemptFailure, origin: Origin) -> RetryTarget {
         let may_be_dropped = origin == Origin::Pooled || self.patience.is_some();
         match failure {
             AttemptFailure::Unsent(_) if origin == Origin::Pooled => RetryTarget::OnPooled,
@@ -182,7 +240,8 @@ impl RetryPolicy {
 
     /// Whether the sent part of the body is kept for a retry.
     pub fn keeps_body(&self) -> bool {
-        self.patience.is_some() && self.safety == Safety::Idempotent
+        (self.patience.is_some() || self.other_endpoints_left > 0)
+            && self.safety == Safety::Idempotent
     }
 
     fn retry(&mut self, allowed: bool) -> RetryTarget {
@@ -202,6 +261,7 @@ impl RetryPolicy {
         Self {
             safety: Safety::Once,
             retries_left: 0,
+            other_endpoints_left: 0,
             patience: None,
             since: None,
         }
@@ -209,168 +269,4 @@ impl RetryPolicy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ended() -> io::Error {
-        io::ErrorKind::UnexpectedEof.into()
-    }
-
-    const LONG: Option<Duration> = Some(Duration::from_secs(3600));
-
-    fn repeat(method: &str, framing: Framing, upgrade: Upgrade) -> RetryPolicy {
-        RetryPolicy::of(method, framing, upgrade, None)
-    }
-
-    #[test]
-    fn what_may_have_side_effects_goes_once() {
-        let safety = |method, framing, upgrade| repeat(method, framing, upgrade).safety;
-        for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
-            assert_eq!(
-                safety(method, Framing::Length(0), Upgrade::None),
-                Safety::Idempotent,
-                "{method}"
-            );
-            assert_eq!(
-                safety(method, Framing::Length(1), Upgrade::None),
-                Safety::Once,
-                "{method}"
-            );
-            assert_eq!(
-                safety(method, Framing::Chunked, Upgrade::None),
-                Safety::Once,
-                "{method}"
-            );
-        }
-        let rides = |method, length| {
-            RetryPolicy::of(method, Framing::Length(length), Upgrade::None, LONG).safety
-        };
-        assert_eq!(rides("GET", LONGEST_KEPT_BODY), Safety::Idempotent);
-        assert_eq!(rides("GET", LONGEST_KEPT_BODY + 1), Safety::Once);
-        assert_eq!(rides("POST", 0), Safety::Once);
-        assert_eq!(
-            safety("POST", Framing::Length(0), Upgrade::None),
-            Safety::Once
-        );
-        assert_eq!(
-            safety("get", Framing::Length(0), Upgrade::None),
-            Safety::Once
-        );
-        let handshake: &[(&str, &[u8])] = &[
-            ("connection", b"upgrade"),
-            ("upgrade", b"websocket"),
-            ("sec-websocket-version", b"13"),
-            ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
-        ];
-        let upgrade = crate::forward::requested_upgrade("GET", handshake).unwrap();
-        assert_ne!(upgrade, Upgrade::None);
-        assert_eq!(safety("GET", Framing::Length(0), upgrade), Safety::Once);
-    }
-
-    #[test]
-    fn only_a_pooled_connection_is_reason_to_go_again_and_only_once() {
-        let mut safe = repeat("GET", Framing::Length(0), Upgrade::None);
-        assert_eq!(
-            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
-            RetryTarget::Never
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::BrokeOff(ended()), Origin::Pooled),
-            RetryTarget::Never
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::ResponseTimeout, Origin::Pooled),
-            RetryTarget::Never
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::Unsent(ended()), Origin::Pooled),
-            RetryTarget::OnPooled
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
-            RetryTarget::OnNew
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
-            RetryTarget::Never
-        );
-        let mut never = repeat("POST", Framing::Length(0), Upgrade::None);
-        assert_eq!(
-            never.after(&AttemptFailure::Unsent(ended()), Origin::Pooled),
-            RetryTarget::OnPooled
-        );
-        assert_eq!(
-            never.after(&AttemptFailure::Unsent(ended()), Origin::New),
-            RetryTarget::Never
-        );
-        assert_eq!(
-            never.after(&AttemptFailure::Unanswered(ended()), Origin::Pooled),
-            RetryTarget::Never
-        );
-    }
-
-    #[test]
-    fn in_a_reload_new_connections_are_dropped_too_but_nothing_with_side_effects_goes_twice() {
-        let mut safe = RetryPolicy::of("GET", Framing::Length(0), Upgrade::None, LONG);
-        assert_eq!(
-            safe.after(&AttemptFailure::ResponseTimeout, Origin::New),
-            RetryTarget::Never
-        );
-        assert_eq!(
-            safe.after(&AttemptFailure::BrokeOff(ended()), Origin::New),
-            RetryTarget::OnNew
-        );
-        for _ in 1..RETRIES_IN_RELOADS {
-            assert_eq!(
-                safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
-                RetryTarget::OnNew
-            );
-        }
-        assert_eq!(
-            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
-            RetryTarget::Never
-        );
-
-        let mut post = RetryPolicy::of("POST", Framing::Length(5), Upgrade::None, LONG);
-        for origin in [Origin::New, Origin::Pooled] {
-            assert_eq!(
-                post.after(&AttemptFailure::BrokeOff(ended()), origin),
-                RetryTarget::Never
-            );
-            assert_eq!(
-                post.after(&AttemptFailure::Unanswered(ended()), origin),
-                RetryTarget::Never
-            );
-        }
-        assert_eq!(
-            post.after(&AttemptFailure::Unsent(ended()), Origin::New),
-            RetryTarget::OnNew,
-            "nothing of it was sent"
-        );
-    }
-
-    #[test]
-    fn responses_are_buffered_only_where_the_request_can_be_retried() {
-        let quirks = Quirks {
-            hold_back: Some(5),
-            ..Quirks::default()
-        };
-        let holds = |method, patience| {
-            RetryPolicy::of(method, Framing::Length(0), Upgrade::None, patience).holds_back(&quirks)
-        };
-        assert_eq!(
-            (holds("GET", LONG), holds("POST", LONG), holds("GET", None)),
-            (5, 0, 0)
-        );
-    }
-
-    #[test]
-    fn a_reload_that_takes_too_long_is_a_failure() {
-        let mut safe = RetryPolicy::of("GET", Framing::Length(0), Upgrade::None, LONG);
-        safe.since = Instant::now().checked_sub(Duration::from_secs(3601));
-        assert_eq!(
-            safe.after(&AttemptFailure::Unanswered(ended()), Origin::New),
-            RetryTarget::Never
-        );
-    }
-}
+mod tests;

@@ -2,7 +2,10 @@
 
 use super::link::{Link, Origin};
 use super::thread_state::WeakStateKey;
-use super::{Account, OutgoingRequest, PooledEndpoint, Upstream, UpstreamError, turn};
+use super::{
+    Account, EndpointChoice, OutgoingRequest, PooledEndpoint, Upstream, UpstreamError,
+    connect_reason,
+};
 use crate::config::HostHeader;
 use crate::descriptors::UPSTREAMS;
 use crate::endpoint::ConnectError;
@@ -36,18 +39,10 @@ impl pool::PooledConnection for Link {
 }
 
 impl Upstream {
-    /// The next endpoint (round robin).
-    pub fn choose(&self) -> usize {
-        match self.targets.len() {
-            0 | 1 => 0,
-            several => turn::next(&self.turn) % several,
-        }
-    }
-
     /// The most recently used idle connection to this endpoint, of the account if there is one.
-    pub fn pooled_link(&self, choice: usize, account: Option<&Account>) -> Option<Link> {
+    pub fn pooled_link(&self, choice: EndpointChoice, account: Option<&Account>) -> Option<Link> {
         pool::take::<Link>(
-            &self.target(choice).pool,
+            &self.target(choice.number()).pool,
             account.and_then(Account::mark).map(|mark| mark.id()),
         )
     }
@@ -60,7 +55,7 @@ impl Upstream {
     /// [`UpstreamError::Connect`] for the last attempt.
     pub async fn new_link(
         &self,
-        choice: usize,
+        choice: EndpointChoice,
         outgoing: &OutgoingRequest,
     ) -> Result<Link, UpstreamError> {
         let preface = outgoing.preface.as_deref();
@@ -91,26 +86,21 @@ impl Upstream {
         }
     }
 
-    /// Tries each endpoint once. On failure, returns the last one by number.
+    /// Tries each endpoint that this request has not tried, first those that are not ejected. On failure, returns the last one
+    /// by number.
     async fn connect_any(
         &self,
-        choice: usize,
+        mut choice: EndpointChoice,
         preface: Option<&[u8]>,
         account: Option<&Account>,
     ) -> Result<Link, (usize, ConnectError)> {
-        let mut failed = 0;
         loop {
-            let number = choice.wrapping_add(failed) % self.targets.len().max(1);
+            let number = choice.number();
+            let next = self.next_to_connect(choice);
+            let timeout = self.connect_timeout_before(next);
             let target = self.target(number);
-            match target
-                .endpoint
-                .connect(
-                    preface,
-                    account.and_then(Account::tls),
-                    self.connect_timeout,
-                )
-                .await
-            {
+            let tls = account.and_then(Account::tls);
+            let source = match target.endpoint.connect(preface, tls, timeout).await {
                 Ok(stream) => {
                     let owner = account.and_then(Account::mark);
                     return Ok(Link::new(
@@ -121,15 +111,17 @@ impl Upstream {
                         owner,
                     ));
                 }
-                Err(source) => {
-                    failed += 1;
-                    // Other endpoints need a descriptor as well.
-                    if failed >= self.targets.len() || matches!(source, ConnectError::NoDescriptors)
-                    {
-                        return Err((number, source));
-                    }
-                }
+                Err(source) => source,
+            };
+            // Other endpoints need a descriptor as well.
+            if matches!(source, ConnectError::NoDescriptors) {
+                return Err((number, source));
             }
+            self.endpoint_failed(number, connect_reason(&source));
+            choice = match next {
+                Some(next) => choice.then(next),
+                None => return Err((number, source)),
+            };
         }
     }
 
@@ -147,7 +139,7 @@ impl Upstream {
         }
     }
 
-    fn target(&self, choice: usize) -> &PooledEndpoint {
+    pub(super) fn target(&self, choice: usize) -> &PooledEndpoint {
         #[expect(
             clippy::indexing_slicing,
             reason = "assembly refuses an upstream without endpoints"

@@ -5,23 +5,30 @@ mod account;
 mod response;
 mod response_body;
 mod attempts;
+mod endpoint_record;
+mod endpoint_set;
+mod endpoint_states;
+mod endpoints;
 mod failure;
 mod head_search;
+mod health;
 mod link;
 mod link_stream;
 mod links;
 mod quirks;
 mod outgoing;
 mod response_reader;
+mod retry_budget;
 mod send;
-mod turn;
 mod upload;
 mod upload_state;
 
 pub use account::{Account, Accounts};
 pub use attempts::{AttemptObserver, SendAttempts};
-pub use failure::{AttemptFailure, RetryPolicy, RetryTarget};
+pub use endpoints::{EndpointChoice, EndpointFacts};
+pub use failure::{AttemptFailure, OtherEndpoints, RetryPolicy, RetryTarget};
 pub use head_search::{ExpectedResponse, ResponseHeadSearch};
+pub use health::HealthSettings;
 pub use link::{Link, Origin};
 pub use link_stream::LinkStream;
 pub use outgoing::OutgoingRequest;
@@ -39,6 +46,7 @@ use crate::pool::{Capacity, PoolKey};
 use crate::reason::Reason;
 use crate::telemetry::Telemetry;
 use crate::thread_state;
+use endpoint_record::EndpointRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,13 +68,17 @@ pub struct Upstream {
     pub signature: Vec<u8>,
     connect_timeout: Duration,
     targets: Vec<PooledEndpoint>,
-    turn: thread_state::StateKey,
+    health: HealthSettings,
+    retry_percent: u32,
+    /// The key of the [`EndpointStates`](endpoint_states::EndpointStates) of each worker.
+    states: thread_state::StateKey,
     telemetry: Arc<Telemetry>,
 }
 
 struct PooledEndpoint {
     endpoint: Endpoint,
     pool: PoolKey,
+    record: Arc<EndpointRecord>,
 }
 
 /// The settings of an upstream.
@@ -90,6 +102,10 @@ pub struct UpstreamSettings {
     pub pool_idle_timeout: Duration,
     /// Maximum idle connections per worker and endpoint.
     pub pool_capacity: Capacity,
+    /// When endpoints are ejected.
+    pub health: HealthSettings,
+    /// Retries on another endpoint, as a percentage of the requests. 0: none.
+    pub retry_percent: u32,
     /// Its quirks.
     pub quirks: Quirks,
 }
@@ -145,17 +161,22 @@ impl UpstreamError {
     /// The reason.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Connect { source, .. } => match source {
-                ConnectError::Timeout => Reason::ConnectTimeout,
-                ConnectError::Tls(_) => Reason::UpstreamTls,
-                ConnectError::NoDescriptors => Reason::UpstreamConnectionsUsedUp,
-                ConnectError::Tcp(_) => Reason::ConnectFailed,
-            },
+            Self::Connect { source, .. } => connect_reason(source),
             Self::ResponseTimeout { .. } => Reason::ResponseTimeout,
             Self::Broken { .. } => Reason::UpstreamBrokeOff,
             Self::Upgraded { .. } => Reason::UpstreamUpgraded,
             Self::RequestBody(_) => Reason::RequestBody,
         }
+    }
+}
+
+/// The reason for a failed connect.
+fn connect_reason(error: &ConnectError) -> Reason {
+    match error {
+        ConnectError::Timeout => Reason::ConnectTimeout,
+        ConnectError::Tls(_) => Reason::UpstreamTls,
+        ConnectError::NoDescriptors => Reason::UpstreamConnectionsUsedUp,
+        ConnectError::Tcp(_) => Reason::ConnectFailed,
     }
 }
 
@@ -172,9 +193,15 @@ impl Upstream {
             .endpoints
             .into_iter()
             .map(|endpoint| PooledEndpoint {
+                record: Arc::new(EndpointRecord::new(
+                    &settings.name,
+                    &endpoint.authority,
+                    &telemetry,
+                )),
                 endpoint,
                 pool: pool(),
-            });
+            })
+            .collect();
         Self {
             name: settings.name,
             host_header: settings.host_header,
@@ -184,8 +211,10 @@ impl Upstream {
             quirks: settings.quirks,
             signature,
             connect_timeout: settings.connect_timeout,
-            targets: targets.collect(),
-            turn: thread_state::StateKey::new(),
+            targets,
+            health: settings.health,
+            retry_percent: settings.retry_percent,
+            states: thread_state::StateKey::new(),
             telemetry,
         }
     }

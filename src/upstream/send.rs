@@ -79,12 +79,10 @@ impl<T, F: FnMut(&ResponseHead<'_, '_>) -> T> SendObserver for F {
 }
 
 impl Upstream {
-    /// Sends a request to the next endpoint (round robin), or to the next reachable one. The
-    /// observer receives the head of each response, including interim ones; its result for the last
+    /// Sends a request to the chosen endpoint, or to another one if it cannot be reached. The observer receives the head of each response, including interim ones; its result for the last
     /// head is returned.
     ///
-    /// Retries only if no byte was sent, or if that is safe and the connection was closed (RFC 9110
-    /// section 9.2.2): see [`RetryPolicy`](super::RetryPolicy).
+    /// Retries only if no byte was sent, or if that is safe (RFC 9110 section 9.2.2): see [`RetryPolicy`](super::RetryPolicy).
     ///
     /// # Errors
     /// [`UpstreamError`]
@@ -133,7 +131,7 @@ impl Upstream {
                 Some(link) => link,
                 // Connecting is rare, and its future is large.
                 None => {
-                    observer.connects_to(self.endpoint_name(attempts.choice()));
+                    observer.connects_to(self.endpoint_name(attempts.choice().number()));
                     Box::pin(self.new_link(attempts.choice(), &outgoing)).await?
                 }
             };
@@ -150,11 +148,12 @@ impl Upstream {
                 .await
             {
                 Ok((received, head)) => {
+                    self.responded(link.endpoint());
                     return Ok(UpstreamResponse::new(received, head, upload, reader, link));
                 }
                 Err(failure) => failure,
             };
-            if let Err(failure) = attempts.failed(failure, &mut observer) {
+            if let Err(failure) = attempts.failed(self, failure, &mut observer) {
                 let endpoint = self.endpoint_name(attempts.last_endpoint()).to_owned();
                 return Err(failure.into_error(endpoint));
             }

@@ -67,7 +67,8 @@ pub(in crate::config) static STREAMS: Key<IntegerValue> = Key::new(
 pub(in crate::config) static CONNECT_TIMEOUT: Key<DurationValue> = Key::new(
     "connect_timeout",
     DurationValue,
-    "Maximum time to connect to an endpoint of an upstream, including TLS.",
+    "Maximum time to connect to an endpoint of an upstream, including TLS. While another active \
+     endpoint is left, an attempt may take a quarter of it.",
 )
 .default_text("5s");
 

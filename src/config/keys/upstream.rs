@@ -1,5 +1,6 @@
 //! Keys of `[upstream.NAME]`.
 
+use super::health::{HEALTH_TABLE, PERCENT};
 use super::key::{Key, TableKeys};
 use super::limits;
 use super::value::*;
@@ -69,8 +70,8 @@ const OWN_CREDENTIALS: Words<CredentialsOfUsers> = &[
 pub(in crate::config) static ENDPOINTS: Key<TextList> = Key::new(
     "endpoints",
     TextList(TextForm::Url),
-    "`http://host:port` or `https://host:port`. Round robin; an endpoint that cannot be \
-     reached is skipped.",
+    "`http://host:port` or `https://host:port`. Round robin. If an endpoint cannot be reached, \
+     the next one is used; one that fails repeatedly is ejected (`health`).",
 );
 
 pub(in crate::config) static ANCHORS: Key<TextList> = Key::new(
@@ -198,6 +199,15 @@ pub(in crate::config) static CREDENTIALS_OF_USERS: Key<Choice<CredentialsOfUsers
 )
 .default_text("optional");
 
+pub(in crate::config) static RETRY_PERCENT: Key<IntegerValue> = Key::new(
+    "retry_percent",
+    PERCENT,
+    "Retries on another endpoint, as a percentage of the requests of a worker, beside one per \
+     second. A request is retried if no byte was sent, or if its method is idempotent and its \
+     body has at most 16 KiB. 0: no retries on other endpoints.",
+)
+.default_number(20);
+
 pub(in crate::config) static UPSTREAM: TableKeys = TableKeys {
     doc: "Servers behind the gateway.",
     keys: &[
@@ -220,6 +230,8 @@ pub(in crate::config) static UPSTREAM: TableKeys = TableKeys {
         &HOLD_BACK,
         &QUICK_ACK,
         &CREDENTIALS_OF_USERS,
+        &RETRY_PERCENT,
+        &HEALTH_TABLE,
         &limits::CONNECT_TIMEOUT,
         &limits::RESPONSE_TIMEOUT,
         &limits::IDLE_TIMEOUT,

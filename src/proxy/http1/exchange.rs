@@ -12,7 +12,9 @@ use super::{Connection, KeepAlive, NextStep, UnreadInput};
 use crate::forward::{Framing, HttpVersion, RequestKind, Upgrade};
 use crate::respond::{Consequence, Rejection, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
-use crate::upstream::{AttemptFailure, AttemptObserver, Link, SendAttempts, UpstreamError};
+use crate::upstream::{
+    AttemptFailure, AttemptObserver, EndpointChoice, Link, SendAttempts, UpstreamError,
+};
 use std::future::poll_fn;
 use std::task::Poll;
 use tokio::time::Instant;
@@ -115,8 +117,11 @@ impl<R: Records> Connection<R> {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) => failure,
             };
-            if let Err(failure) = attempts.failed(failure, &mut request.record) {
-                let endpoint = request.upstream.endpoint_name(attempts.last_endpoint());
+            let ForwardedRequest {
+                upstream, record, ..
+            } = &mut *request;
+            if let Err(failure) = attempts.failed(upstream, failure, record) {
+                let endpoint = upstream.endpoint_name(attempts.last_endpoint());
                 return Err(rejection(failure, endpoint.to_owned()));
             }
         }
@@ -126,11 +131,11 @@ impl<R: Records> Connection<R> {
     async fn connect(
         &mut self,
         request: &mut ForwardedRequest,
-        choice: usize,
+        choice: EndpointChoice,
     ) -> Result<ConnectOutcome, UpstreamError> {
         request
             .record
-            .connects_to(request.upstream.endpoint_name(choice));
+            .connects_to(request.upstream.endpoint_name(choice.number()));
         let ForwardedRequest {
             upstream,
             live_permit,
@@ -190,6 +195,7 @@ impl<R: Records> Connection<R> {
                     attempt.reader.skip_head(response.length);
                 }
                 Ok(AttemptEvent::Response(response)) => {
+                    request.upstream.responded(attempt.link.endpoint());
                     request.record.responded_at(self.now.into_std());
                     request.record.status(response.status);
                     let next_step = self.send_response(request, attempt, response).await;
@@ -222,6 +228,7 @@ impl<R: Records> Connection<R> {
         if !is_requested || !attempt.upload.is_complete() {
             return Err(AttemptFailure::Upgraded);
         }
+        request.upstream.responded(attempt.link.endpoint());
         request.record.responded_at(self.now.into_std());
         let Attempt { reader, link, .. } = attempt;
         Ok(ForwardOutcome::Upgraded(Box::new(response), reader, link))

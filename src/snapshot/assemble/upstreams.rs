@@ -6,7 +6,7 @@ use crate::config::{HostHeader, Spanned, UpstreamTable, unexpanded};
 use crate::endpoint::{EndpointAddress, EndpointScheme};
 use crate::file_read::{self, FileKind};
 use crate::pool::Capacity;
-use crate::upstream::{Upstream, UpstreamSettings};
+use crate::upstream::{HealthSettings, Upstream, UpstreamSettings};
 use base64::Engine;
 use rustls::RootCertStore;
 use std::collections::HashMap;
@@ -77,7 +77,6 @@ impl Assembly<'_> {
             Some(credentials) => Some(credentials?),
             None => None,
         };
-        let at_most = |size| Capacity::AtMost(usize::try_from(size).unwrap_or(usize::MAX));
         let settings = UpstreamSettings {
             name: table.name.value.as_str().into(),
             endpoints: (!endpoints.is_empty()).then_some(endpoints)?,
@@ -93,8 +92,10 @@ impl Assembly<'_> {
                 .map_or_else(Default::default, |setting| setting.value),
             connect_timeout: defaults::connect_timeout(&[&table.limits, &self.config.limits]),
             pool_idle_timeout: defaults::pool_idle_timeout(table),
+            health: self.health(table)?,
+            retry_percent: table.retry_percent.unwrap_or(defaults::RETRY_PERCENT),
             quirks: defaults::quirks(&table.quirks),
-            pool_capacity: table.pool_size.map_or(Capacity::AsNeeded, at_most),
+            pool_capacity: pool_capacity(table),
         };
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
@@ -110,6 +111,25 @@ impl Assembly<'_> {
             unchanged.unwrap_or_else(make),
             tls.ok()?.map(|tls| tls.roots),
         ))
+    }
+
+    /// When endpoints are ejected.
+    fn health(&self, table: &UpstreamTable) -> Option<HealthSettings> {
+        let settings = defaults::health(&table.health);
+        if settings.ejection_time <= settings.max_ejection_time {
+            return Some(settings);
+        }
+        let longest = settings.max_ejection_time;
+        let message = format!(
+            "`ejection_time` of upstream \"{}\" is longer than `max_ejection_time` ({longest:?})",
+            table.name.value
+        );
+        self.problems.error(
+            table.health.place.unwrap_or(table.name.place),
+            message,
+            "shorten `ejection_time`, or write a longer `max_ejection_time`",
+        );
+        None
     }
 
     pub(super) fn endpoint_address(&self, text: &Spanned<String>) -> Option<EndpointAddress> {
@@ -167,6 +187,12 @@ impl Assembly<'_> {
             .into_bytes(),
         )
     }
+}
+
+fn pool_capacity(table: &UpstreamTable) -> Capacity {
+    table.pool_size.map_or(Capacity::AsNeeded, |size| {
+        Capacity::AtMost(usize::try_from(size).unwrap_or(usize::MAX))
+    })
 }
 
 pub(super) fn peer(table: &UpstreamTable) -> RemoteServer<'_> {

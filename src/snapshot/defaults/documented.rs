@@ -45,6 +45,7 @@ fn constants() -> BTreeMap<&'static str, Actual> {
     process_constants()
         .into_iter()
         .chain(identity_constants())
+        .chain(upstream_constants())
         .collect()
 }
 
@@ -97,7 +98,7 @@ fn process_constants() -> BTreeMap<&'static str, Actual> {
     ])
 }
 
-/// Of identities, credentials, trust domains, upstreams and authorizers.
+/// Of identities, credentials, trust domains and authorizers.
 fn identity_constants() -> BTreeMap<&'static str, Actual> {
     use Actual::{Duration, Size};
     let attempts = AttemptLimits::default();
@@ -133,14 +134,6 @@ fn identity_constants() -> BTreeMap<&'static str, Actual> {
         ("trust_domain.crl_fetch.refresh", Duration(CRL_REFRESH)),
         ("trust_domain.crl_fetch.timeout", Duration(CRL_TIMEOUT)),
         ("trust_domain.crl_fetch.size_limit", Size(CRL_SIZE_LIMIT)),
-        (
-            "upstream.connect_retry",
-            or_off(Quirks::default().connect_retry, Duration),
-        ),
-        (
-            "upstream.hold_back",
-            or_off(Quirks::default().hold_back, Size),
-        ),
         ("token_issuer.refresh", Duration(TOKEN_KEYS_REFRESH)),
         ("token_issuer.leeway", Duration(TOKEN_LEEWAY)),
         ("token_issuer.user_claim", plain(json!(USER_CLAIM))),
@@ -151,6 +144,35 @@ fn identity_constants() -> BTreeMap<&'static str, Actual> {
             plain(json!(AUTHORIZER_CONCURRENCY)),
         ),
         ("authorizer.cache", or_off(Option::default(), Duration)),
+    ])
+}
+
+/// Of upstreams.
+fn upstream_constants() -> BTreeMap<&'static str, Actual> {
+    use Actual::{Duration, Size};
+    BTreeMap::from([
+        (
+            "upstream.connect_retry",
+            or_off(Quirks::default().connect_retry, Duration),
+        ),
+        (
+            "upstream.hold_back",
+            or_off(Quirks::default().hold_back, Size),
+        ),
+        (
+            "upstream.health.failures",
+            plain(json!(health(&HealthTable::default()).failures)),
+        ),
+        (
+            "upstream.health.ejection_time",
+            Duration(health(&HealthTable::default()).ejection_time),
+        ),
+        (
+            "upstream.health.max_ejection_time",
+            Duration(MAX_EJECTION_TIME),
+        ),
+        ("upstream.health.panic_percent", plain(json!(PANIC_PERCENT))),
+        ("upstream.retry_percent", plain(json!(RETRY_PERCENT))),
     ])
 }
 

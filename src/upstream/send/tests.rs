@@ -57,6 +57,13 @@ fn upstream(address: SocketAddr) -> Upstream {
         connect_timeout: Duration::from_secs(60),
         pool_idle_timeout: Duration::from_secs(60),
         pool_capacity: Capacity::AtMost(4),
+        health: crate::upstream::HealthSettings {
+            failures: None,
+            ejection_time: Duration::from_secs(60),
+            max_ejection_time: Duration::from_secs(60),
+            panic_percent: 0,
+        },
+        retry_percent: 0,
         quirks: crate::upstream::Quirks::default(),
     };
     Upstream::new(settings, Vec::new(), Arc::new(Telemetry::default()))

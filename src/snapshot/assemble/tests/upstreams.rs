@@ -60,3 +60,20 @@ fn an_upstream_keeps_its_connections_over_a_reload_unless_it_changes() {
     assert!(!reload(&endpoint(2)));
     assert!(!reload(&format!("{}\npool_size = 3", endpoint(1))));
 }
+
+#[test]
+fn an_ejection_is_no_longer_than_the_longest() {
+    let scene = Scene::new();
+    let with = |first: &str| {
+        with_upstream(&format!(
+            "endpoints = [\"http://127.0.0.1:1\"]\n[upstream.api.health]\nejection_time = \"{first}\"\n\
+             max_ejection_time = \"10s\"\n"
+        ))
+    };
+    let errors = scene.errors_of(&with("11s"));
+    assert!(
+        errors[0].contains("`ejection_time` of upstream \"api\" is longer than"),
+        "{errors:#?}"
+    );
+    let _ = scene.snapshot_of(&with("10s"));
+}
