@@ -1,5 +1,11 @@
 //! The address of an upstream or authorizer, and connecting to it: TCP, or TLS for `https`.
 
+mod address;
+mod http_version;
+
+pub use address::{EndpointAddress, EndpointError, EndpointScheme};
+pub use http_version::{EndpointHttp, HttpConnection};
+
 use crate::descriptors::{Descriptor, LOOK_UP};
 use crate::pool;
 use rustls::pki_types::ServerName;
@@ -22,6 +28,8 @@ pub struct Endpoint {
     /// `host:port` as configured: the Host field for `host_header = "endpoint"`, and the name in logs.
     pub authority: String,
     tls: Option<EndpointTls>,
+    /// The HTTP versions to offer.
+    http: EndpointHttp,
 }
 
 /// How an `https` endpoint is verified.
@@ -41,97 +49,6 @@ impl std::fmt::Debug for EndpointTls {
     }
 }
 
-/// Why a text is not an endpoint.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointError {
-    /// It does not begin with `http://` or `https://`.
-    #[error("an endpoint begins with http:// or https://")]
-    Scheme,
-    /// It has more than host and port.
-    #[error("an endpoint is a host and a port, without path, query or user")]
-    MoreThanAuthority,
-    /// It has no host, or the port is not a number.
-    #[error("the host or port of the endpoint cannot be read")]
-    Authority,
-}
-
-/// A parsed endpoint.
-#[derive(Debug)]
-pub struct EndpointAddress {
-    /// Plain or TLS.
-    pub scheme: EndpointScheme,
-    /// Name or address, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    authority: String,
-}
-
-/// The scheme of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndpointScheme {
-    /// HTTP without TLS.
-    Http,
-    /// HTTP over TLS; the certificate is always verified.
-    Https,
-}
-
-impl EndpointAddress {
-    /// Parses `http://host[:port]`.
-    ///
-    /// # Errors
-    /// [`EndpointError`]
-    pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        let (scheme, rest) = match text.split_once("://") {
-            Some(("http", rest)) => (EndpointScheme::Http, rest),
-            Some(("https", rest)) => (EndpointScheme::Https, rest),
-            _ => return Err(EndpointError::Scheme),
-        };
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#', '@']) {
-            return Err(EndpointError::MoreThanAuthority);
-        }
-        let parsed: http::uri::Authority =
-            authority.parse().map_err(|_| EndpointError::Authority)?;
-        // The library returns no port if it is malformed, so the text after the host is parsed here.
-        let port_text = authority
-            .strip_prefix(parsed.host())
-            .ok_or(EndpointError::Authority)?;
-        let port = match (port_text, scheme) {
-            ("", EndpointScheme::Https) => 443,
-            ("", EndpointScheme::Http) => 80,
-            _ => port_text
-                .strip_prefix(':')
-                .and_then(|port| port.parse().ok())
-                .ok_or(EndpointError::Authority)?,
-        };
-        let host = parsed
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
-        if host.is_empty() || port == 0 {
-            return Err(EndpointError::Authority);
-        }
-        Ok(Self {
-            scheme,
-            host,
-            port,
-            authority: authority.to_owned(),
-        })
-    }
-
-    /// The endpoint; `tls` says how its certificate is verified.
-    pub fn into_endpoint(self, tls: Option<EndpointTls>) -> Endpoint {
-        Endpoint {
-            host: self.host,
-            port: self.port,
-            authority: self.authority,
-            tls,
-        }
-    }
-}
-
 /// Why connecting failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -141,6 +58,15 @@ pub enum ConnectError {
     /// The endpoint's certificate was rejected, or TLS failed otherwise.
     #[error("TLS with the endpoint failed")]
     Tls(#[source] io::Error),
+    /// Only HTTP/2 was offered over TLS, and the endpoint did not select it.
+    #[error("the endpoint did not select HTTP/2 by ALPN")]
+    NoHttp2,
+    /// The connection ended, or the endpoint sent no HTTP/2 settings.
+    #[error("the endpoint does not speak HTTP/2")]
+    Http2(#[source] io::Error),
+    /// The endpoint permits no HTTP/2 stream.
+    #[error("the endpoint permits no stream on its HTTP/2 connection")]
+    NoStreams,
     /// All descriptors for connections to upstreams and authorizers are in use.
     #[error("no file descriptor is left for upstream connections")]
     NoDescriptors,
@@ -150,6 +76,15 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// For a failed beginning of HTTP/2.
+    pub fn of_http2(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut {
+            Self::Timeout
+        } else {
+            Self::Http2(error)
+        }
+    }
+
     /// Whether the error is typical of an endpoint that restarts, so that a retry may succeed.
     pub fn is_passing(&self) -> bool {
         use io::ErrorKind::{
@@ -161,18 +96,55 @@ impl ConnectError {
                 ConnectionRefused | ConnectionReset | ConnectionAborted
             ),
             // A rejected certificate has another error kind.
-            Self::Tls(error) => {
+            Self::Tls(error) | Self::Http2(error) => {
                 matches!(
                     error.kind(),
                     UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
                 )
             }
-            Self::NoDescriptors | Self::Timeout => false,
+            Self::NoHttp2 | Self::NoStreams | Self::NoDescriptors | Self::Timeout => false,
         }
     }
 }
 
 impl Endpoint {
+    /// The endpoint with these HTTP versions.
+    #[must_use]
+    pub fn with_http(self, http: EndpointHttp) -> Self {
+        Self { http, ..self }
+    }
+
+    /// The HTTP versions to offer.
+    pub fn http(&self) -> EndpointHttp {
+        self.http
+    }
+
+    /// Whether connections are encrypted.
+    pub fn scheme(&self) -> EndpointScheme {
+        match self.tls {
+            None => EndpointScheme::Http,
+            Some(_) => EndpointScheme::Https,
+        }
+    }
+
+    /// As [`connect`](Self::connect), and agrees on one of the HTTP versions `http`.
+    ///
+    /// # Errors
+    /// [`ConnectError`]
+    pub async fn connect_http(
+        &self,
+        http: EndpointHttp,
+        preface: Option<&[u8]>,
+        client_config: Option<&Arc<rustls::ClientConfig>>,
+        timeout: Duration,
+    ) -> Result<HttpConnection, ConnectError> {
+        let connecting = self.connect_now(http, preface, client_config);
+        let stream = tokio::time::timeout(timeout, connecting)
+            .await
+            .map_err(|_| ConnectError::Timeout)??;
+        http.agreed(stream)
+    }
+
     /// Connects within `timeout`. The bytes of `preface` are sent first, before TLS. `client_config` replaces the TLS configuration
     /// of the endpoint, to present another client certificate than the gateway's.
     ///
@@ -184,7 +156,8 @@ impl Endpoint {
         client_config: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
     ) -> Result<EndpointStream, ConnectError> {
-        tokio::time::timeout(timeout, self.connect_now(preface, client_config))
+        let connecting = self.connect_now(EndpointHttp::Http1, preface, client_config);
+        tokio::time::timeout(timeout, connecting)
             .await
             .map_err(|_| ConnectError::Timeout)?
     }
@@ -219,6 +192,7 @@ impl Endpoint {
 
     async fn connect_now(
         &self,
+        http: EndpointHttp,
         preface: Option<&[u8]>,
         client_config: Option<&Arc<rustls::ClientConfig>>,
     ) -> Result<EndpointStream, ConnectError> {
@@ -235,10 +209,14 @@ impl Endpoint {
             None => Ok(EndpointStream::Plain(stream, descriptor)),
             Some(tls) => {
                 let connector = TlsConnector::from(client_config.unwrap_or(&tls.config).clone());
-                let stream = connector
-                    .connect(tls.name.clone(), stream)
-                    .await
-                    .map_err(ConnectError::Tls)?;
+                let protocols = http.alpn_protocols();
+                let connected = if protocols.is_empty() {
+                    connector.connect(tls.name.clone(), stream).await
+                } else {
+                    let connector = connector.with_alpn(protocols);
+                    connector.connect(tls.name.clone(), stream).await
+                };
+                let stream = connected.map_err(ConnectError::Tls)?;
                 Ok(EndpointStream::Tls(Box::new(stream), descriptor))
             }
         }
@@ -312,44 +290,6 @@ impl AsyncWrite for EndpointStream {
         match self.get_mut() {
             Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream, _) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_are_a_scheme_a_host_and_a_port() {
-        let parse = |text: &str| {
-            EndpointAddress::parse(text)
-                .map(|found| (found.scheme, found.host, found.port))
-                .ok()
-        };
-        assert_eq!(
-            parse("http://127.0.0.1:8080"),
-            Some((EndpointScheme::Http, "127.0.0.1".into(), 8080))
-        );
-        assert_eq!(
-            parse("https://icinga.example.org"),
-            Some((EndpointScheme::Https, "icinga.example.org".into(), 443))
-        );
-        assert_eq!(
-            parse("http://[::1]:80/"),
-            Some((EndpointScheme::Http, "::1".into(), 80))
-        );
-        for text in [
-            "127.0.0.1:80",
-            "ftp://a",
-            "http://",
-            "http://a:",
-            "http://a:x",
-            "http://a:0",
-            "http://a/b",
-            "http://u@a",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

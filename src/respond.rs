@@ -3,6 +3,7 @@
 //! The client gets a reason word and the request id. Details that would help an attacker go only to the log.
 
 mod credential;
+mod grpc;
 mod limited;
 mod response;
 mod detail;

@@ -26,6 +26,10 @@ mod overlay;
 mod config_errors;
 /// What upstreams get, against what an HTTP/1 server of hyper reads in the same bytes.
 mod differential;
+/// gRPC with a real client and server.
+mod grpc;
+/// Upstreams that speak HTTP/2.
+mod http2_upstream;
 /// `portcullis schema`: JSON Schema and reference of the config keys.
 mod schema;
 /// The end, in order.

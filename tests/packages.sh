@@ -40,6 +40,19 @@ install_packages() {
     leave_services_disabled
 }
 
+# Installs the packages of tests/python-packages.txt in target/python; nothing of the system changes. Fails where PyPI cannot
+# be reached.
+install_python_packages() {
+    local wanted=tests/python-packages.txt folder=target/python
+    if cmp --quiet "$wanted" "$folder/installed.txt"; then
+        return
+    fi
+    say "installing the packages of $wanted"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --target "$folder" \
+        --requirement "$wanted" && cp "$wanted" "$folder/installed.txt"
+}
+
 # Some packages bring a service, and Debian starts and enables the services of new packages. The tests run their own
 # daemons, so a machine that had no such service shall have none running afterwards. Where a package was installed
 # before, its service stays as it is.

@@ -225,6 +225,7 @@ fn decode_upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstre
         certificate: table.string(&upstream::CERTIFICATE),
         private_key: table.string(&upstream::PRIVATE_KEY),
         basic_credentials: table.string(&upstream::BASIC_CREDENTIALS),
+        http_version: table.choice(&upstream::HTTP_VERSION),
         host_header: table.choice(&upstream::HOST_HEADER),
         pool_idle_timeout: table.duration(&upstream::POOL_IDLE_TIMEOUT),
         pool_size: table.integer(&upstream::POOL_SIZE),

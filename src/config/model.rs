@@ -235,6 +235,18 @@ pub enum HostHeader {
     Endpoint,
 }
 
+/// The HTTP version that an upstream speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamHttp {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2: by ALPN with TLS, otherwise by prior knowledge.
+    Http2,
+    /// With TLS the version that the endpoint selects by ALPN, otherwise HTTP/1.1.
+    Auto,
+}
+
 /// Whether connections to an upstream begin with a PROXY header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyProtocol {
@@ -262,6 +274,8 @@ pub struct UpstreamTable {
     pub private_key: Option<Spanned<String>>,
     /// File (or `env:NAME`) with `user:password` to send as HTTP basic authentication.
     pub basic_credentials: Option<Spanned<String>>,
+    /// The HTTP version that the endpoints speak.
+    pub http_version: Option<Spanned<UpstreamHttp>>,
     /// The Host header in requests.
     pub host_header: Option<Spanned<HostHeader>>,
     /// How long an idle connection is kept.

@@ -11,6 +11,7 @@ mod expiry;
 mod few;
 mod fields;
 mod framing;
+mod grpc;
 mod names;
 mod policy;
 mod request_head;
@@ -39,6 +40,7 @@ pub use framing::{
     ExpectHeader, FieldSpace, Framing, FramingError, HttpVersion, MAX_FIELDS, ParsedHead,
     field_space, parse_head,
 };
+pub use grpc::{grpc_timeout, is_grpc};
 pub use policy::{FieldPolicy, SentHeaders, check_kept, may_be_decision_field};
 pub use request_head::{RequestHeadParts, WrittenHead, replace_host, write_request_head};
 pub use reserved::{BadFieldName, FieldNames};

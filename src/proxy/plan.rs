@@ -16,7 +16,7 @@ use crate::authorize::Permit;
 use crate::buffer_pool::PooledBuffer;
 use crate::forward::{
     ClientAddress, Framing, RequestEdit, RequestHeadParts, RequestKind, Upgrade, WrittenHead,
-    requested_upgrade, write_request_head,
+    grpc_timeout, requested_upgrade, write_request_head,
 };
 use crate::head::{Fields, RequestHead};
 use crate::respond::{GatewayResponse, Rejection, ResponseFormat};
@@ -24,6 +24,7 @@ use crate::route::{Admission, CanonicalTarget, Route, RouteLimits};
 use crate::upstream::{OutgoingRequest, RetryPolicy};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The client of a request, and the snapshot and evidence of the decision about it.
 pub(super) struct DecidedClient<'a> {
@@ -151,9 +152,11 @@ impl DecidedClient<'_> {
         limits: &RouteLimits,
     ) -> Result<OutgoingRequest, Rejection<'static>> {
         let upgrade = match request.upgrades {
-            UpgradeSupport::Supported => requested_upgrade(permitted.method, request.head.fields)
-                .map_err(Rejection::Upgrade)?,
-            UpgradeSupport::Ignored => Upgrade::None,
+            UpgradeSupport::Supported if upstream.takes_upgrades() => {
+                requested_upgrade(permitted.method, request.head.fields)
+                    .map_err(Rejection::Upgrade)?
+            }
+            UpgradeSupport::Supported | UpgradeSupport::Ignored => Upgrade::None,
         };
         let route = permitted.route;
         let snapshot = &self.active.snapshot;
@@ -186,6 +189,9 @@ impl DecidedClient<'_> {
         let WrittenHead { host, reuse } =
             write_request_head(&permitted.permit, &parts, &edit, &mut head);
         let connect_retry = upstream.quirks.connect_retry;
+        // The client of a gRPC request with a deadline waits no longer.
+        let deadline = grpc_timeout(request.head.fields).unwrap_or(Duration::MAX);
+        let response_timeout = limits.response_timeout.min(deadline);
         Ok(OutgoingRequest {
             head,
             host,
@@ -200,7 +206,7 @@ impl DecidedClient<'_> {
                 connect_retry,
                 upstream.other_endpoints(),
             ),
-            response_timeout: limits.response_timeout,
+            response_timeout,
             preface,
             account,
         })

@@ -27,7 +27,7 @@ pub(super) fn answer(
     let expires = peer.map(PeerCertificate::not_after_text);
     let version = concat!("portcullis ", env!("CARGO_PKG_VERSION"));
     let (content_type, body) = match form {
-        ResponseFormat::Json => {
+        ResponseFormat::Json | ResponseFormat::Grpc => {
             let result = serde_json::json!({
                 "info": INFO,
                 "user": &*user.name,

@@ -1,8 +1,8 @@
-//! Builds the response to a refused request, as JSON or HTML. Status and texts come from the parent module.
+//! Builds the response to a refused request, as JSON, HTML or for gRPC. Status and texts come from the parent module.
 
-use super::{Rejection, credential, limited};
+use super::{Rejection, credential, grpc, limited};
 use crate::endpoint::ConnectError;
-use crate::forward::BadUpgrade;
+use crate::forward::{BadUpgrade, is_grpc};
 use crate::head::Fields;
 use crate::reason::title;
 use crate::upstream::UpstreamError;
@@ -11,7 +11,7 @@ use http::StatusCode;
 /// A response of the gateway itself.
 #[derive(Debug)]
 pub struct GatewayResponse {
-    /// The status.
+    /// The status, as logs and metrics have it.
     pub status: StatusCode,
     /// `Content-Type`
     pub content_type: &'static str,
@@ -21,6 +21,17 @@ pub struct GatewayResponse {
     pub fields: Vec<(&'static str, String)>,
 }
 
+impl GatewayResponse {
+    /// The HTTP status that the client gets. Responses for gRPC have their status in `grpc-status`.
+    pub fn sent_status(&self) -> StatusCode {
+        if self.content_type == grpc::CONTENT_TYPE {
+            StatusCode::OK
+        } else {
+            self.status
+        }
+    }
+}
+
 /// The format of a response body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseFormat {
@@ -28,9 +39,20 @@ pub enum ResponseFormat {
     Json,
     /// For browsers.
     Html,
+    /// For gRPC: no body, but a status in the head.
+    Grpc,
 }
 
 impl ResponseFormat {
+    /// The format for a request over HTTP/2, which gRPC needs.
+    pub fn of_http2<F: Fields + ?Sized>(fields: &F) -> Self {
+        if is_grpc(fields) {
+            Self::Grpc
+        } else {
+            Self::of_accept(fields)
+        }
+    }
+
     /// The format by `Accept`: HTML if it lists HTML and not JSON.
     pub fn of_accept<F: Fields + ?Sized>(fields: &F) -> Self {
         let names = |kind: &[u8]| {
@@ -54,11 +76,14 @@ pub fn refuse(
     request_id: &str,
 ) -> GatewayResponse {
     let status = rejection.status();
-    if let Rejection::Absent { path, .. } = rejection {
+    if let Rejection::Absent { path, .. } = rejection
+        && form != ResponseFormat::Grpc
+    {
         return absent(path);
     }
     let title = title(status);
     let (content_type, body) = match form {
+        ResponseFormat::Grpc => (grpc::CONTENT_TYPE, String::new()),
         ResponseFormat::Json => (
             "application/problem+json",
             serde_json::json!({
@@ -84,7 +109,21 @@ pub fn refuse(
             ),
         ),
     };
-    let fields = match rejection {
+    let mut fields = fields(rejection);
+    if form == ResponseFormat::Grpc {
+        fields.extend(grpc::fields(rejection));
+    }
+    GatewayResponse {
+        status,
+        content_type,
+        body,
+        fields,
+    }
+}
+
+/// Further fields of the response.
+fn fields(rejection: &Rejection<'_>) -> Vec<(&'static str, String)> {
+    match rejection {
         Rejection::Credential(failure, rule) => credential::fields(failure, *rule),
         Rejection::Limited(limited) => limited.fields(),
         Rejection::Upstream(UpstreamError::Connect {
@@ -102,12 +141,6 @@ pub fn refuse(
         .map(|(name, value)| (name, value.to_owned()))
         .into(),
         _ => Vec::new(),
-    };
-    GatewayResponse {
-        status,
-        content_type,
-        body,
-        fields,
     }
 }
 

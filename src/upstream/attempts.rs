@@ -67,7 +67,7 @@ impl SendAttempts {
     pub fn pooled_link(&self, upstream: &Upstream, outgoing: &OutgoingRequest) -> Option<Link> {
         match self.target {
             RetryTarget::OnPooled | RetryTarget::OnOtherEndpoint => {
-                upstream.pooled_link(self.choice, outgoing.account.as_deref())
+                upstream.pooled_link(self.choice, outgoing)
             }
             RetryTarget::OnNew | RetryTarget::Never => None,
         }

@@ -1,5 +1,6 @@
 //! Failures of a request on an upstream connection, and the policy for retries. Sends nothing.
 
+use super::unprocessed::is_unprocessed;
 use super::{Origin, Quirks, UpstreamError};
 use crate::forward::{Framing, FramingError, ResponseHeadError, Upgrade};
 use crate::limit::BodyEnd;
@@ -14,6 +15,8 @@ pub enum AttemptFailure {
     Unsent(io::Error),
     /// The upstream connection ended before the first byte of a response.
     Unanswered(io::Error),
+    /// The upstream received the request and states that it did not process it.
+    Unprocessed(io::Error),
     /// The connection ended within the response head, or within a response that was held back.
     BrokeOff(io::Error),
     /// The response is malformed.
@@ -36,7 +39,7 @@ impl AttemptFailure {
     /// the request.
     ///
     /// # Errors
-    /// [`Self::BrokeOff`] or [`Self::Unanswered`] if the connection ended.
+    /// [`Self::BrokeOff`], [`Self::Unanswered`] or [`Self::Unprocessed`] if the connection ended.
     pub fn of_read(read: io::Result<usize>, has_started: bool) -> Result<usize, Self> {
         let ended = match read {
             Ok(count @ 1..) => return Ok(count),
@@ -45,6 +48,8 @@ impl AttemptFailure {
         };
         Err(if has_started {
             Self::BrokeOff(ended)
+        } else if is_unprocessed(&ended) {
+            Self::Unprocessed(ended)
         } else {
             Self::Unanswered(ended)
         })
@@ -63,19 +68,25 @@ impl AttemptFailure {
                 Some(Reason::UpstreamBrokeOff)
             }
             Self::ResponseTimeout => Some(Reason::ResponseTimeout),
-            Self::Upgraded | Self::Body(_) | Self::Framing(_) | Self::ClientGone => None,
+            // A connection that ends orderly for new ones says so.
+            Self::Unprocessed(_)
+            | Self::Upgraded
+            | Self::Body(_)
+            | Self::Framing(_)
+            | Self::ClientGone => None,
         }
     }
 
     /// The error if the request is not retried.
     pub fn into_error(self, endpoint: String) -> UpstreamError {
         match self {
-            Self::Unsent(source) | Self::Unanswered(source) | Self::BrokeOff(source) => {
-                UpstreamError::Broken {
-                    endpoint,
-                    source: Box::new(source),
-                }
-            }
+            Self::Unsent(source)
+            | Self::Unanswered(source)
+            | Self::Unprocessed(source)
+            | Self::BrokeOff(source) => UpstreamError::Broken {
+                endpoint,
+                source: Box::new(source),
+            },
             Self::Unreadable(source) => UpstreamError::Broken {
                 endpoint,
                 source: Box::new(source),
@@ -92,6 +103,7 @@ impl AttemptFailure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     safety: Safety,
+    body: SentBody,
     /// Remaining retries at the same endpoint.
     retries_left: u8,
     /// Remaining retries at other endpoints.
@@ -109,6 +121,15 @@ enum Safety {
     Idempotent,
     /// It may not. It is retried only if no byte was sent.
     Once,
+}
+
+/// Whether the bytes of a body that were sent can be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SentBody {
+    /// There is no body, or it is kept.
+    Available,
+    /// The client's bytes are gone once they are sent.
+    Gone,
 }
 
 /// Maximum bytes of a body that is kept for a retry. Queries of Icinga 2 are shorter.
@@ -171,6 +192,12 @@ impl RetryPolicy {
         } else {
             Safety::Once
         };
+        let is_available = framing == Framing::Length(0) || safe;
+        let body = if is_available {
+            SentBody::Available
+        } else {
+            SentBody::Gone
+        };
         let retries_left = if patience.is_some() {
             RETRIES_IN_RELOADS
         } else {
@@ -182,6 +209,7 @@ impl RetryPolicy {
         };
         Self {
             safety,
+            body,
             retries_left,
             other_endpoints_left,
             patience,
@@ -204,6 +232,7 @@ impl RetryPolicy {
             AttemptFailure::Unanswered(_)
             | AttemptFailure::BrokeOff(_)
             | AttemptFailure::ResponseTimeout => self.safety == Safety::Idempotent,
+            AttemptFailure::Unprocessed(_) => self.body == SentBody::Available,
             _ => false,
         };
         if !is_safe || self.other_endpoints_left == 0 {
@@ -221,6 +250,8 @@ impl RetryPolicy {
             AttemptFailure::Unanswered(_) => {
                 self.retry(may_be_dropped && self.safety == Safety::Idempotent)
             }
+            // Safe for every method.
+            AttemptFailure::Unprocessed(_) => self.retry(self.body == SentBody::Available),
             // No byte of the response has reached the client.
             AttemptFailure::BrokeOff(_) => {
                 self.retry(self.patience.is_some() && self.safety == Safety::Idempotent)
@@ -260,6 +291,7 @@ impl RetryPolicy {
     pub(super) fn never() -> Self {
         Self {
             safety: Safety::Once,
+            body: SentBody::Gone,
             retries_left: 0,
             other_endpoints_left: 0,
             patience: None,

@@ -1,9 +1,9 @@
-//! A connection to an endpoint, plain or TLS, for both HTTP engines. Reads and writes directly to
-//! the caller's memory; parses nothing.
+//! A connection to an endpoint for both HTTP engines: plain, TLS, or a stream of an HTTP/2 connection. Reads and writes
+//! directly to the caller's memory; parses nothing.
 
 mod vectored_read;
 
-use super::link_stream::LinkStream;
+use super::http2::Http2Stream;
 use super::quirks::Quirks;
 use crate::config::{LengthlessRedirect, QuickAck};
 use crate::endpoint::EndpointStream;
@@ -39,7 +39,7 @@ pub enum Origin {
 /// A connection to an endpoint. Dropping it closes it.
 #[derive(Debug)]
 pub struct Link {
-    stream: EndpointStream,
+    stream: Transport,
     /// The pool that it returns to.
     pool: PoolId,
     endpoint: usize,
@@ -51,6 +51,15 @@ pub struct Link {
     /// Whether it may carry another request after the current one.
     reuse: Reuse,
     progress: Progress,
+}
+
+/// What carries the messages.
+#[derive(Debug)]
+enum Transport {
+    /// An HTTP/1.1 connection.
+    Bytes(EndpointStream),
+    /// A stream that reads and writes HTTP/1.1.
+    Http2(Box<Http2Stream>),
 }
 
 /// Progress of the current response.
@@ -76,13 +85,33 @@ impl Link {
             ..
         } = *quirks;
         Self {
-            stream,
+            stream: Transport::Bytes(stream),
             pool,
             endpoint,
             origin: Origin::New,
             quick_ack,
             lengthless_redirect,
             owner: owner.map(Box::new),
+            reuse: Reuse::Keep,
+            progress: Progress::Awaited,
+        }
+    }
+
+    /// A link over a stream, on a connection of this origin.
+    pub(super) fn over_http2(
+        stream: Http2Stream,
+        pool: PoolId,
+        endpoint: usize,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            stream: Transport::Http2(Box::new(stream)),
+            pool,
+            endpoint,
+            origin,
+            quick_ack: QuickAck::Off,
+            lengthless_redirect: LengthlessRedirect::UntilClose,
+            owner: None,
             reuse: Reuse::Keep,
             progress: Progress::Awaited,
         }
@@ -100,6 +129,8 @@ impl Link {
     /// may follow; otherwise closes it. Call only when both messages are complete.
     pub fn keep(self) {
         match self.reuse {
+            // The connection is shared, and the stream has ended.
+            _ if matches!(self.stream, Transport::Http2(_)) => {}
             Reuse::Keep => pool::put(
                 self.pool,
                 Self {
@@ -135,7 +166,8 @@ impl Link {
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut context = Context::from_waker(std::task::Waker::noop());
         match &mut self.stream {
-            EndpointStream::Plain(stream, _) => {
+            Transport::Http2(_) => false,
+            Transport::Bytes(EndpointStream::Plain(stream, _)) => {
                 if stream.poll_read_ready(&mut context).is_pending() {
                     return true;
                 }
@@ -143,7 +175,7 @@ impl Link {
                 matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
             }
             // Reads TLS messages (tickets, key updates) as a side effect.
-            EndpointStream::Tls(stream, _) => Pin::new(stream)
+            Transport::Bytes(EndpointStream::Tls(stream, _)) => Pin::new(stream)
                 .poll_read(&mut context, &mut ReadBuf::new(&mut [0]))
                 .is_pending(),
         }
@@ -151,12 +183,12 @@ impl Link {
 
     /// Whether a failed write means that no byte was sent. TLS may have sent some records before.
     pub fn says_what_it_sent(&self) -> bool {
-        matches!(self.stream, EndpointStream::Plain(..))
+        !matches!(self.stream, Transport::Bytes(EndpointStream::Tls(..)))
     }
 
     /// Flushes buffered TLS records before the next read. The read also reports an error.
     fn flush(&mut self, context: &mut Context<'_>) {
-        if let EndpointStream::Tls(stream, _) = &mut self.stream
+        if let Transport::Bytes(EndpointStream::Tls(stream, _)) = &mut self.stream
             && stream.get_ref().1.wants_write()
         {
             let _ = Pin::new(stream).poll_flush(context);
@@ -176,8 +208,9 @@ impl Link {
             Poll::Ready(Ok(read)) if count(read) > 0 => self.progress = Progress::Started,
             Poll::Pending if self.acknowledges() => {
                 let socket = match &self.stream {
-                    EndpointStream::Plain(stream, _) => stream,
-                    EndpointStream::Tls(stream, _) => stream.get_ref().0,
+                    Transport::Http2(_) => return polled,
+                    Transport::Bytes(EndpointStream::Plain(stream, _)) => stream,
+                    Transport::Bytes(EndpointStream::Tls(stream, _)) => stream.get_ref().0,
                 };
                 // On an error the response is only as late as without it.
                 let _ = SockRef::from(socket).set_tcp_quickack(true);
@@ -201,10 +234,13 @@ impl Link {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.progress = Progress::Awaited;
-        match slices {
+        match (&mut self.stream, slices) {
+            (Transport::Http2(stream), slices) => stream.poll_write(context, slices),
             // A plain send is cheaper.
-            [only] => Pin::new(&mut self.stream).poll_write(context, only),
-            several => Pin::new(&mut self.stream).poll_write_vectored(context, several),
+            (Transport::Bytes(stream), [only]) => Pin::new(stream).poll_write(context, only),
+            (Transport::Bytes(stream), several) => {
+                Pin::new(stream).poll_write_vectored(context, several)
+            }
         }
     }
 
@@ -218,8 +254,12 @@ impl Link {
         space: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         self.flush(context);
+        let stream = match &mut self.stream {
+            Transport::Http2(stream) => return stream.poll_read(context, space),
+            Transport::Bytes(stream) => stream,
+        };
         let mut read = ReadBuf::new(space);
-        let polled = Pin::new(&mut self.stream).poll_read(context, &mut read);
+        let polled = Pin::new(stream).poll_read(context, &mut read);
         let polled = polled.map_ok(|()| read.filled().len());
         self.read(polled, |count| *count)
     }
@@ -236,19 +276,23 @@ impl Link {
         room: usize,
     ) -> Poll<io::Result<usize>> {
         self.flush(context);
-        if let EndpointStream::Plain(stream, _) = &self.stream {
+        if let Transport::Bytes(EndpointStream::Plain(stream, _)) = &self.stream {
             let readable = stream.poll_read_ready(context);
             ready!(self.read(readable, |()| 0))?;
         }
+        let stream = match &mut self.stream {
+            Transport::Http2(stream) => return stream.poll_append(context, buffer, room),
+            Transport::Bytes(stream) => stream,
+        };
         if buffer.is_empty() && room <= SCRATCH {
-            let stream = Pin::new(&mut self.stream);
+            let stream = Pin::new(stream);
             let polled = READ_BUFFER.with_borrow_mut(|space| {
                 read_through_scratch(stream, context, space, buffer, room)
             });
             return self.read(polled, |count| *count);
         }
         buffer.reserve(room);
-        let polled = std::pin::pin!(self.stream.read_buf(buffer)).poll(context);
+        let polled = std::pin::pin!(stream.read_buf(buffer)).poll(context);
         self.read(polled, |count| *count)
     }
 
@@ -264,7 +308,7 @@ impl Link {
         spaces: &[Range<usize>],
     ) -> Poll<io::Result<usize>> {
         let stream = match (&self.stream, spaces) {
-            (EndpointStream::Plain(stream, _), [_, _, ..]) => stream,
+            (Transport::Bytes(EndpointStream::Plain(stream, _)), [_, _, ..]) => stream,
             _ => {
                 let first = spaces.first().cloned().unwrap_or_default();
                 return self.poll_read(context, memory.get_mut(first).unwrap_or_default());
@@ -274,9 +318,12 @@ impl Link {
         self.read(polled, |count| *count)
     }
 
-    /// The connection as a stream that starts with bytes that were already read.
-    pub fn into_stream(self, prefix: Vec<u8>) -> LinkStream {
-        LinkStream::new(self.stream, prefix)
+    /// The connection after an upgrade. `None` for a stream of HTTP/2, which cannot be upgraded.
+    pub fn into_upgraded(self) -> Option<EndpointStream> {
+        match self.stream {
+            Transport::Bytes(stream) => Some(stream),
+            Transport::Http2(_) => None,
+        }
     }
 }
 

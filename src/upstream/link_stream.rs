@@ -18,7 +18,7 @@ pub struct LinkStream {
 
 impl LinkStream {
     /// A stream that starts with bytes that were already read.
-    pub(super) fn new(stream: EndpointStream, prefix: Vec<u8>) -> Self {
+    pub fn new(stream: EndpointStream, prefix: Vec<u8>) -> Self {
         Self {
             stream,
             prefix,

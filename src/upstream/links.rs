@@ -1,14 +1,15 @@
 //! Selects, opens and counts upstream connections for both HTTP engines. Sends nothing on them.
 
+use super::http2::{Admission, Connection, Http2Stream};
 use super::link::{Link, Origin};
 use super::thread_state::WeakStateKey;
 use super::{
-    Account, EndpointChoice, OutgoingRequest, PooledEndpoint, Upstream, UpstreamError,
-    connect_reason,
+    EndpointChoice, OutgoingRequest, PooledEndpoint, Upstream, UpstreamError, connect_reason,
 };
 use crate::config::HostHeader;
 use crate::descriptors::UPSTREAMS;
-use crate::endpoint::ConnectError;
+use crate::endpoint::{ConnectError, EndpointHttp, HttpConnection};
+use crate::forward::Upgrade;
 use crate::pool;
 use crate::pool::PoolId;
 use crate::telemetry::{RareLine, UpstreamSeries};
@@ -39,12 +40,23 @@ impl pool::PooledConnection for Link {
 }
 
 impl Upstream {
-    /// The most recently used idle connection to this endpoint, of the account if there is one.
-    pub fn pooled_link(&self, choice: EndpointChoice, account: Option<&Account>) -> Option<Link> {
-        pool::take::<Link>(
-            &self.target(choice.number()).pool,
-            account.and_then(Account::mark).map(|mark| mark.id()),
-        )
+    /// The most recently used idle connection to this endpoint, of the account if there is one, or a stream of an HTTP/2
+    /// connection.
+    pub fn pooled_link(&self, choice: EndpointChoice, outgoing: &OutgoingRequest) -> Option<Link> {
+        let number = choice.number();
+        let target = self.target(number);
+        let owner = outgoing.owner().map(|mark| mark.id());
+        if let Some(connections) = target.http2.as_ref().filter(|_| outgoing.may_share())
+            && let Some(stream) = connections.stream(owner)
+        {
+            return Some(Link::over_http2(
+                stream,
+                target.pool.id(),
+                number,
+                Origin::Pooled,
+            ));
+        }
+        pool::take::<Link>(&target.pool, owner)
     }
 
     /// Opens a connection to the chosen endpoint or the next reachable one, for the account of the
@@ -58,12 +70,10 @@ impl Upstream {
         choice: EndpointChoice,
         outgoing: &OutgoingRequest,
     ) -> Result<Link, UpstreamError> {
-        let preface = outgoing.preface.as_deref();
-        let account = outgoing.account.as_deref();
         let mut pause = FIRST_PAUSE;
         let mut until = None;
         loop {
-            let (number, source) = match self.connect_any(choice, preface, account).await {
+            let (number, source) = match self.connect_any(choice, outgoing).await {
                 Ok(link) => return Ok(link),
                 Err(failure) => failure,
             };
@@ -91,26 +101,14 @@ impl Upstream {
     async fn connect_any(
         &self,
         mut choice: EndpointChoice,
-        preface: Option<&[u8]>,
-        account: Option<&Account>,
+        outgoing: &OutgoingRequest,
     ) -> Result<Link, (usize, ConnectError)> {
         loop {
             let number = choice.number();
             let next = self.next_to_connect(choice);
             let timeout = self.connect_timeout_before(next);
-            let target = self.target(number);
-            let tls = account.and_then(Account::tls);
-            let source = match target.endpoint.connect(preface, tls, timeout).await {
-                Ok(stream) => {
-                    let owner = account.and_then(Account::mark);
-                    return Ok(Link::new(
-                        stream,
-                        target.pool.id(),
-                        number,
-                        &self.quirks,
-                        owner,
-                    ));
-                }
+            let source = match self.connect_one(number, outgoing, timeout).await {
+                Ok(link) => return Ok(link),
                 Err(source) => source,
             };
             // Other endpoints need a descriptor as well.
@@ -123,6 +121,69 @@ impl Upstream {
                 None => return Err((number, source)),
             };
         }
+    }
+
+    /// Connects to one endpoint, or takes a stream of an HTTP/2 connection that another request opens at the same time.
+    async fn connect_one(
+        &self,
+        number: usize,
+        outgoing: &OutgoingRequest,
+        timeout: Duration,
+    ) -> Result<Link, ConnectError> {
+        let target = self.target(number);
+        let shared = target.http2.as_ref().filter(|_| outgoing.may_share());
+        let mut guard = None;
+        if let Some(connections) = shared {
+            match connections
+                .admit(outgoing.owner().map(|mark| mark.id()))
+                .await
+            {
+                Some(Admission::Stream(stream)) => {
+                    let pool = target.pool.id();
+                    return Ok(Link::over_http2(stream, pool, number, Origin::Pooled));
+                }
+                Some(Admission::Open(opening)) => guard = Some(opening),
+                None => {}
+            }
+        }
+        let http = match outgoing.upgrade {
+            Upgrade::None => target.endpoint.http(),
+            // HTTP/2 has no upgrade.
+            _ => EndpointHttp::Http1,
+        };
+        let connecting = target.endpoint.connect_http(
+            http,
+            outgoing.preface.as_deref(),
+            outgoing.tls(),
+            timeout,
+        );
+        let stream = match connecting.await? {
+            HttpConnection::Http2(stream) => stream,
+            HttpConnection::Http1(stream) => {
+                let owner = outgoing.owner();
+                return Ok(Link::new(
+                    stream,
+                    target.pool.id(),
+                    number,
+                    &self.quirks,
+                    owner,
+                ));
+            }
+        };
+        let scheme = target.endpoint.scheme();
+        let opened = Connection::open(stream, scheme, outgoing.owner(), timeout);
+        let connection = opened.await.map_err(ConnectError::of_http2)?;
+        let stream = Http2Stream::on(&connection).ok_or(ConnectError::NoStreams)?;
+        if let Some((connections, guard)) = shared.zip(guard) {
+            connections.add(connection);
+            guard.succeeded();
+        }
+        Ok(Link::over_http2(
+            stream,
+            target.pool.id(),
+            number,
+            Origin::New,
+        ))
     }
 
     fn warn_of_descriptors(&self) {

@@ -12,6 +12,7 @@ mod endpoints;
 mod failure;
 mod head_search;
 mod health;
+mod http2;
 mod link;
 mod link_stream;
 mod links;
@@ -20,6 +21,7 @@ mod outgoing;
 mod response_reader;
 mod retry_budget;
 mod send;
+mod unprocessed;
 mod upload;
 mod upload_state;
 
@@ -39,7 +41,7 @@ pub use send::{LONG_TIMEOUT, SendObserver, UpstreamRequest};
 pub use upload_state::UploadState;
 
 use crate::config::{HostHeader, ProxyProtocol};
-use crate::endpoint::{ConnectError, Endpoint};
+use crate::endpoint::{ConnectError, Endpoint, EndpointHttp};
 use crate::identity::IdentitySelection;
 use crate::limit::BodyEnd;
 use crate::pool::{Capacity, PoolKey};
@@ -79,6 +81,8 @@ struct PooledEndpoint {
     endpoint: Endpoint,
     pool: PoolKey,
     record: Arc<EndpointRecord>,
+    /// Its HTTP/2 connections. `None` if it speaks HTTP/1.1 only.
+    http2: Option<http2::ConnectionSet>,
 }
 
 /// The settings of an upstream.
@@ -174,13 +178,21 @@ impl UpstreamError {
 fn connect_reason(error: &ConnectError) -> Reason {
     match error {
         ConnectError::Timeout => Reason::ConnectTimeout,
-        ConnectError::Tls(_) => Reason::UpstreamTls,
+        ConnectError::Tls(_) | ConnectError::NoHttp2 => Reason::UpstreamTls,
+        ConnectError::Http2(_) | ConnectError::NoStreams => Reason::ConnectFailed,
         ConnectError::NoDescriptors => Reason::UpstreamConnectionsUsedUp,
         ConnectError::Tcp(_) => Reason::ConnectFailed,
     }
 }
 
 impl Upstream {
+    /// Whether it can be asked for an upgrade, which HTTP/2 does not have.
+    pub fn takes_upgrades(&self) -> bool {
+        let requires_http2 =
+            |target: &PooledEndpoint| target.endpoint.http() == EndpointHttp::Http2;
+        !self.targets.iter().any(requires_http2)
+    }
+
     /// Makes an upstream.
     pub fn new(settings: UpstreamSettings, signature: Vec<u8>, telemetry: Arc<Telemetry>) -> Self {
         let pool_capacity = match settings.proxy_protocol {
@@ -189,6 +201,7 @@ impl Upstream {
             ProxyProtocol::V2 => Capacity::AtMost(0),
         };
         let pool = || PoolKey::new(pool_capacity, settings.pool_idle_timeout);
+        let http2 = || http2::ConnectionSet::new(pool_capacity, settings.pool_idle_timeout);
         let targets = settings
             .endpoints
             .into_iter()
@@ -198,6 +211,7 @@ impl Upstream {
                     &endpoint.authority,
                     &telemetry,
                 )),
+                http2: (endpoint.http() != EndpointHttp::Http1).then(http2),
                 endpoint,
                 pool: pool(),
             })

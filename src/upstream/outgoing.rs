@@ -1,5 +1,6 @@
 //! A request for an upstream, except its body. Sends nothing.
 
+use super::thread_state::WeakStateKey;
 use super::{Account, RetryPolicy};
 use crate::buffer_pool::PooledBuffer;
 use crate::forward::{Framing, RequestKind, Reuse, Upgrade};
@@ -29,4 +30,22 @@ pub struct OutgoingRequest {
     pub preface: Option<Box<[u8]>>,
     /// The client's account at the upstream, in place of the gateway's.
     pub account: Option<Arc<Account>>,
+}
+
+impl OutgoingRequest {
+    /// Whether the request may share an HTTP/2 connection with other requests. A PROXY header names one client for a whole
+    /// connection, a login on the connection belongs to one user, and an upgrade needs HTTP/1.1.
+    pub(super) fn may_share(&self) -> bool {
+        self.preface.is_none() && self.reuse == Reuse::Keep && self.upgrade == Upgrade::None
+    }
+
+    /// The mark of the connections of the account, if it has its own.
+    pub(super) fn owner(&self) -> Option<WeakStateKey> {
+        self.account.as_deref().and_then(Account::mark)
+    }
+
+    /// The TLS config of the account, if it has its own.
+    pub(super) fn tls(&self) -> Option<&Arc<rustls::ClientConfig>> {
+        self.account.as_deref().and_then(Account::tls)
+    }
 }

@@ -7,6 +7,7 @@ pub mod der;
 pub mod eventually;
 pub mod feed;
 pub mod gateway;
+pub mod http2_upstream;
 pub mod icinga;
 pub mod nginx;
 pub mod peer;

@@ -5,7 +5,8 @@ use super::key::{Key, TableKeys};
 use super::limits;
 use super::value::*;
 use crate::config::model::{
-    CredentialsOfUsers, HeadMethod, HostHeader, LengthlessRedirect, Preset, ProxyProtocol, QuickAck,
+    CredentialsOfUsers, HeadMethod, HostHeader, LengthlessRedirect, Preset, ProxyProtocol,
+    QuickAck, UpstreamHttp,
 };
 
 const HOSTS: Words<HostHeader> = &[
@@ -14,6 +15,20 @@ const HOSTS: Words<HostHeader> = &[
         "endpoint",
         HostHeader::Endpoint,
         "The host of the endpoint.",
+    ),
+];
+
+const HTTP_VERSIONS: Words<UpstreamHttp> = &[
+    word("1.1", UpstreamHttp::Http1, "HTTP/1.1."),
+    word(
+        "2",
+        UpstreamHttp::Http2,
+        "HTTP/2: for `https` the endpoint must select it by ALPN, for `http` it must know.",
+    ),
+    word(
+        "auto",
+        UpstreamHttp::Auto,
+        "For `https` HTTP/2 if the endpoint selects it by ALPN, otherwise HTTP/1.1.",
     ),
 ];
 
@@ -70,8 +85,9 @@ const OWN_CREDENTIALS: Words<CredentialsOfUsers> = &[
 pub(in crate::config) static ENDPOINTS: Key<TextList> = Key::new(
     "endpoints",
     TextList(TextForm::Url),
-    "`http://host:port` or `https://host:port`. Round robin. If an endpoint cannot be reached, \
-     the next one is used; one that fails repeatedly is ejected (`health`).",
+    "`http://host:port` or `https://host:port`; `h2c://` and `grpc://` are HTTP/2 without \
+     TLS, `grpcs://` is HTTP/2 with TLS. Round robin. If an endpoint cannot be reached, the \
+     next one is used; one that fails repeatedly is ejected (`health`).",
 );
 
 pub(in crate::config) static ANCHORS: Key<TextList> = Key::new(
@@ -104,6 +120,13 @@ pub(in crate::config) static BASIC_CREDENTIALS: Key<TextValue> = Key::new(
     TextValue(TextForm::SecretSource),
     "File with `user:password` for HTTP basic authentication. It replaces the client's.",
 );
+
+pub(in crate::config) static HTTP_VERSION: Key<Choice<UpstreamHttp>> = Key::new(
+    "http_version",
+    Choice(HTTP_VERSIONS),
+    "The HTTP version of `http` and `https` endpoints. WebSockets need HTTP/1.1.",
+)
+.default_text("1.1");
 
 pub(in crate::config) static HOST_HEADER: Key<Choice<HostHeader>> =
     Key::new("host_header", Choice(HOSTS), "The `Host` of requests.").default_text("client");
@@ -217,6 +240,7 @@ pub(in crate::config) static UPSTREAM: TableKeys = TableKeys {
         &CERTIFICATE,
         &PRIVATE_KEY,
         &BASIC_CREDENTIALS,
+        &HTTP_VERSION,
         &HOST_HEADER,
         &POOL_IDLE_TIMEOUT,
         &POOL_SIZE,

@@ -9,6 +9,7 @@ use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
 use super::tunnel::PendingTunnel;
 use super::{Connection, KeepAlive, NextStep, UnreadInput};
+use crate::endpoint::EndpointStream;
 use crate::forward::{Framing, HttpVersion, RequestKind, Upgrade};
 use crate::respond::{Consequence, Rejection, SlowPeer, Withdrawal, refuse};
 use crate::tls::record::Records;
@@ -24,7 +25,7 @@ enum ForwardOutcome {
     /// The response was sent, or broke off.
     Done(NextStep),
     /// The upstream switched protocols.
-    Upgraded(Box<RenderedResponse>, ResponseHeadReader, Link),
+    Upgraded(Box<RenderedResponse>, ResponseHeadReader, EndpointStream),
     /// The permit was withdrawn before a response began.
     Withdrawn(Withdrawal),
 }
@@ -57,7 +58,7 @@ impl<R: Records> Connection<R> {
         };
         match outcome {
             Err(Some(rejection)) => self.respond_failure(request, rejection).await,
-            Ok(ForwardOutcome::Upgraded(response, reader, link)) => {
+            Ok(ForwardOutcome::Upgraded(response, reader, upstream)) => {
                 let ForwardedRequest {
                     record,
                     live_permit,
@@ -70,7 +71,7 @@ impl<R: Records> Connection<R> {
                     live_permit,
                     response,
                     reader,
-                    link,
+                    upstream,
                     idle_timeout,
                 }))
             }
@@ -229,9 +230,11 @@ impl<R: Records> Connection<R> {
             return Err(AttemptFailure::Upgraded);
         }
         request.upstream.responded(attempt.link.endpoint());
-        request.record.responded_at(self.now.into_std());
         let Attempt { reader, link, .. } = attempt;
-        Ok(ForwardOutcome::Upgraded(Box::new(response), reader, link))
+        let upstream = link.into_upgraded().ok_or(AttemptFailure::Upgraded)?;
+        request.record.responded_at(self.now.into_std());
+        let response = Box::new(response);
+        Ok(ForwardOutcome::Upgraded(response, reader, upstream))
     }
 
     /// Responds to a request that failed before a response began.

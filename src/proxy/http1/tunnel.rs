@@ -4,13 +4,14 @@ use super::Connection;
 use super::gateway_response::SendFailure;
 use super::rendered_response::RenderedResponse;
 use super::response_head_reader::ResponseHeadReader;
+use crate::endpoint::EndpointStream;
 use crate::forward::tunnel;
 use crate::proxy::recheck::{LivePermit, withdrawn};
 use crate::proxy::record::Record;
 use crate::proxy::watched_stream::{TlsFailureRecorder, WatchedStream};
 use crate::reason::EndReason;
 use crate::tls::record::{RecordStream, Records};
-use crate::upstream::Link;
+use crate::upstream::LinkStream;
 use std::time::Duration;
 
 /// An upgrade that client and upstream agreed on.
@@ -19,7 +20,7 @@ pub(super) struct PendingTunnel {
     pub(super) live_permit: LivePermit,
     pub(super) response: Box<RenderedResponse>,
     pub(super) reader: ResponseHeadReader,
-    pub(super) link: Link,
+    pub(super) upstream: EndpointStream,
     pub(super) idle_timeout: Option<Duration>,
 }
 
@@ -32,7 +33,7 @@ impl<R: Records> Connection<R> {
             mut live_permit,
             mut response,
             reader,
-            link,
+            upstream,
             idle_timeout,
         } = pending;
         record.status(response.status);
@@ -49,13 +50,7 @@ impl<R: Records> Connection<R> {
             Err(SendFailure::ClientGone) => return record.ended(EndReason::Broken),
         }
         live_permit.clear_deadline();
-        let (slab, from, to) = reader.into_parts();
-        // Bytes after the 101 belong to the tunnel.
-        let received = slab
-            .get(from + response.length..to)
-            .unwrap_or_default()
-            .to_vec();
-        drop(slab);
+        let received = bytes_after_head(reader, response.length);
         let open = self
             .shared
             .telemetry
@@ -76,7 +71,13 @@ impl<R: Records> Connection<R> {
                 }
             }
         };
-        let end = tunnel(client, link.into_stream(received), idle_timeout, stop).await;
+        let end = tunnel(
+            client,
+            LinkStream::new(upstream, received),
+            idle_timeout,
+            stop,
+        )
+        .await;
         open.dec();
         record.moved(end.sent, end.received);
         match cut {
@@ -84,4 +85,10 @@ impl<R: Records> Connection<R> {
             None => record.ended(end.reason),
         }
     }
+}
+
+/// The bytes after the 101, which belong to the tunnel.
+fn bytes_after_head(reader: ResponseHeadReader, length: usize) -> Vec<u8> {
+    let (slab, from, to) = reader.into_parts();
+    slab.get(from + length..to).unwrap_or_default().to_vec()
 }

@@ -77,7 +77,7 @@ pub(super) async fn serve_request(
             active: &current.active,
             view: &current.view,
             checked: &checked,
-            format: ResponseFormat::of_accept(&parts.headers),
+            format: ResponseFormat::of_http2(&parts.headers),
             method: RequestKind::by(parts.method.as_str()),
         };
         let Some(mut decision) = decision else {

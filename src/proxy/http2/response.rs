@@ -59,6 +59,7 @@ impl Exchange<'_> {
     ) -> Response<RecordedBody> {
         record.status(content.status.as_u16());
         let length = content.body.len();
+        let sent_status = content.sent_status();
         // A response to HEAD has no content (RFC 9110 section 9.3.2), only its length.
         let body = match self.method {
             RequestKind::Head => Full::default(),
@@ -78,7 +79,7 @@ impl Exchange<'_> {
         };
         let body = RecordedBody::new(body, self.stall_timer(self.context.idle_timeout), recorder);
         let mut response = Response::new(body);
-        *response.status_mut() = content.status;
+        *response.status_mut() = sent_status;
         let headers = response.headers_mut();
         headers.insert(
             http::header::CONTENT_TYPE,

@@ -2,8 +2,8 @@
 
 use super::remote_servers::{Inputs, RemoteServer};
 use super::{super::defaults, Assembly};
-use crate::config::{HostHeader, Spanned, UpstreamTable, unexpanded};
-use crate::endpoint::{EndpointAddress, EndpointScheme};
+use crate::config::{HostHeader, Spanned, UpstreamHttp, UpstreamTable, unexpanded};
+use crate::endpoint::{EndpointAddress, EndpointHttp, EndpointScheme};
 use crate::file_read::{self, FileKind};
 use crate::pool::Capacity;
 use crate::upstream::{HealthSettings, Upstream, UpstreamSettings};
@@ -71,7 +71,9 @@ impl Assembly<'_> {
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
             let config = tls.as_ref().ok()?.as_ref().map(|tls| &tls.config);
-            endpoints.push(self.endpoint(&peer, text, address?, config)?);
+            let address = address?;
+            let http = self.endpoint_http(table, text, &address)?;
+            endpoints.push(self.endpoint(&peer, text, address, config)?.with_http(http));
         }
         let authorization = match authorization {
             Some(credentials) => Some(credentials?),
@@ -130,6 +132,38 @@ impl Assembly<'_> {
             "shorten `ejection_time`, or write a longer `max_ejection_time`",
         );
         None
+    }
+
+    /// The HTTP versions that are offered to an endpoint.
+    fn endpoint_http(
+        &self,
+        table: &UpstreamTable,
+        text: &Spanned<String>,
+        address: &EndpointAddress,
+    ) -> Option<EndpointHttp> {
+        let configured = table.http_version.as_ref();
+        let version = configured.map(|version| version.value);
+        if address.required_http.is_some() && version == Some(UpstreamHttp::Http1) {
+            let message = format!(
+                "\"{}\" is an HTTP/2 endpoint, but `http_version` of upstream \"{}\" is \"1.1\"",
+                text.value, table.name.value
+            );
+            self.problems.error(
+                text.place,
+                message,
+                "write http:// or https://, or remove `http_version`",
+            );
+            return None;
+        }
+        Some(match (address.required_http, version.unwrap_or_default()) {
+            (Some(required), _) => required,
+            (None, UpstreamHttp::Http1) => EndpointHttp::Http1,
+            (None, UpstreamHttp::Http2) => EndpointHttp::Http2,
+            (None, UpstreamHttp::Auto) if address.scheme == EndpointScheme::Https => {
+                EndpointHttp::Negotiated
+            }
+            (None, UpstreamHttp::Auto) => EndpointHttp::Http1,
+        })
     }
 
     pub(super) fn endpoint_address(&self, text: &Spanned<String>) -> Option<EndpointAddress> {

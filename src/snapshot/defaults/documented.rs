@@ -4,8 +4,8 @@ use super::*;
 use crate::config::{
     self, AuditedDecisions, Belief, ClientAuth, Config, CredentialsOfUsers, CredentialsRequired,
     Enforcement, ExtendedKeyUsageSetting, Forbidden, HostHeader, Occasion, ProxyProtocol, Readable,
-    RevocationCheckSetting, StaleCrlsSetting, UnknownRevocationSetting, WhenUnavailable,
-    documented_defaults,
+    RevocationCheckSetting, StaleCrlsSetting, UnknownRevocationSetting, UpstreamHttp,
+    WhenUnavailable, documented_defaults,
 };
 use crate::credentials::{Algorithm, AttemptLimits, CredentialRule};
 use crate::identity::IdentitySet;
@@ -177,7 +177,7 @@ fn upstream_constants() -> BTreeMap<&'static str, Actual> {
 }
 
 /// The choices, which [`the_documented_words_are_those_of_the_code`] decodes, and what the code has no constant for.
-const CHOICES: [&str; 33] = [
+const CHOICES: [&str; 34] = [
     "gateway.workers",
     "access_log.format",
     "log.format",
@@ -189,6 +189,7 @@ const CHOICES: [&str; 33] = [
     "trust_domain.unknown_revocation",
     "trust_domain.revocation_check",
     "trust_domain.crl_fetch.distribution_points",
+    "upstream.http_version",
     "upstream.host_header",
     "upstream.proxy_protocol",
     "upstream.head",
@@ -304,6 +305,7 @@ fn the_documented_words_are_those_of_the_code() {
         ExtendedKeyUsagePolicy::AllowMissing
     );
     let upstream = config.upstreams.first().unwrap();
+    assert_eq!(value(&upstream.http_version), UpstreamHttp::default());
     assert_eq!(value(&upstream.host_header), HostHeader::default());
     assert_eq!(value(&upstream.proxy_protocol), ProxyProtocol::default());
     assert_eq!(quirks(&upstream.quirks), Quirks::default());

@@ -107,6 +107,29 @@ fn only_a_pooled_connection_is_reason_to_go_again_and_only_once() {
 }
 
 #[test]
+fn what_was_not_processed_goes_again_if_its_body_is_at_hand() {
+    let unprocessed = || AttemptFailure::Unprocessed(ended());
+    let cases = [
+        ("POST", Framing::Length(0), RetryTarget::OnNew),
+        ("GET", Framing::Length(0), RetryTarget::OnNew),
+        ("POST", Framing::Length(1), RetryTarget::Never),
+        ("POST", Framing::Chunked, RetryTarget::Never),
+    ];
+    for (method, framing, target) in cases {
+        let mut policy = repeat(method, framing, Upgrade::None);
+        assert_eq!(
+            policy.after(&unprocessed(), Origin::New),
+            target,
+            "{method} {framing:?}"
+        );
+        assert_eq!(
+            policy.after(&unprocessed(), Origin::New),
+            RetryTarget::Never
+        );
+    }
+}
+
+#[test]
 fn in_a_reload_new_connections_are_dropped_too_but_nothing_with_side_effects_goes_twice() {
     let mut safe = RetryPolicy::of(
         "GET",

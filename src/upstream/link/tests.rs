@@ -42,7 +42,7 @@ impl Link {
     /// Reads while nothing is available. Returns whether the system acknowledges at once from then
     /// on.
     async fn acknowledges_while_it_waits(&mut self) -> bool {
-        let EndpointStream::Plain(stream, _) = &self.stream else {
+        let Transport::Bytes(EndpointStream::Plain(stream, _)) = &self.stream else {
             panic!("plain")
         };
         SockRef::from(stream).set_tcp_quickack(false).unwrap();
@@ -62,7 +62,7 @@ impl Link {
             });
             assert!(nothing.await);
         }
-        let EndpointStream::Plain(stream, _) = &self.stream else {
+        let Transport::Bytes(EndpointStream::Plain(stream, _)) = &self.stream else {
             panic!("plain")
         };
         SockRef::from(stream).tcp_quickack().unwrap()
