@@ -1,9 +1,11 @@
 //! The address of an upstream or authorizer, and connecting to it: TCP, or TLS for `https`.
 
 mod address;
+mod host_pattern;
 mod http_version;
 
 pub use address::{EndpointAddress, EndpointError, EndpointScheme};
+pub use host_pattern::{EndpointHostPattern, EndpointHostPatternError};
 pub use http_version::{EndpointHttp, HttpConnection};
 
 use crate::descriptors::{Descriptor, LOOK_UP};

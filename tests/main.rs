@@ -92,6 +92,10 @@ mod record_layers;
 mod quirks;
 /// Who ApiUsers are at upstreams.
 mod accounts;
+/// Client certificates by the host of an endpoint.
+mod client_certificates;
+/// Encrypted keys and PKCS#12, of listeners and for upstreams.
+mod encrypted_keys;
 /// Users, certificates, routes and listeners change while the gateway runs.
 mod reload;
 /// Revocation lists and deny lists: who is out, from when on, on open connections and resumed sessions.

@@ -3,6 +3,7 @@
 mod admin;
 mod authorizer;
 mod audit;
+mod client_certificate;
 mod credentials;
 mod crl_fetch;
 mod expect;
@@ -114,6 +115,11 @@ fn decode_named(root: &mut TableReader<'_>, config: &mut Config) {
             .into_iter()
             .map(|(name, mut table)| decode_upstream(name, &mut table)),
     );
+    config.client_certificates.extend(
+        root.named_tables(&root::CLIENT_CERTIFICATE)
+            .into_iter()
+            .map(|(name, mut table)| client_certificate::client_certificate(name, &mut table)),
+    );
     config.token_issuers.extend(
         root.named_tables(&root::TOKEN_ISSUER)
             .into_iter()
@@ -224,6 +230,7 @@ fn decode_upstream(name: Spanned<String>, table: &mut TableReader<'_>) -> Upstre
         server_name: table.string(&upstream::SERVER_NAME),
         certificate: table.string(&upstream::CERTIFICATE),
         private_key: table.string(&upstream::PRIVATE_KEY),
+        passphrase_file: table.string(&upstream::PASSPHRASE_FILE),
         basic_credentials: table.string(&upstream::BASIC_CREDENTIALS),
         http_version: table.choice(&upstream::HTTP_VERSION),
         host_header: table.choice(&upstream::HOST_HEADER),

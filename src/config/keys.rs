@@ -4,6 +4,7 @@
 //! as anything else.
 
 pub(super) mod authorizer;
+pub(super) mod client_certificate;
 pub(super) mod credentials;
 mod describe;
 pub(super) mod expect;

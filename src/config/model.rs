@@ -4,6 +4,7 @@
 mod admin;
 mod authorizer;
 mod audit;
+mod client_certificate;
 mod credentials;
 mod expect;
 mod front_proxy;
@@ -20,6 +21,7 @@ mod trust;
 pub use admin::{AdminTable, MetricsTable};
 pub use audit::{AuditLogTable, AuditedDecisions, SampleRate};
 pub use authorizer::*;
+pub use client_certificate::ClientCertificateTable;
 pub use credentials::*;
 pub use expect::{Claim, Expectation, ExpectedVerdict};
 pub use front_proxy::{Belief, ForwardedIdentity, FrontProxyTable};
@@ -70,6 +72,8 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// `[upstream.NAME]`
     pub upstreams: Vec<UpstreamTable>,
+    /// `[client_certificate."PATTERN"]`
+    pub client_certificates: Vec<ClientCertificateTable>,
     /// `[[route]]`
     pub routes: Vec<RouteEntry>,
     /// `[passwords]`
@@ -270,8 +274,10 @@ pub struct UpstreamTable {
     pub server_name: Option<Spanned<String>>,
     /// PEM file with our client certificate.
     pub certificate: Option<Spanned<String>>,
-    /// PEM file with its key.
+    /// File with its key.
     pub private_key: Option<Spanned<String>>,
+    /// File (or `env:NAME`) with the passphrase of certificate and key.
+    pub passphrase_file: Option<Spanned<String>>,
     /// File (or `env:NAME`) with `user:password` to send as HTTP basic authentication.
     pub basic_credentials: Option<Spanned<String>>,
     /// The HTTP version that the endpoints speak.

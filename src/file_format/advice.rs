@@ -308,7 +308,7 @@ fn key_store(file: &str) -> String {
 }
 
 /// A path quoted for a shell.
-fn shell_word(path: &Path) -> String {
+pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+,:@%".contains(letter);
     if text.chars().all(is_plain) {

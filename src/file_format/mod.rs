@@ -9,6 +9,8 @@ mod text;
 use crate::file_read::{self, FileKind};
 use std::path::Path;
 
+pub use advice::shell_word;
+
 /// Number of bytes of a file that are examined.
 const SAMPLE_SIZE: usize = 64 << 10;
 

@@ -3,12 +3,13 @@
 use super::FileFormat;
 
 /// The beginnings of tables in a config of Portcullis.
-const OWN_TABLES: [&str; 13] = [
+const OWN_TABLES: [&str; 14] = [
     "[listener.",
     "[trust_domain.",
     "[api_user.",
     "[role.",
     "[upstream.",
+    "[client_certificate.",
     "[[route]]",
     "[[expect]]",
     "[gateway]",

@@ -5,6 +5,9 @@ mod hexadecimal;
 mod name;
 mod pem;
 pub mod der;
+mod passphrase;
+mod pkcs12;
+mod credential_file;
 mod signed;
 
 // What a certificate says
@@ -46,13 +49,16 @@ pub use chain_digest::ChainDigest;
 pub use chain_error::ChainError;
 pub use client_chain::ClientChain;
 pub use common_name::{CommonName, CommonNameError};
+pub use credential_file::{CredentialFileError, CredentialPart, PassphraseUse, chain_of, key_of};
 pub use failure_reason::FailureReason;
 pub use handshake::{HandshakeFacts, Protocol, Resumption, TlsConnection, handshake};
 pub use handshake_failure::HandshakeFailure;
 pub(crate) use hexadecimal::{hexadecimal, sha256_text};
 pub use host::{HostError, HostPolicy, ServerIdentity, default_record_layer};
+pub use passphrase::{DecryptionError, MAX_DERIVATION_ROUNDS};
 pub use peer_certificate::{PeerCertificate, UnreadableCertificate};
 pub use pem::{PemError, PemTextError, certificates, certificates_in, pem_of, private_key};
+pub use pkcs12::Pkcs12Error;
 pub use rejected_certificate::PresentedCertificate;
 pub use revocation::{
     CrlError, CrlFacts, CrlFetchError, CrlFetchOutcome, CrlFetchSettings, CrlFetcher, CrlFile,

@@ -14,6 +14,7 @@ pub(super) fn authorizer(name: Spanned<String>, table: &mut TableReader<'_>) -> 
         server_name: table.string(&keys::SERVER_NAME),
         certificate: table.string(&keys::CERTIFICATE),
         private_key: table.string(&keys::PRIVATE_KEY),
+        passphrase_file: table.string(&keys::PASSPHRASE_FILE),
         timeout: table.duration(&keys::TIMEOUT),
         unavailable: table.choice(&keys::UNAVAILABLE),
         cache: table.duration_or_off(&keys::CACHE),

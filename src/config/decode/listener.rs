@@ -30,6 +30,7 @@ pub(super) fn listener(name: Spanned<String>, mut table: TableReader<'_>) -> Lis
     let default_host = host(&mut table, Vec::new());
     let has_default_host = default_host.certificate.is_some()
         || default_host.private_key.is_some()
+        || default_host.passphrase_file.is_some()
         || default_host.client_auth.is_some()
         || default_host.trust_domain.is_some()
         || !default_host.trust_domains.is_empty();
@@ -63,6 +64,7 @@ fn host(table: &mut TableReader<'_>, names: Vec<Spanned<String>>) -> Host {
         names,
         certificate: table.string(&keys::CERTIFICATE),
         private_key: table.string(&keys::PRIVATE_KEY),
+        passphrase_file: table.string(&keys::PASSPHRASE_FILE),
         client_auth: table.choice(&keys::CLIENT_AUTH),
         trust_domain: table.string(&keys::TRUST_DOMAIN),
         trust_domains: table.strings(&keys::TRUST_DOMAINS),

@@ -24,6 +24,7 @@ pub(super) fn upstream_accounts(table: &mut TableReader<'_>) -> Vec<UpstreamAcco
             basic_credentials: table.string(&user::ACCOUNT_BASIC_CREDENTIALS),
             certificate: table.string(&user::ACCOUNT_CERTIFICATE),
             private_key: table.string(&user::ACCOUNT_PRIVATE_KEY),
+            passphrase_file: table.string(&user::ACCOUNT_PASSPHRASE_FILE),
             place: table.place(),
         })
         .collect()

@@ -58,13 +58,19 @@ pub(in crate::config) static SERVER_NAME: Key<TextValue> = Key::new(
 pub(in crate::config) static CERTIFICATE: Key<TextValue> = Key::new(
     "certificate",
     TextValue(TextForm::Path),
-    "PEM file with the gateway's client certificate.",
+    "PEM or PKCS#12 file with the gateway's client certificate.",
 );
 
 pub(in crate::config) static PRIVATE_KEY: Key<TextValue> = Key::new(
     "private_key",
     TextValue(TextForm::Path),
-    "PEM file with the key.",
+    "PEM or PKCS#12 file with the key. Not needed if `certificate` is PKCS#12 with the key.",
+);
+
+pub(in crate::config) static PASSPHRASE_FILE: Key<TextValue> = Key::new(
+    "passphrase_file",
+    TextValue(TextForm::SecretSource),
+    "File with the passphrase of an encrypted key or PKCS#12 file, in one line.",
 );
 
 pub(in crate::config) static TIMEOUT: Key<DurationValue> =
@@ -127,6 +133,7 @@ pub(in crate::config) static AUTHORIZER: TableKeys = TableKeys {
         &SERVER_NAME,
         &CERTIFICATE,
         &PRIVATE_KEY,
+        &PASSPHRASE_FILE,
         &TIMEOUT,
         &UNAVAILABLE,
         &CACHE,

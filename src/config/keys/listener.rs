@@ -71,14 +71,21 @@ pub(in crate::config) static FRONT_PROXY_TABLE: Key<TableValue> = Key::new(
 pub(in crate::config) static CERTIFICATE: Key<TextValue> = Key::new(
     "certificate",
     TextValue(TextForm::Path),
-    "PEM file with the certificate chain, leaf first. A listener with \
+    "PEM or PKCS#12 file with the certificate chain, in PEM leaf first. A listener with \
      `[[listener.NAME.host]]` may leave it out; then unknown server names are rejected.",
 );
 
 pub(in crate::config) static PRIVATE_KEY: Key<TextValue> = Key::new(
     "private_key",
     TextValue(TextForm::Path),
-    "PEM file with the key (PKCS#8, PKCS#1 or SEC1).",
+    "PEM file with the key (PKCS#8, PKCS#1 or SEC1), or PKCS#12. Not needed if `certificate` is \
+     PKCS#12 with the key.",
+);
+
+pub(in crate::config) static PASSPHRASE_FILE: Key<TextValue> = Key::new(
+    "passphrase_file",
+    TextValue(TextForm::SecretSource),
+    "File with the passphrase of an encrypted key or PKCS#12 file, in one line.",
 );
 
 pub(in crate::config) static CLIENT_AUTH: Key<Choice<ClientAuth>> = Key::new(
@@ -118,6 +125,7 @@ pub(in crate::config) static LISTENER: TableKeys = TableKeys {
         &FRONT_PROXY_TABLE,
         &CERTIFICATE,
         &PRIVATE_KEY,
+        &PASSPHRASE_FILE,
         &CLIENT_AUTH,
         &TRUST_DOMAIN,
         &TRUST_DOMAINS,
@@ -138,6 +146,7 @@ pub(in crate::config) static HOST: TableKeys = TableKeys {
         &HOST_NAMES,
         &CERTIFICATE,
         &PRIVATE_KEY,
+        &PASSPHRASE_FILE,
         &CLIENT_AUTH,
         &TRUST_DOMAIN,
         &TRUST_DOMAINS,

@@ -3,8 +3,8 @@
 use super::key::{Key, Placement, TableKeys};
 use super::value::*;
 use super::{
-    authorizer, credentials, expect, identity_headers, limits, listener, logs, process, role,
-    route, trust_domain, upstream, user,
+    authorizer, client_certificate, credentials, expect, identity_headers, limits, listener, logs,
+    process, role, route, trust_domain, upstream, user,
 };
 
 pub(in crate::config) static INCLUDE: Key<TextList> = Key::new(
@@ -127,6 +127,16 @@ pub(in crate::config) static UPSTREAM: Key<NamedTables> = Key::new(
 )
 .placed(Placement::AnyFile);
 
+pub(in crate::config) static CLIENT_CERTIFICATE: Key<NamedTables> = Key::new(
+    "client_certificate",
+    NamedTables {
+        name: "\"PATTERN\"",
+        keys: &client_certificate::CLIENT_CERTIFICATE,
+    },
+    "Client certificates by the host of an endpoint.",
+)
+.placed(Placement::AnyFile);
+
 pub(in crate::config) static TOKEN_ISSUER: Key<NamedTables> = Key::new(
     "token_issuer",
     NamedTables {
@@ -180,6 +190,7 @@ pub(in crate::config) static ROOT: TableKeys = TableKeys {
         &API_USER,
         &ROLE,
         &UPSTREAM,
+        &CLIENT_CERTIFICATE,
         &TOKEN_ISSUER,
         &AUTHORIZER,
         &ROUTE,

@@ -164,14 +164,20 @@ pub(in crate::config) static ACCOUNT_BASIC_CREDENTIALS: Key<TextValue> = Key::ne
 pub(in crate::config) static ACCOUNT_CERTIFICATE: Key<TextValue> = Key::new(
     "certificate",
     TextValue(TextForm::Path),
-    "PEM file with its client certificate for the upstream. Its requests use connections \
+    "PEM or PKCS#12 file with its client certificate for the upstream. Its requests use connections \
      of their own.",
 );
 
 pub(in crate::config) static ACCOUNT_PRIVATE_KEY: Key<TextValue> = Key::new(
     "private_key",
     TextValue(TextForm::Path),
-    "PEM file with the key.",
+    "PEM or PKCS#12 file with the key. Not needed if `certificate` is PKCS#12 with the key.",
+);
+
+pub(in crate::config) static ACCOUNT_PASSPHRASE_FILE: Key<TextValue> = Key::new(
+    "passphrase_file",
+    TextValue(TextForm::SecretSource),
+    "File with the passphrase of an encrypted key or PKCS#12 file, in one line.",
 );
 
 pub(in crate::config) static ACCOUNT: TableKeys = TableKeys {
@@ -181,5 +187,6 @@ pub(in crate::config) static ACCOUNT: TableKeys = TableKeys {
         &ACCOUNT_BASIC_CREDENTIALS,
         &ACCOUNT_CERTIFICATE,
         &ACCOUNT_PRIVATE_KEY,
+        &ACCOUNT_PASSPHRASE_FILE,
     ],
 };

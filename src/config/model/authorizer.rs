@@ -37,8 +37,10 @@ pub struct AuthorizerTable {
     pub server_name: Option<Spanned<String>>,
     /// PEM file with our client certificate.
     pub certificate: Option<Spanned<String>>,
-    /// PEM file with its key.
+    /// File with its key.
     pub private_key: Option<Spanned<String>>,
+    /// File (or `env:NAME`) with the passphrase of certificate and key.
+    pub passphrase_file: Option<Spanned<String>>,
     /// Maximum time of a check.
     pub timeout: Option<Duration>,
     /// Handling of requests without a response.

@@ -26,8 +26,10 @@ pub struct Host {
     pub names: Vec<Spanned<String>>,
     /// PEM file with the certificate chain.
     pub certificate: Option<Spanned<String>>,
-    /// PEM file with the key.
+    /// File with the key.
     pub private_key: Option<Spanned<String>>,
+    /// File (or `env:NAME`) with the passphrase of certificate and key.
+    pub passphrase_file: Option<Spanned<String>>,
     /// Whether clients must present a certificate.
     pub client_auth: Option<Spanned<ClientAuth>>,
     /// The trust domain that verifies client certificates.

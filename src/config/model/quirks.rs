@@ -75,8 +75,10 @@ pub struct UpstreamAccount {
     pub basic_credentials: Option<Spanned<String>>,
     /// PEM file with the client certificate for the upstream.
     pub certificate: Option<Spanned<String>>,
-    /// PEM file with its key.
+    /// File with its key.
     pub private_key: Option<Spanned<String>>,
+    /// File (or `env:NAME`) with the passphrase of certificate and key.
+    pub passphrase_file: Option<Spanned<String>>,
     /// Place of the table.
     pub place: Place,
 }

@@ -2,9 +2,11 @@
 //! certificate. Contradictory accounts are errors, so that no request is sent with unintended credentials.
 
 use super::Assembly;
-use super::remote_servers::{CertificateOwner, ClientCertificatePaths, Inputs};
+use super::own_certificates::CertificatePaths;
+use super::remote_servers::{CertificateOwner, Inputs};
 use super::upstreams::{Upstreams, peer};
 use crate::config::{ApiUserTable, CredentialsOfUsers, Spanned, UpstreamAccount, UpstreamTable};
+use crate::endpoint::EndpointAddress;
 use crate::identity::ApiUsers;
 use crate::route::{Admission, Target, UpstreamUsers};
 use crate::upstream::{Account, Accounts};
@@ -59,22 +61,17 @@ impl Assembly<'_> {
                 Box::new(|signature| Account::by_authorization(authorization, signature))
             }
             None => {
-                let paths = ClientCertificatePaths {
-                    certificate: entry.certificate.as_ref(),
-                    private_key: entry.private_key.as_ref(),
-                };
+                let paths = account_certificate(entry);
                 let owner = CertificateOwner {
                     kind: "upstream_user",
                     name,
                     user: Some(&user.name.value),
                 };
                 let client_certificate = self.client_certificate(paths, owner, &mut inputs).ok()?;
+                let roots = upstreams.roots.get(name);
+                let roots = roots.or_else(|| self.report_account_without_anchors(entry, table))?;
                 let mut config = self
-                    .config_with_certificate(
-                        &peer(table),
-                        upstreams.roots.get(name)?,
-                        client_certificate,
-                    )
+                    .config_with_certificate(&peer(table), roots, client_certificate)
                     .ok()?;
                 // Each account has its own session cache, since resumption keeps the identity. So the caches are small.
                 config.resumption = Resumption::in_memory_sessions(SESSIONS);
@@ -89,6 +86,39 @@ impl Assembly<'_> {
             name.clone(),
             unchanged.unwrap_or_else(|| Arc::new(make(signature))),
         ))
+    }
+
+    /// The pattern of the client certificate that an endpoint of the upstream is shown.
+    fn pattern_of_upstream(&self, table: &UpstreamTable) -> Option<String> {
+        if table.certificate.is_some() {
+            return None;
+        }
+        let hosts = table
+            .endpoints
+            .iter()
+            .filter_map(|text| EndpointAddress::parse(&text.value).ok());
+        let mut entries = hosts.filter_map(|address| self.host_certificate(&address.host));
+        entries
+            .next()
+            .map(|entry| entry.pattern.as_str().to_owned())
+    }
+
+    /// Reports a user's certificate at an upstream whose endpoints are verified by the anchors of patterns alone.
+    fn report_account_without_anchors<T>(
+        &self,
+        entry: &UpstreamAccount,
+        table: &UpstreamTable,
+    ) -> Option<T> {
+        let message = format!(
+            "upstream \"{}\" has no `anchors`, which connections with a user's certificate need",
+            table.name.value
+        );
+        self.problems.error(
+            entry.place,
+            message,
+            "write `anchors` in the table of the upstream",
+        );
+        None
     }
 
     /// The table of the upstream. Reports an unknown name.
@@ -122,7 +152,7 @@ impl Assembly<'_> {
 
     /// Checks that an account has exactly one credential, and one that the upstream can accept.
     fn check_account(&self, entry: &UpstreamAccount, table: &UpstreamTable) -> Option<()> {
-        let of_certificate = entry.certificate.as_ref().or(entry.private_key.as_ref());
+        let of_certificate = account_certificate(entry).first();
         let (place, message, hint) = match (&entry.basic_credentials, of_certificate) {
             (None, None) => (
                 entry.place,
@@ -142,6 +172,14 @@ impl Assembly<'_> {
                     table.name.value
                 ),
                 "give the user a certificate there, too, or remove `certificate` of the upstream",
+            ),
+            (Some(password), None) if let Some(pattern) = self.pattern_of_upstream(table) => (
+                password.place,
+                format!(
+                    "upstream \"{}\" is shown the client certificate for \"{pattern}\", beside which no password may count",
+                    table.name.value
+                ),
+                "give the user a certificate there, too, or a pattern that does not match the upstream",
             ),
             (None, Some(certificate))
                 if table
@@ -200,5 +238,13 @@ impl Assembly<'_> {
             .flat_map(|accounts| accounts.users())
             .collect();
         Some(UpstreamUsers::Only(Arc::new(users)))
+    }
+}
+
+fn account_certificate(entry: &UpstreamAccount) -> CertificatePaths<'_> {
+    CertificatePaths {
+        certificate: entry.certificate.as_ref(),
+        private_key: entry.private_key.as_ref(),
+        passphrase_file: entry.passphrase_file.as_ref(),
     }
 }

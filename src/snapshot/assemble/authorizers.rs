@@ -1,10 +1,11 @@
 //! Assembly of authorizers: endpoint, forwarded header fields and cache key.
 
+use super::own_certificates::CertificatePaths;
 use super::remote_servers::{Inputs, RemoteServer};
 use super::{super::defaults, Assembly, Depth};
 use crate::authorizer::{Authorizer, AuthorizerApi, AuthorizerSettings, Authorizers, KeyPart};
 use crate::config::{AuthorizerProtocol, AuthorizerTable, RouteEntry, Spanned, WhenUnavailable};
-use crate::endpoint::{EndpointAddress, EndpointScheme};
+use crate::endpoint::EndpointAddress;
 use crate::fetch::{self, FetchUrl};
 use crate::forward::{BadFieldName, FieldNames};
 use http::HeaderName;
@@ -61,15 +62,8 @@ impl Assembly<'_> {
         let (protocol, address) = self.authorizer_endpoint(table)?;
         let peer = peer(table);
         let mut inputs = Inputs::default();
-        let tls = self
-            .client_config(&peer, address.scheme == EndpointScheme::Https, &mut inputs)
-            .ok()?;
-        let endpoint = self.endpoint(
-            &peer,
-            table.endpoint.as_ref()?,
-            address,
-            tls.as_ref().map(|tls| &tls.config),
-        )?;
+        let tls = self.client_config(&peer, &[&address], &mut inputs).ok()?;
+        let endpoint = self.endpoint(&peer, table.endpoint.as_ref()?, address, tls.as_ref())?;
         let concurrency = table
             .concurrency
             .unwrap_or(defaults::AUTHORIZER_CONCURRENCY);
@@ -301,7 +295,10 @@ fn peer(table: &AuthorizerTable) -> RemoteServer<'_> {
         name: &table.name,
         anchors: &table.anchors,
         server_name: table.server_name.as_ref(),
-        certificate: table.certificate.as_ref(),
-        private_key: table.private_key.as_ref(),
+        certificate: CertificatePaths {
+            certificate: table.certificate.as_ref(),
+            private_key: table.private_key.as_ref(),
+            passphrase_file: table.passphrase_file.as_ref(),
+        },
     }
 }

@@ -83,7 +83,11 @@ impl Assembly<'_> {
     }
 
     /// Reads a secret from a file or `env:NAME`.
-    fn secret(&self, text: &Spanned<String>, what: &str) -> Option<zeroize::Zeroizing<String>> {
+    pub(super) fn secret(
+        &self,
+        text: &Spanned<String>,
+        what: &str,
+    ) -> Option<zeroize::Zeroizing<String>> {
         let read = match text.value.strip_prefix("env:") {
             Some(name) => {
                 std::env::var(name).map_err(|error| format!("environment variable {name}: {error}"))

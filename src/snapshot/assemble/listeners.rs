@@ -1,5 +1,6 @@
 //! Assembly of listeners and their hosts: addresses, server certificates and client authentication.
 
+use super::own_certificates::{CertificatePaths, OwnCertificate};
 use super::remote_servers::CertificateOwner;
 use super::trust::TrustDomains;
 use super::{super::defaults, Assembly};
@@ -124,22 +125,12 @@ impl Assembly<'_> {
         };
         let label = label(host);
         let clients = self.clients(host, place, trust);
-        let certificate = self.required_path(
-            host.certificate.as_ref(),
-            place,
-            "certificate",
-            "pki/server.crt",
-        );
-        let key = self.required_path(
-            host.private_key.as_ref(),
-            place,
-            "private_key",
-            "pki/server.key",
-        );
-        let chain = certificate.and_then(|path| Some((path, self.certificates(path)?)));
-        let key = key.and_then(|path| Some((path, self.private_key(path)?)));
-        let (chain_path, chain) = chain?;
-        let (key_path, key) = key?;
+        let OwnCertificate {
+            chain,
+            key,
+            chain_path,
+            key_path,
+        } = self.server_certificate(host, place)?;
         let name = format!("{}/{label}", listener.name.value);
         self.note_expiry(
             &CertificateOwner {
@@ -175,6 +166,25 @@ impl Assembly<'_> {
         .ok()?;
         self.lint_server_chain(chain_path, &served_chain);
         clients.ok().map(|_| Arc::new(built))
+    }
+
+    /// The certificate of a host with its key. `None` for an error, which was reported.
+    fn server_certificate<'h>(&self, host: &'h Host, place: Place) -> Option<OwnCertificate<'h>> {
+        let paths = CertificatePaths {
+            certificate: host.certificate.as_ref(),
+            private_key: host.private_key.as_ref(),
+            passphrase_file: host.passphrase_file.as_ref(),
+        };
+        let certificate =
+            self.required_path(paths.certificate, place, "certificate", "pki/server.crt");
+        let key = self.required_path(
+            self.key_path(&paths),
+            place,
+            "private_key",
+            "pki/server.key",
+        );
+        certificate.and(key)?;
+        self.own_certificate(paths).ok()?
     }
 
     fn hint_of_host(

@@ -6,12 +6,14 @@ mod authorizers;
 mod credentials;
 mod fetching;
 mod front_proxies;
+mod host_certificates;
 mod identities;
 mod identity_headers;
 mod interner;
 mod lint;
 mod listeners;
 mod outcome;
+mod own_certificates;
 mod path_warnings;
 mod remote_servers;
 mod policy;
@@ -41,10 +43,11 @@ use crate::forward::FieldNames;
 use crate::limit::Limiter;
 use crate::telemetry::Telemetry;
 use crate::tls::{CertificateFacts, PemError};
+use host_certificates::HostCertificate;
 use remote_servers::CertificateOwner;
 use routes::RouteUpstreams;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,6 +132,7 @@ struct Assembly<'a> {
     /// Which kinds of conditions the config has.
     conditions: Cell<ConditionUse>,
     linted: RefCell<lint::LintLog>,
+    host_certificates: OnceCell<Vec<HostCertificate<'a>>>,
     previous: Option<&'a Snapshot>,
     telemetry: &'a Arc<Telemetry>,
     depth: Depth,
@@ -164,6 +168,7 @@ impl<'a> Assembly<'a> {
             decision_fields: RefCell::default(),
             conditions: Cell::default(),
             linted: RefCell::default(),
+            host_certificates: OnceCell::new(),
             previous,
             telemetry,
             depth,
@@ -193,6 +198,7 @@ impl<'a> Assembly<'a> {
         if self.depth == Depth::Warnings {
             self.warn_about_users(&users, &routes);
             self.warn_about_revocation(&trust, &users);
+            self.warn_about_host_certificates();
         }
         self.warn_about_expiries(expiry.warn_before);
         self.lint_whole();

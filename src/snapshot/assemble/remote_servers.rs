@@ -1,31 +1,21 @@
 //! Assembly of TLS to upstreams and authorizers: CAs, server names and client certificates.
 
 use super::Assembly;
+use super::own_certificates::{CertificatePaths, OwnCertificate};
 use crate::config::Spanned;
-use crate::endpoint::{Endpoint, EndpointAddress, EndpointScheme, EndpointTls};
+use crate::endpoint::{
+    Endpoint, EndpointAddress, EndpointHostPattern, EndpointScheme, EndpointTls,
+};
 use crate::error_text::tls_error_text;
 use crate::telemetry::build::{FIPS, Fips};
 use crate::tls::provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Maximum number of certificates in a file of own CAs. A larger file is a bundle of public CAs.
 const MAX_OWN_ANCHORS: usize = 16;
-
-/// A client certificate with its key.
-pub(super) struct ClientCertificate<'s> {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    /// Path of the key file, for errors.
-    key_path: &'s Spanned<String>,
-}
-
-/// Paths of a client certificate and its key in the config.
-pub(super) struct ClientCertificatePaths<'s> {
-    pub(super) certificate: Option<&'s Spanned<String>>,
-    pub(super) private_key: Option<&'s Spanned<String>>,
-}
 
 /// The use of a certificate in the config.
 pub(super) struct CertificateOwner<'n> {
@@ -37,11 +27,12 @@ pub(super) struct CertificateOwner<'n> {
     pub(super) user: Option<&'n str>,
 }
 
-/// TLS to a server.
+/// TLS to the `https` endpoints of a table.
 pub(super) struct ServerTls {
-    pub(super) config: Arc<ClientConfig>,
-    /// CAs that verify the server.
-    pub(super) roots: Arc<RootCertStore>,
+    /// By the pattern of the client certificate; `None` for the table's own certificate, or none.
+    configs: HashMap<Option<EndpointHostPattern>, Arc<ClientConfig>>,
+    /// CAs of the table, which verify the server.
+    pub(super) roots: Option<Arc<RootCertStore>>,
 }
 
 /// The keys of a table that describe a server.
@@ -59,8 +50,7 @@ pub(super) struct RemoteServer<'c> {
     pub(super) name: &'c Spanned<String>,
     pub(super) anchors: &'c [Spanned<String>],
     pub(super) server_name: Option<&'c Spanned<String>>,
-    pub(super) certificate: Option<&'c Spanned<String>>,
-    pub(super) private_key: Option<&'c Spanned<String>>,
+    pub(super) certificate: CertificatePaths<'c>,
 }
 
 impl Assembly<'_> {
@@ -69,9 +59,10 @@ impl Assembly<'_> {
         peer: &RemoteServer<'_>,
         text: &Spanned<String>,
         address: EndpointAddress,
-        config: Option<&Arc<ClientConfig>>,
+        tls: Option<&ServerTls>,
     ) -> Option<Endpoint> {
         if address.scheme == EndpointScheme::Http {
+            self.check_plain_host(text, &address)?;
             return Some(address.into_endpoint(None));
         }
         let name = peer
@@ -84,68 +75,90 @@ impl Assembly<'_> {
                 .error(place, message, "write a host name or an IP address");
             return None;
         };
+        let pattern = self
+            .certificate_by_host(&peer.certificate, &address)
+            .map(|entry| entry.pattern.clone());
         Some(address.into_endpoint(Some(EndpointTls {
-            config: config?.clone(),
+            config: tls?.configs.get(&pattern)?.clone(),
             name,
         })))
     }
 
-    /// TLS for `https` endpoints. `Ok(None)` without any, `Err` for an error, which was reported.
+    /// TLS for the `https` endpoints. `Ok(None)` without any, `Err` for an error, which was reported.
     pub(super) fn client_config(
         &self,
         peer: &RemoteServer<'_>,
-        speaks_tls: bool,
+        addresses: &[&EndpointAddress],
         inputs: &mut Inputs,
     ) -> Result<Option<ServerTls>, ()> {
-        if !speaks_tls {
+        let is_secured = |address: &&&EndpointAddress| address.scheme == EndpointScheme::Https;
+        let secured: Vec<_> = addresses.iter().filter(is_secured).collect();
+        if secured.is_empty() {
             return self.check_unused_tls(peer);
         }
-        if peer.anchors.is_empty() {
-            self.problems.error(
-                peer.name.place,
-                format!(
-                    "{} \"{}\" speaks https, but has no `anchors` to verify it",
-                    peer.table, peer.name.value
-                ),
-                format!(
-                    "name CA files: `anchors = [\"pki/{}-ca.crt\"]` (for public CAs \
-                     \"/etc/ssl/certs/ca-certificates.crt\"); there is no default",
-                    peer.table
-                ),
-            );
-            return Err(());
-        }
-        let roots = self.roots(peer, inputs);
-        let paths = ClientCertificatePaths {
-            certificate: peer.certificate,
-            private_key: peer.private_key,
+        let anchor_owner = CertificateOwner {
+            kind: peer.anchor_kind,
+            name: &peer.name.value,
+            user: None,
         };
-        let client_certificate = self.client_certificate(
-            paths,
-            CertificateOwner {
-                kind: peer.client_kind,
-                name: &peer.name.value,
-                user: None,
-            },
-            inputs,
-        )?;
-        let roots = roots?;
-        let config = self.config_with_certificate(peer, &roots, client_certificate)?;
-        Ok(Some(ServerTls {
-            config: Arc::new(config),
-            roots,
-        }))
+        let roots =
+            (!peer.anchors.is_empty()).then(|| self.roots(peer.anchors, &anchor_owner, inputs));
+        let owner = CertificateOwner {
+            kind: peer.client_kind,
+            ..anchor_owner
+        };
+        let own = self.client_certificate(peer.certificate, owner, inputs)?;
+        let roots = roots.transpose()?;
+        let mut configs = HashMap::new();
+        for address in secured {
+            let by_host = self.certificate_by_host(&peer.certificate, address);
+            let pattern = by_host.map(|entry| entry.pattern.clone());
+            if configs.contains_key(&pattern) {
+                continue;
+            }
+            let usual = || by_host.and_then(|entry| entry.roots.clone());
+            let Some(roots) = roots.clone().or_else(usual) else {
+                return self.report_missing_anchors(peer);
+            };
+            let certificate = match by_host {
+                Some(entry) => {
+                    inputs.add(&entry.digest);
+                    Some(entry.certificate.as_ref().ok_or(())?.duplicate())
+                }
+                None => own.as_ref().map(OwnCertificate::duplicate),
+            };
+            let config = self.config_with_certificate(peer, &roots, certificate)?;
+            configs.insert(pattern, Arc::new(config));
+        }
+        Ok(Some(ServerTls { configs, roots }))
     }
 
-    /// The CAs that verify the server.
-    fn roots(
+    fn report_missing_anchors<T>(&self, peer: &RemoteServer<'_>) -> Result<T, ()> {
+        self.problems.error(
+            peer.name.place,
+            format!(
+                "{} \"{}\" speaks https, but has no `anchors` to verify it",
+                peer.table, peer.name.value
+            ),
+            format!(
+                "name CA files: `anchors = [\"pki/{}-ca.crt\"]` (for public CAs \
+                 \"/etc/ssl/certs/ca-certificates.crt\"); there is no default",
+                peer.table
+            ),
+        );
+        Err(())
+    }
+
+    /// CAs that verify servers.
+    pub(super) fn roots(
         &self,
-        peer: &RemoteServer<'_>,
+        paths: &[Spanned<String>],
+        owner: &CertificateOwner<'_>,
         inputs: &mut Inputs,
     ) -> Result<Arc<RootCertStore>, ()> {
         let mut roots = RootCertStore::empty();
         let mut complete = true;
-        for path in peer.anchors {
+        for path in paths {
             let anchors = self.certificates(path);
             complete &= anchors.is_some();
             // Bundles of public CAs always contain some that are about to expire, which the operator cannot renew.
@@ -153,12 +166,7 @@ impl Assembly<'_> {
                 .as_ref()
                 .filter(|anchors| anchors.len() <= MAX_OWN_ANCHORS)
             {
-                let owner = CertificateOwner {
-                    kind: peer.anchor_kind,
-                    name: &peer.name.value,
-                    user: None,
-                };
-                self.note_expiry(&owner, path, anchors);
+                self.note_expiry(owner, path, anchors);
             }
             for anchor in anchors.into_iter().flatten() {
                 inputs.add(&anchor);
@@ -189,7 +197,7 @@ impl Assembly<'_> {
         &self,
         peer: &RemoteServer<'_>,
         roots: &Arc<RootCertStore>,
-        client_certificate: Option<ClientCertificate<'_>>,
+        client_certificate: Option<OwnCertificate<'_>>,
     ) -> Result<ClientConfig, ()> {
         let versions =
             ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
@@ -198,10 +206,11 @@ impl Assembly<'_> {
             .with_root_certificates(roots.clone());
         let mut config = match client_certificate {
             None => builder.with_no_client_auth(),
-            Some(ClientCertificate {
+            Some(OwnCertificate {
                 chain,
                 key,
                 key_path,
+                ..
             }) => builder.with_client_auth_cert(chain, key).map_err(|error| {
                 let message = format!(
                     "the client certificate cannot be used: {}",
@@ -230,12 +239,11 @@ impl Assembly<'_> {
         Ok(config)
     }
 
-    fn check_unused_tls(&self, peer: &RemoteServer<'_>) -> Result<Option<ServerTls>, ()> {
+    fn check_unused_tls<T>(&self, peer: &RemoteServer<'_>) -> Result<Option<T>, ()> {
         let keys = [
             peer.anchors.first(),
             peer.server_name,
-            peer.certificate,
-            peer.private_key,
+            peer.certificate.first(),
         ];
         let Some(useless) = keys.into_iter().flatten().next() else {
             return Ok(None);
@@ -252,36 +260,20 @@ impl Assembly<'_> {
         Err(())
     }
 
-    /// Reads a client certificate and its key. Either both paths are set or none; `owner` is for metrics.
+    /// Reads a client certificate and its key, if paths are set. `owner` is for metrics.
     pub(super) fn client_certificate<'s>(
         &self,
-        paths: ClientCertificatePaths<'s>,
+        paths: CertificatePaths<'s>,
         owner: CertificateOwner<'_>,
         inputs: &mut Inputs,
-    ) -> Result<Option<ClientCertificate<'s>>, ()> {
-        match (paths.certificate, paths.private_key) {
-            (None, None) => Ok(None),
-            (Some(certificate), Some(key)) => {
-                let chain = self.certificates(certificate);
-                let key_der = self.private_key(key);
-                let chain = chain.ok_or(())?;
-                let key_der = key_der.ok_or(())?;
-                self.note_expiry(&owner, certificate, &chain);
-                chain.iter().for_each(|der| inputs.add(der));
-                inputs.add(key_der.secret_der());
-                Ok(Some(ClientCertificate {
-                    chain,
-                    key: key_der,
-                    key_path: key,
-                }))
-            }
-            (Some(path), None) | (None, Some(path)) => {
-                let message = "`certificate` and `private_key` belong together, and one is missing";
-                self.problems
-                    .error(path.place, message, "give both, or none");
-                Err(())
-            }
+    ) -> Result<Option<OwnCertificate<'s>>, ()> {
+        let found = self.own_certificate(paths)?;
+        if let Some(found) = &found {
+            self.note_expiry(&owner, found.chain_path, &found.chain);
+            found.chain.iter().for_each(|der| inputs.add(der));
+            inputs.add(found.key.secret_der());
         }
+        Ok(found)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Assembly of upstreams: endpoints, their CAs, and our credentials.
 
+use super::own_certificates::CertificatePaths;
 use super::remote_servers::{Inputs, RemoteServer};
 use super::{super::defaults, Assembly};
 use crate::config::{HostHeader, Spanned, UpstreamHttp, UpstreamTable, unexpanded};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Upstreams {
     pub(super) by_name: HashMap<Arc<str>, Arc<Upstream>>,
-    /// CAs for `https` endpoints, by name of the upstream.
+    /// `anchors` of upstreams with `https` endpoints, by name.
     pub(super) roots: HashMap<Arc<str>, Arc<RootCertStore>>,
 }
 
@@ -55,14 +56,13 @@ impl Assembly<'_> {
             .iter()
             .map(|text| (text, self.endpoint_address(text)))
             .collect();
-        let speaks_tls = addresses.iter().any(|(_, address)| {
-            address
-                .as_ref()
-                .is_some_and(|address| address.scheme == EndpointScheme::Https)
-        });
+        let known: Vec<_> = addresses
+            .iter()
+            .filter_map(|(_, address)| address.as_ref())
+            .collect();
         let mut inputs = Inputs::default();
         let peer = peer(table);
-        let tls = self.client_config(&peer, speaks_tls, &mut inputs);
+        let tls = self.client_config(&peer, &known, &mut inputs);
         let identity = self.identity_selection(table);
         let authorization = table
             .basic_credentials
@@ -70,10 +70,10 @@ impl Assembly<'_> {
             .map(|text| self.basic_credentials(text));
         let mut endpoints = Vec::new();
         for (text, address) in addresses {
-            let config = tls.as_ref().ok()?.as_ref().map(|tls| &tls.config);
+            let tls = tls.as_ref().ok()?.as_ref();
             let address = address?;
             let http = self.endpoint_http(table, text, &address)?;
-            endpoints.push(self.endpoint(&peer, text, address, config)?.with_http(http));
+            endpoints.push(self.endpoint(&peer, text, address, tls)?.with_http(http));
         }
         let authorization = match authorization {
             Some(credentials) => Some(credentials?),
@@ -111,7 +111,7 @@ impl Assembly<'_> {
         let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
         Some((
             unchanged.unwrap_or_else(make),
-            tls.ok()?.map(|tls| tls.roots),
+            tls.ok()?.and_then(|tls| tls.roots),
         ))
     }
 
@@ -239,7 +239,10 @@ pub(super) fn peer(table: &UpstreamTable) -> RemoteServer<'_> {
         name: &table.name,
         anchors: &table.anchors,
         server_name: table.server_name.as_ref(),
-        certificate: table.certificate.as_ref(),
-        private_key: table.private_key.as_ref(),
+        certificate: CertificatePaths {
+            certificate: table.certificate.as_ref(),
+            private_key: table.private_key.as_ref(),
+            passphrase_file: table.passphrase_file.as_ref(),
+        },
     }
 }

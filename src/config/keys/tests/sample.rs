@@ -58,6 +58,11 @@ fn is_table(shape: &KeyShape) -> bool {
 fn tables_of_heading(heading: &str) -> String {
     let mut path = String::new();
     let mut table: &'static TableKeys = &ROOT;
+    // A quoted name may have dots.
+    let heading = match heading.split('"').collect::<Vec<_>>()[..] {
+        [before, _, after] => format!("{before}NAME{after}"),
+        _ => heading.to_owned(),
+    };
     let mut parts = heading.split('.');
     while let Some(part) = parts.next() {
         let key = table.keys.iter().find(|key| key.about().name == part);
