@@ -49,7 +49,7 @@ install_python_packages() {
     fi
     say "installing the packages of $wanted"
     rm -rf "$folder"
-    python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --target "$folder" \
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --only-binary :all: --target "$folder" \
         --requirement "$wanted" && cp "$wanted" "$folder/installed.txt"
 }
 

@@ -1,6 +1,6 @@
 //! Selects, opens and counts upstream connections for both HTTP engines. Sends nothing on them.
 
-use super::http2::{Admission, Connection, Http2Stream};
+use super::http2::{Http2Stream, StreamAdmission, UpstreamConnection};
 use super::link::{Link, Origin};
 use super::thread_state::WeakStateKey;
 use super::{
@@ -138,11 +138,11 @@ impl Upstream {
                 .admit(outgoing.owner().map(|mark| mark.id()))
                 .await
             {
-                Some(Admission::Stream(stream)) => {
+                Some(StreamAdmission::Stream(stream)) => {
                     let pool = target.pool.id();
                     return Ok(Link::over_http2(stream, pool, number, Origin::Pooled));
                 }
-                Some(Admission::Open(opening)) => guard = Some(opening),
+                Some(StreamAdmission::Open(opening)) => guard = Some(opening),
                 None => {}
             }
         }
@@ -171,7 +171,7 @@ impl Upstream {
             }
         };
         let scheme = target.endpoint.scheme();
-        let opened = Connection::open(stream, scheme, outgoing.owner(), timeout);
+        let opened = UpstreamConnection::open(stream, scheme, outgoing.owner(), timeout);
         let connection = opened.await.map_err(ConnectError::of_http2)?;
         let stream = Http2Stream::on(&connection).ok_or(ConnectError::NoStreams)?;
         if let Some((connections, guard)) = shared.zip(guard) {

@@ -27,10 +27,13 @@ pub struct Call {
 
 type Script = Arc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// The number of the connection of a request, and its head.
+pub type NumberedHead = (usize, Request<()>);
+
 /// What the upstream saw.
 #[derive(Clone, Default)]
 pub struct Seen {
-    heads: Arc<Mutex<Vec<(usize, Request<()>)>>>,
+    heads: Arc<Mutex<Vec<NumberedHead>>>,
     connections: Arc<AtomicUsize>,
     resets: Arc<Mutex<Vec<h2::Reason>>>,
     shutdown: Arc<Notify>,
@@ -39,7 +42,7 @@ pub struct Seen {
 
 impl Seen {
     /// Connection and head of each request.
-    pub fn heads(&self) -> Vec<(usize, Request<()>)> {
+    pub fn heads(&self) -> Vec<NumberedHead> {
         self.heads.lock().unwrap().clone()
     }
 

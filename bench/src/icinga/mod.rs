@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 /// Somebody who asks.
-struct EncodedQuestion {
+struct Asking {
     name: &'static str,
     target: SocketAddr,
     config: Arc<ClientConfig>,
@@ -90,13 +90,13 @@ pub fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         [address, quick, patient],
     )?;
     let known = Arc::new(client_config(&pki, CLIENT, "http/1.1", Sessions::Full)?);
-    let through = |name, target| EncodedQuestion {
+    let through = |name, target| Asking {
         name,
         target,
         config: Arc::clone(&known),
         fields: String::new(),
     };
-    let direct = EncodedQuestion {
+    let direct = Asking {
         name: "direct",
         target: address,
         config: Arc::new(anonymous_config(&icinga.ca)?),
@@ -142,7 +142,7 @@ fn gateway(
 }
 
 /// A table: a row for each query, a column for each who asks.
-async fn measure(options: &Options, encoded: &[EncodedQuestion]) -> Result<String, Box<dyn Error>> {
+async fn measure(options: &Options, asking: &[Asking]) -> Result<String, Box<dyn Error>> {
     let queries = [
         ("one host", "/v1/objects/hosts/a0"),
         (
@@ -166,13 +166,13 @@ async fn measure(options: &Options, encoded: &[EncodedQuestion]) -> Result<Strin
     writeln!(
         report,
         " direct ÷ Portcullis |\n|:--|--:|{}--:|",
-        "--:|".repeat(encoded.len())
+        "--:|".repeat(asking.len())
     )?;
     for (name, path) in queries {
-        let mut times: Vec<Vec<Duration>> = encoded.iter().map(|_| Vec::new()).collect();
+        let mut times: Vec<Vec<Duration>> = asking.iter().map(|_| Vec::new()).collect();
         let mut bytes = Vec::new();
         for _ in 0..rounds {
-            for (who, times) in encoded.iter().zip(&mut times) {
+            for (who, times) in asking.iter().zip(&mut times) {
                 let length = ask(who, path, (warm_up, requests), times)
                     .await
                     .map_err(|error| format!("{}: {error}", who.name))?;
@@ -208,7 +208,7 @@ fn quantile(times: &mut [Duration], share: f64) -> f64 {
 
 /// Asks again and again, and gives how long the last answer's body was.
 async fn ask(
-    who: &EncodedQuestion,
+    who: &Asking,
     path: &str,
     (warm_up, requests): (usize, usize),
     times: &mut Vec<Duration>,

@@ -88,9 +88,13 @@ fn without_dots(letters: impl Iterator<Item = char>) -> impl Iterator<Item = cha
     })
 }
 
-/// Converts to upper case first, so that letters with the same upper case become equal.
+/// Converts to upper case and back, so that letters with the same upper case become equal. Before that to lower case, since
+/// the capital `\u{1e9e}` has no other upper case, but its lower case has one: `SS`.
 fn without_case(letter: char) -> impl Iterator<Item = char> {
-    letter.to_uppercase().flat_map(char::to_lowercase)
+    letter
+        .to_lowercase()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
 }
 
 /// Whether a segment of a canonical path is a dot segment for a server that removes blanks and

@@ -101,18 +101,18 @@ impl Assembly<'_> {
         };
         inputs.add(format!("{settings:?}").as_bytes());
         let signature = inputs.digest();
-        // An unchanged upstream keeps its connections.
-        let before = self
-            .previous
-            .and_then(|previous| previous.upstreams.get(&settings.name));
-        let unchanged = before
-            .filter(|upstream| upstream.signature == signature)
-            .cloned();
+        let unchanged = self.unchanged_upstream(&settings.name, &signature);
         let make = || Arc::new(Upstream::new(settings, signature, self.telemetry.clone()));
         Some((
             unchanged.unwrap_or_else(make),
             tls.ok()?.and_then(|tls| tls.roots),
         ))
+    }
+
+    /// The upstream of the previous snapshot if its settings are the same, so that it keeps its connections.
+    fn unchanged_upstream(&self, name: &str, signature: &[u8]) -> Option<Arc<Upstream>> {
+        let before = self.previous?.upstreams.get(name)?;
+        (before.signature == signature).then(|| before.clone())
     }
 
     /// When endpoints are ejected.

@@ -41,7 +41,7 @@ const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 const SUSPICION: Duration = Duration::from_secs(5);
 
 /// A connection that accepts streams.
-pub(in crate::upstream) struct Connection {
+pub(in crate::upstream) struct UpstreamConnection {
     sender: RefCell<SendRequest<Bytes>>,
     pub(super) scheme: EndpointScheme,
     /// The account that authenticated on it. `None` for the gateway's own connections.
@@ -66,7 +66,7 @@ enum Acceptance {
     Retired,
 }
 
-impl Connection {
+impl UpstreamConnection {
     /// Begins HTTP/2 on a new connection, and waits for the settings of the upstream. So an endpoint that does not speak HTTP/2
     /// fails before a request is sent, and its stream limit is known.
     ///

@@ -1,7 +1,7 @@
 //! The HTTP/2 connections of a worker to one endpoint: which one takes a stream, who opens another one, and which are closed
 //! because they are idle.
 
-use super::connection::Connection;
+use super::connection::UpstreamConnection;
 use super::stream::Http2Stream;
 use crate::clock;
 use crate::pool::Capacity;
@@ -25,7 +25,7 @@ pub(in crate::upstream) struct ConnectionSet {
 
 /// The connections of one worker.
 struct Connections {
-    open: Vec<Rc<Connection>>,
+    open: Vec<Rc<UpstreamConnection>>,
     idle_timeout: Duration,
     capacity: Capacity,
     opening: Rc<Opening>,
@@ -51,7 +51,7 @@ enum LastOpening {
 }
 
 /// How a request gets a stream.
-pub(in crate::upstream) enum Admission {
+pub(in crate::upstream) enum StreamAdmission {
     /// On a connection with room.
     Stream(Http2Stream),
     /// On a connection that the caller opens.
@@ -79,15 +79,18 @@ impl ConnectionSet {
     }
 
     /// A stream, or the task to open a connection. Waits while other requests open enough of them.
-    pub(in crate::upstream) async fn admit(&self, owner: Option<StateKeyId>) -> Option<Admission> {
+    pub(in crate::upstream) async fn admit(
+        &self,
+        owner: Option<StateKeyId>,
+    ) -> Option<StreamAdmission> {
         loop {
             if let Some(stream) = self.stream(owner) {
-                return Some(Admission::Stream(stream));
+                return Some(StreamAdmission::Stream(stream));
             }
             let opening = self.with(|connections| connections.opening.clone())?;
             let room = opening.count.get() * WAITING_PER_CONNECTION;
             if opening.last.get() == LastOpening::NotShared || opening.waiting.get() >= room {
-                return Some(Admission::Open(OpeningGuard::new(opening)));
+                return Some(StreamAdmission::Open(OpeningGuard::new(opening)));
             }
             let waiting = Waiting::new(&opening);
             opening.changed.notified().await;
@@ -96,7 +99,7 @@ impl ConnectionSet {
     }
 
     /// Shares a new connection with other requests of its owner.
-    pub(in crate::upstream) fn add(&self, connection: Rc<Connection>) {
+    pub(in crate::upstream) fn add(&self, connection: Rc<UpstreamConnection>) {
         self.with(|connections| connections.open.push(connection));
     }
 

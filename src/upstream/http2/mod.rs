@@ -7,6 +7,6 @@ mod request;
 mod response;
 mod stream;
 
-pub(super) use connection::Connection;
-pub(super) use connections::{Admission, ConnectionSet};
+pub(super) use connection::UpstreamConnection;
+pub(super) use connections::{ConnectionSet, StreamAdmission};
 pub(super) use stream::Http2Stream;

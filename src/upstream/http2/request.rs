@@ -21,13 +21,13 @@ use std::task::{Context, Poll, ready};
 pub(super) enum RequestSide {
     /// Nothing was sent.
     Head(SendRequest<Bytes>),
-    Body(Box<RequestBody>),
+    Body(Box<StreamRequestBody>),
     /// The request is complete.
     Sent,
 }
 
 /// The body of a request.
-pub(super) struct RequestBody {
+pub(super) struct StreamRequestBody {
     stream: SendStream<Bytes>,
     framing: BodyFraming,
 }
@@ -86,7 +86,7 @@ pub(super) fn send_head(
         .send_request(request, framing.is_none())
         .map_err(broken)?;
     let next = framing.map_or(RequestSide::Sent, |framing| {
-        RequestSide::Body(Box::new(RequestBody { stream, framing }))
+        RequestSide::Body(Box::new(StreamRequestBody { stream, framing }))
     });
     Ok(SentHead {
         length: head.length,
@@ -126,7 +126,7 @@ fn request(head: &ParsedHead<'_, '_>, scheme: EndpointScheme) -> Option<Request<
     Some(request)
 }
 
-impl RequestBody {
+impl StreamRequestBody {
     /// Takes bytes of the body, at least one, as far as flow control permits. Returns how many.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! resets the stream.
 
 use super::super::unprocessed::{broken, unanswered};
-use super::connection::Connection;
+use super::connection::UpstreamConnection;
 use super::request::{RequestSide, SentHead, send_head};
 use super::response::{HeadEnd, RenderedFraming, write_chunk_size, write_head, write_trailers};
 use crate::clock;
@@ -22,7 +22,7 @@ const CHUNKS_END: &[u8] = b"\r\n0\r\n\r\n";
 
 /// A stream of an HTTP/2 connection.
 pub(in crate::upstream) struct Http2Stream {
-    connection: Rc<Connection>,
+    connection: Rc<UpstreamConnection>,
     request: RequestSide,
     response: ResponseSide,
     /// The body of the response, until the stream ends.
@@ -71,7 +71,7 @@ impl std::fmt::Debug for Http2Stream {
 
 impl Http2Stream {
     /// A stream of this connection, if there is room for another one.
-    pub(in crate::upstream) fn on(connection: &Rc<Connection>) -> Option<Self> {
+    pub(in crate::upstream) fn on(connection: &Rc<UpstreamConnection>) -> Option<Self> {
         let sender = connection.begin_stream()?;
         Some(Self {
             connection: connection.clone(),

@@ -107,3 +107,26 @@ proptest! {
         prop_assert_eq!(folded_letters(&once), once);
     }
 }
+
+#[test]
+fn letters_of_one_case_mapping_are_folded_to_the_same() {
+    let fold = |text: String| String::from_utf8(folded_letters(text.as_bytes())).unwrap();
+    let mut differing = Vec::new();
+    for letter in '\0'..=char::MAX {
+        let has_case = !letter.to_lowercase().eq([letter]) || !letter.to_uppercase().eq([letter]);
+        if !has_case {
+            continue;
+        }
+        let once = fold(letter.to_string());
+        let others = [
+            letter.to_lowercase().collect(),
+            letter.to_uppercase().collect(),
+            once.clone(),
+        ];
+        if others.into_iter().any(|other| fold(other) != once) {
+            differing.push(letter);
+        }
+    }
+    assert!(differing.is_empty(), "{differing:?}");
+    assert_eq!(fold("STRA\u{1e9e}E".to_owned()), "strasse");
+}
